@@ -1,0 +1,135 @@
+package weir
+
+import "time"
+
+// RegressionState is where a regression is in its life.
+type RegressionState string
+
+// The closed set of regression states.
+const (
+	Searching RegressionState = "searching" // open; the culprit is being looked for
+	Located   RegressionState = "located"   // open; the culprit is known
+	Narrowed  RegressionState = "narrowed"  // open; a range is known, and its revisions cannot be told apart
+	Recovered RegressionState = "fixed"     // every test is good again
+	Dismissed RegressionState = "dismissed" // the evidence says that nobody did it: flaky tests, environment
+	Merged    RegressionState = "merged"    // the same culprit as another regression, which has the tests now
+)
+
+// RegressionStates lists every state.
+func RegressionStates() []RegressionState {
+	return []RegressionState{Searching, Located, Narrowed, Recovered, Dismissed, Merged}
+}
+
+var regressionTransitions = map[RegressionState][]RegressionState{
+	Searching: {Located, Narrowed, Recovered, Dismissed, Merged},
+	Located:   {Recovered, Merged},
+	Narrowed:  {Recovered, Merged},
+}
+
+// CanBecome reports whether a regression may go from s to next.
+func (s RegressionState) CanBecome(next RegressionState) bool {
+	for _, n := range regressionTransitions[s] {
+		if n == next {
+			return true
+		}
+	}
+	return false
+}
+
+// Next lists the states that may follow s. Final states have none.
+func (s RegressionState) Next() []RegressionState {
+	return append([]RegressionState(nil), regressionTransitions[s]...)
+}
+
+// Open reports whether somebody still has to do something.
+func (s RegressionState) Open() bool { return s == Searching || s == Located || s == Narrowed }
+
+// Regression is an open episode: these tests were good at Good and bad at Bad.
+type Regression struct {
+	ID      RegressionID    `json:"id"`
+	State   RegressionState `json:"state"`
+	Builder Builder         `json:"builder"` // on which it was first seen
+	Good    Evidence        `json:"good"`    // the last good build
+	Bad     Evidence        `json:"bad"`     // the first bad build
+	// Path leads from Good to Bad one revision at a time.
+	Path    []Leg     `json:"path"`
+	Victims []Victim  `json:"victims"`
+	Opened  time.Time `json:"opened"`
+	Updated time.Time `json:"updated"`
+	Closed  time.Time `json:"closed,omitzero"`
+	// Culprit is set when State is located, and stays when it is fixed.
+	Culprit Culprit `json:"culprit,omitzero"`
+	// Suspects bounds the search: positions on the path that may still be
+	// the culprit, both included.
+	Suspects Span `json:"suspects"`
+	// Note says in one line how the search stands, or why it ended.
+	Note string `json:"note,omitempty"`
+	// MergedInto is set when State is merged.
+	MergedInto RegressionID `json:"merged_into,omitempty"`
+}
+
+// Evidence is a build and its pins.
+type Evidence struct {
+	Build BuildID `json:"build"`
+	Pins  Pins    `json:"pins"`
+}
+
+// Leg is a stretch of a path on which one project moves and the others stand
+// still. A path goes through its upstreams first and ends with the project
+// itself, so the borders between legs are the corners that tell the sides apart.
+type Leg struct {
+	Project string `json:"project"`
+	Branch  string `json:"branch,omitempty"`
+	From    int64  `json:"from"` // position of the revision it starts at
+	To      int64  `json:"to"`   // position of the revision it ends at; more than From
+}
+
+// Span is a range of positions on a path. Position 0 is the good end; position
+// n is the state after n steps.
+type Span struct {
+	First int `json:"first"`
+	Last  int `json:"last"`
+}
+
+// Culprit is the revision that made the tests bad.
+type Culprit struct {
+	Project  string   `json:"project"`
+	Revision Revision `json:"revision"`
+	// Confidence is the probability, 0 to 1, that this revision is the one.
+	Confidence float64 `json:"confidence"`
+}
+
+// Victim is a test on a builder that a regression made bad.
+type Victim struct {
+	Builder Builder      `json:"builder"`
+	Test    TestID       `json:"test"`
+	Verdict Verdict      `json:"verdict"` // one for which Worse holds
+	Cause   IncidentKind `json:"cause,omitempty"`
+	Message string       `json:"message,omitempty"`
+	Build   BuildID      `json:"build"` // in which it was first seen
+	// FixedIn is the build in which it was good again; 0 while it is not.
+	FixedIn BuildID `json:"fixed_in,omitempty"`
+}
+
+// Observed is what one build says about one victim of a regression.
+type Observed string
+
+// The closed set of observations.
+const (
+	ObservedGood Observed = "good"
+	ObservedBad  Observed = "bad"
+	ObservedNone Observed = "none" // the build did not get to the test
+)
+
+// Probe is a build on a regression's path, and what it said.
+type Probe struct {
+	Build    BuildID    `json:"build"`
+	Position int        `json:"position"` // on the path
+	State    State      `json:"state"`
+	Outcome  Outcome    `json:"outcome,omitempty"`
+	Pins     Pins       `json:"pins"`
+	Good     int        `json:"good"`              // victims that were good
+	Bad      int        `json:"bad"`               // victims that were bad
+	None     int        `json:"none"`              // victims it says nothing about
+	Victims  []Observed `json:"victims,omitempty"` // one per victim, in order; empty until the build is finished
+}

@@ -1,0 +1,50 @@
+package weir
+
+import "time"
+
+// Worker is a machine that runs attempts.
+type Worker struct {
+	Name     string    `json:"name"`
+	Platform Platform  `json:"platform"`
+	Labels   []string  `json:"labels,omitempty"`
+	Slots    int       `json:"slots"`   // how many attempts it runs at once
+	Version  string    `json:"version"` // of its program
+	Host     string    `json:"host,omitempty"`
+	Seen     time.Time `json:"seen"` // when the server last heard of it
+	Running  int       `json:"running"`
+}
+
+// Away reports whether the worker has been silent for longer than it may.
+func (w Worker) Away(now time.Time) bool { return now.Sub(w.Seen) > WorkerSilence }
+
+// Timing of leases. A worker syncs far more often than its lease expires, so
+// that one lost message does no harm, and a dead machine is noticed within a minute.
+const (
+	LeaseTime     = 45 * time.Second // how long an attempt lives without a sync
+	SyncInterval  = 10 * time.Second // how often a quiet attempt syncs
+	WorkerSilence = 60 * time.Second // after which a worker counts as away
+)
+
+// EventKind says what an event is about.
+type EventKind string
+
+// The kinds of events.
+const (
+	EventRevisions  EventKind = "revisions"  // a project has new revisions; Subject is its name
+	EventRun        EventKind = "run"        // a run was made; Subject is its id
+	EventBuild      EventKind = "build"      // a build changed state or judgement; Subject is its id
+	EventQueue      EventKind = "queue"      // something can be leased
+	EventLog        EventKind = "log"        // log frames were added; Subject is the build's id
+	EventRegression EventKind = "regression" // a regression changed; Subject is its id
+	EventWorker     EventKind = "worker"     // a worker came or changed; Subject is its name
+	EventSource     EventKind = "source"     // a source was polled with another outcome than before
+)
+
+// Event is one entry of the farm's growing list of what happened. It carries
+// no content: whoever cares reads the thing itself.
+type Event struct {
+	Seq     int64     `json:"seq"` // grows; gaps are possible
+	At      time.Time `json:"at"`
+	Kind    EventKind `json:"kind"`
+	Subject string    `json:"subject"`
+}
