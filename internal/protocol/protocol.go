@@ -1,0 +1,165 @@
+// Package protocol is what workers and servers say to each other.
+//
+// Workers dial out over HTTP, so they work behind NAT, and every message is a
+// JSON body that can be watched with curl. A worker proves who it is with its
+// token ("Authorization: Bearer ..."). The verbs, in the order of a worker's
+// life:
+//
+//	POST /worker/v1/hello              Hello  -> HelloAnswer   who I am, what I hold
+//	POST /worker/v1/lease              Lease  -> LeaseAnswer   long poll: give me work
+//	POST /worker/v1/attempts/ID/sync   Sync   -> SyncAnswer    I live; what happened; log frames
+//	POST /worker/v1/attempts/ID/finish Finish -> FinishAnswer  how it ended, once
+//	HEAD, GET, PUT /worker/v1/blobs/DIGEST                     products and results
+//
+// Each attempt has a secret token of its own, made when it is leased. A
+// message for an attempt whose lease was given away is answered with 409 and
+// code "fenced"; the worker then stops the attempt and drops it.
+//
+// Nothing is lost or doubled when messages are: log frames carry the offset
+// of their first byte, step events replace each other by a growing sequence
+// number, finish says the same thing however often it is sent, and blobs are
+// named by their content. Errors are bodies of type Problem.
+package protocol
+
+import (
+	"errors"
+	"time"
+
+	"github.com/weir-ci/weir"
+)
+
+// Version is the version of the messages. A server also speaks the one before.
+const Version = 1
+
+// Limits on messages, in bytes unless said otherwise. Both sides check them.
+const (
+	MaxBody         = 8 << 20   // of one JSON message
+	MaxSyncFrames   = 16        // log frames in one sync
+	MaxSteps        = 200       // steps of one attempt
+	MaxSlots        = 256       // attempts a worker may run at once
+	MaxLabels       = 64        // labels of a worker
+	MaxProduct      = 4 << 30   // a packed product
+	MaxResults      = 512 << 20 // a packed result set
+	MaxLogBytes     = 4 << 30   // of one step's log, uncompressed
+	MaxLeaseWait    = 30 * time.Second
+	MaxPathLength   = 1 << 10
+	MaxHeldAttempts = 1024
+)
+
+// Hello introduces a worker.
+type Hello struct {
+	Version  int              `json:"version"`
+	Platform weir.Platform    `json:"platform"`
+	Labels   []string         `json:"labels,omitempty"`
+	Slots    int              `json:"slots"`
+	Program  string           `json:"program"` // version of the worker's program
+	Host     string           `json:"host,omitempty"`
+	Holds    []weir.AttemptID `json:"holds,omitempty"` // attempts it still runs or has to report
+}
+
+// HelloAnswer tells the worker how to behave.
+type HelloAnswer struct {
+	Version int    `json:"version"`
+	Name    string `json:"name"` // the worker's name, from its token
+	// Keep lists the attempts that are still the worker's; the others are to
+	// be stopped and dropped.
+	Keep          []weir.AttemptID `json:"keep,omitempty"`
+	SyncInterval  time.Duration    `json:"sync_interval"`  // how often a quiet attempt syncs
+	FlushInterval time.Duration    `json:"flush_interval"` // how long output waits for company
+}
+
+// Lease asks for work.
+type Lease struct {
+	Free int           `json:"free"` // how many attempts the worker has room for, at least 1
+	Wait time.Duration `json:"wait"` // how long the server may hold the request
+}
+
+// LeaseAnswer gives work. It is empty if there is none.
+type LeaseAnswer struct {
+	Attempts []Assignment `json:"attempts,omitempty"`
+}
+
+// Assignment is one attempt to run.
+type Assignment struct {
+	Attempt weir.AttemptID `json:"attempt"`
+	Token   string         `json:"token"` // secret of this attempt
+	Spec    weir.Spec      `json:"spec"`
+}
+
+// Sync reports on a running attempt.
+type Sync struct {
+	Token string `json:"token"`
+	// Seq grows with every sync that carries steps. Steps of a sync that is
+	// older than one already seen are passed over.
+	Seq    int64             `json:"seq"`
+	Steps  []weir.StepRecord `json:"steps,omitempty"`
+	Frames []weir.LogFrame   `json:"frames,omitempty"`
+}
+
+// SyncAnswer tells the worker how to go on.
+type SyncAnswer struct {
+	// Offsets says how many bytes of each step's log are recorded.
+	Offsets map[int]int64 `json:"offsets,omitempty"`
+	// Cancel is set when the attempt is over for a reason of the server's.
+	Cancel *weir.Reason `json:"cancel,omitempty"`
+}
+
+// Finish ends an attempt. All of its log must be synced, and its blobs put, before.
+type Finish struct {
+	Token   string            `json:"token"`
+	Outcome weir.Outcome      `json:"outcome"`
+	Reason  weir.Reason       `json:"reason,omitzero"`
+	Steps   []weir.StepRecord `json:"steps"`
+	Product weir.Product      `json:"product,omitzero"`
+	Results weir.Digest       `json:"results,omitempty"`
+}
+
+// FinishAnswer confirms that the outcome is recorded.
+type FinishAnswer struct{}
+
+// Problem is the body of every error, after RFC 9457.
+type Problem struct {
+	Title  string    `json:"title"`
+	Status int       `json:"status"`
+	Detail string    `json:"detail,omitempty"`
+	Code   weir.Code `json:"code"`
+	Hint   string    `json:"hint,omitempty"`
+}
+
+// Err turns a problem back into an error.
+func (p Problem) Err() *weir.Error {
+	message := p.Detail
+	if message == "" {
+		message = p.Title
+	}
+	return &weir.Error{Code: p.Code, Message: message, Hint: p.Hint}
+}
+
+// statuses maps codes to HTTP statuses; codes not listed are 500.
+var statuses = map[weir.Code]int{
+	weir.Invalid: 422, weir.NotFound: 404, weir.Conflict: 409, weir.Fenced: 409,
+	weir.Unauthenticated: 401, weir.Forbidden: 403, weir.TooLarge: 413,
+	weir.Unavailable: 503, weir.Exhausted: 507, weir.Unsupported: 501,
+}
+
+// Status is the HTTP status that goes with a code.
+func Status(c weir.Code) int {
+	if s, ok := statuses[c]; ok {
+		return s
+	}
+	return 500
+}
+
+// ProblemOf makes the body for an error. The cause of an internal error, and
+// the text of an error without a code, are left out.
+func ProblemOf(err error) Problem {
+	var e *weir.Error
+	code := weir.CodeOf(err)
+	p := Problem{Code: code, Status: Status(code), Title: string(code)}
+	if errors.As(err, &e) {
+		p.Detail, p.Hint = e.Message, e.Hint
+	} else {
+		p.Detail = "the server hit an unexpected error; its log says more"
+	}
+	return p
+}

@@ -1,0 +1,418 @@
+// Package store declares the ports through which the farm keeps its state.
+//
+// A port is a set of verbs, and each verb is one transaction: when it returns
+// without error everything it says has happened, durably; when it returns an
+// error nothing has. There is no queue, lease or counter outside the database,
+// so several servers may share one: every verb is safe when called at once
+// from many goroutines and many servers. Two databases implement the ports
+// (packages sqlite and postgres) and one suite tests both (package storetest).
+//
+// Errors are *weir.Error: NotFound, Conflict, Fenced, Invalid, or Internal
+// with the database's own error as the hidden cause. Times are kept with
+// microsecond precision in UTC.
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/weir-ci/weir"
+)
+
+// Store is everything one database offers. Consumers ask for the port they
+// need, not for this.
+type Store interface {
+	Changes
+	Planner
+	Leaser
+	Judge
+	Regressions
+	Builds
+	Overview
+	Events
+	Access
+
+	// Migrate brings the schema to the newest version. It is safe to call from
+	// several servers at once. A schema newer than the program is Unsupported.
+	Migrate(ctx context.Context) error
+	// Close lets the database go.
+	Close() error
+}
+
+// Changes keeps revisions and the state of polling.
+type Changes interface {
+	// ClaimPoll gives the caller the right to poll a source until the given
+	// time, if nobody else has it and the source is due. Several servers poll
+	// a source once, not once each.
+	ClaimPoll(ctx context.Context, project, branch string, now, until time.Time) (bool, error)
+	// RecordRevisions appends revisions, oldest first, behind the newest one
+	// known, gives them positions, ends the claim and sets when the next poll
+	// is due. Revisions already known are passed over. It returns the tip and
+	// how many were new, and tells EventRevisions if any were.
+	RecordRevisions(ctx context.Context, poll Poll) (weir.Tip, int, error)
+	// RecordPollError notes why a poll came back empty-handed.
+	RecordPollError(ctx context.Context, project, branch, message string, now, next time.Time) error
+	// Sources lists what is known of every source ever polled, by project.
+	Sources(ctx context.Context) ([]Source, error)
+	// Tips lists the newest revision of every project that has one.
+	Tips(ctx context.Context) ([]weir.Tip, error)
+	// Revision finds one revision; NotFound if there is none.
+	Revision(ctx context.Context, project, branch, id string) (weir.Revision, error)
+	// RevisionRange lists revisions with first <= position <= last, in order.
+	RevisionRange(ctx context.Context, project, branch string, first, last int64) ([]weir.Revision, error)
+}
+
+// Poll is what one look at a source found.
+type Poll struct {
+	Project, Branch string
+	Revisions       []weir.Revision // oldest first; positions are ignored
+	Now, Next       time.Time       // Next is when the source is due again
+}
+
+// Source is the state of polling one source.
+type Source struct {
+	Project  string    `json:"project"`
+	Branch   string    `json:"branch,omitempty"`
+	Polled   time.Time `json:"polled,omitzero"` // last time it answered
+	Error    string    `json:"error,omitempty"` // why it does not answer; empty if it does
+	ErrSince time.Time `json:"error_since,omitzero"`
+}
+
+// Planner makes runs.
+type Planner interface {
+	// EnsureBuilders finds or makes the builders with these keys, in order.
+	EnsureBuilders(ctx context.Context, keys []weir.BuilderKey) ([]weir.Builder, error)
+	// LineHeads finds, for each builder that has one, its newest build whose
+	// cause advances the baseline, whatever its state.
+	LineHeads(ctx context.Context, builders []weir.BuilderID) (map[weir.BuilderID]weir.Build, error)
+	// CreateRun makes a run and its builds, in the order given. Builds that
+	// may be shared are looked up first (see NewBuild.Share). If every build
+	// turned out to exist already, no run is made and the run's ID is 0.
+	//
+	// A new build is blocked while a build it needs is unfinished, queued when
+	// all are done, and finished as broken (upstream_build) if one of them
+	// ended without a product; it is cancelled if one of them was.
+	CreateRun(ctx context.Context, run NewRun) (weir.Run, []weir.BuildID, error)
+	// Cancel ends an unfinished build. A live attempt is fenced. Builds that
+	// need it are cancelled too. Conflict if it is final already.
+	Cancel(ctx context.Context, id weir.BuildID, reason weir.Reason, now time.Time) error
+}
+
+// NewRun is a run to be made.
+type NewRun struct {
+	Cause      weir.Cause
+	Project    string
+	Reason     string
+	Regression weir.RegressionID
+	Now        time.Time
+	Builds     []NewBuild
+}
+
+// NewBuild is a build to be made.
+type NewBuild struct {
+	Builder weir.BuilderID
+	Pins    weir.Pins
+	Spec    weir.Spec
+	// Needs are indexes of earlier entries of NewRun.Builds whose products
+	// this build uses.
+	Needs    []int
+	Priority int // higher first
+	RetryOf  weir.BuildID
+	Share    Share
+	// Supersede cancels queued and blocked builds of the same builder that
+	// advance the baseline and have other pins.
+	Supersede bool
+}
+
+// Share says which existing build of the same builder and pins may stand in
+// for a new one.
+type Share string
+
+// The ways of sharing.
+const (
+	ShareNone    Share = "none"    // always a new build
+	SharePending Share = "pending" // one that is not final yet
+	ShareAny     Share = "any"     // one that is not final, or whose outcome SaysSomething
+)
+
+// Leaser hands builds to workers and takes their word for what happened.
+type Leaser interface {
+	// Hello records a worker and tells which of the attempts it says it holds
+	// are still its own.
+	Hello(ctx context.Context, w weir.Worker, holds []weir.AttemptID) (keep []weir.AttemptID, err error)
+	// Lease gives queued builds to a worker. In one transaction it reads up to
+	// CandidateLimit queued builds of the worker's platform, by priority and
+	// age, lets choose pick from them, and turns the picked ones into
+	// attempts. It returns at once, with none if there are none.
+	Lease(ctx context.Context, ask LeaseAsk, choose func([]Candidate) []weir.BuildID) ([]Leased, error)
+	// Sync extends a lease and records step events and log frames. It is
+	// idempotent: frames and events known already are passed over. Fenced if
+	// the attempt is not live or the token is not its own.
+	Sync(ctx context.Context, s Sync) (SyncAnswer, error)
+	// Finish ends an attempt. An Infra outcome puts the build back to queued
+	// while attempts are left; any other ends the build, unblocks the builds
+	// that need its product, and ends those that cannot have it. Finishing
+	// twice with the same token is not an error; Fenced otherwise.
+	Finish(ctx context.Context, f Finish) (weir.Build, error)
+	// Expire ends attempts whose lease has run out as lost and requeues their
+	// builds, as Finish would. It returns the attempts it ended.
+	Expire(ctx context.Context, now time.Time) ([]weir.AttemptID, error)
+	// Workers lists the workers ever seen, by name.
+	Workers(ctx context.Context) ([]weir.Worker, error)
+}
+
+// CandidateLimit is how many queued builds a lease looks at.
+const CandidateLimit = 200
+
+// Candidate is a queued build a worker might get.
+type Candidate struct {
+	Build    weir.BuildID
+	Builder  weir.Builder
+	Cause    weir.Cause
+	Priority int
+	Queued   time.Time
+	Attempts int
+	Labels   []string // that its job asks for
+}
+
+// LeaseAsk is a worker's wish for work.
+type LeaseAsk struct {
+	Worker   string
+	Platform weir.Platform
+	Now      time.Time
+	Deadline time.Time // of the new leases
+	// Tokens holds hashes of fresh secrets, one per build the worker has room
+	// for; they fence the attempts.
+	Tokens []string
+}
+
+// Leased is a build that was just given to a worker.
+type Leased struct {
+	Attempt weir.AttemptID
+	Token   string // the hash from LeaseAsk.Tokens that belongs to it
+	Build   weir.Build
+	Spec    weir.Spec // with the products of its inputs filled in
+}
+
+// Sync is what a worker reports while an attempt runs.
+type Sync struct {
+	Attempt  weir.AttemptID
+	Token    string // hash
+	Seq      int64  // grows with each sync of the attempt; an older one changes no step
+	Now      time.Time
+	Deadline time.Time
+	Steps    []weir.StepRecord // those that changed
+	Frames   []weir.LogFrame   // in order, each beginning where the step's log ends
+}
+
+// SyncAnswer is what the worker learns from a sync.
+type SyncAnswer struct {
+	// Offsets says, per step, up to which byte the log is recorded. A worker
+	// sends on from there.
+	Offsets map[int]int64
+	// Cancel is set when the attempt should end; it is then fenced already,
+	// and the reason says why.
+	Cancel *weir.Reason
+}
+
+// Finish is how an attempt ended.
+type Finish struct {
+	Attempt weir.AttemptID
+	Token   string // hash
+	Now     time.Time
+	Outcome weir.Outcome
+	Reason  weir.Reason
+	Steps   []weir.StepRecord // all of them, final
+	Product weir.Product
+	Results weir.Digest
+	Counts  weir.Counts
+}
+
+// Judge keeps what the farm concludes from finished builds.
+type Judge interface {
+	// NextToJudge lists final builds that are unjudged, oldest first, at most
+	// limit. A build that advances its builder's baseline is listed only when
+	// every earlier such build of the builder is settled or unusable.
+	NextToJudge(ctx context.Context, limit int) ([]weir.Build, error)
+	// Baseline reads the settled states of all tests of a builder, sorted by
+	// test, and the newest settled build (nil if there is none).
+	Baseline(ctx context.Context, builder weir.BuilderID) (states []weir.TestState, last *weir.Build, err error)
+	// Settle records a judgement, and with it everything that follows: changed
+	// test states, verdicts, regressions opened and closed. Conflict if the
+	// build's judgement is not the expected one any more.
+	Settle(ctx context.Context, s Settlement) error
+	// Doubted lists builds whose judgement is Doubted, with their retries.
+	Doubted(ctx context.Context) ([]Doubt, error)
+	// TestHistory lists the changes of one test on one builder, newest first.
+	TestHistory(ctx context.Context, builder weir.BuilderID, test weir.TestID, limit int) ([]TestEvent, error)
+	// BuildChanges lists the tests of a build whose verdict is not Same,
+	// worst verdict first, then by test.
+	BuildChanges(ctx context.Context, id weir.BuildID) ([]weir.TestChange, error)
+}
+
+// Settlement is the outcome of holding a build against its baseline.
+type Settlement struct {
+	Build  weir.BuildID
+	Expect weir.Judgement // what it must be now
+	Become weir.Judgement
+	Now    time.Time
+	// States replaces the baseline of these tests; Forget removes it.
+	States  []weir.TestState
+	Forget  []weir.TestID
+	Changes []weir.TestChange
+	// Retry is a run to be made in the same transaction; nil for none.
+	Retry *NewRun
+	// Open holds regressions to be opened; their ids are ignored.
+	Open []weir.Regression
+}
+
+// Doubt is a build with something newly bad, and the builds that repeat it.
+type Doubt struct {
+	Build   weir.Build
+	Retries []weir.Build // oldest first
+}
+
+// TestEvent is one change in a test's history.
+type TestEvent struct {
+	Build   weir.BuildID    `json:"build"`
+	At      time.Time       `json:"at"`
+	Pins    weir.Pins       `json:"pins"`
+	Change  weir.TestChange `json:"change"`
+	Outcome weir.Outcome    `json:"outcome"`
+}
+
+// Regressions keeps open and closed episodes.
+type Regressions interface {
+	// Regressions lists regressions, newest first.
+	Regressions(ctx context.Context, f RegressionFilter) ([]weir.Regression, error)
+	// Regression finds one, with its victims; NotFound if there is none.
+	Regression(ctx context.Context, id weir.RegressionID) (weir.Regression, error)
+	// Advance changes an open regression and what hangs on it in one step;
+	// see RegressionUpdate. Conflict if it was changed by somebody else since
+	// it was read (by its Updated time).
+	Advance(ctx context.Context, u RegressionUpdate) error
+	// Evidence lists builds of a builder, finished or not, whose ids are since
+	// or higher, oldest first. Those whose outcome is final but says nothing
+	// about their revisions are left out.
+	Evidence(ctx context.Context, builder weir.BuilderID, since weir.BuildID) ([]weir.Build, error)
+	// Observe records what a finished build says about a regression's victims.
+	Observe(ctx context.Context, id weir.RegressionID, p weir.Probe) error
+	// Probes lists the builds on a regression's path, by position and age.
+	Probes(ctx context.Context, id weir.RegressionID) ([]weir.Probe, error)
+}
+
+// RegressionFilter narrows a list of regressions.
+type RegressionFilter struct {
+	States  []weir.RegressionState // empty: all
+	Builder weir.BuilderID         // with a victim on it; 0: any
+	Project string                 // with a victim in it or a culprit of it; empty: any
+	Limit   int                    // 0: 100
+}
+
+// RegressionUpdate is one step of a search.
+type RegressionUpdate struct {
+	// Regression holds the new state, suspects, culprit, note and victims; its
+	// id says which one, its Updated must be as it was read.
+	Regression weir.Regression
+	Now        time.Time
+	// Probes are runs to be made in the same transaction.
+	Probes []NewRun
+	// Split holds regressions to be opened from victims that went elsewhere;
+	// the recorded observations of the original are copied for them.
+	Split []weir.Regression
+	// MergeInto hands all victims to another regression; 0 for none.
+	MergeInto weir.RegressionID
+}
+
+// Builds reads builds.
+type Builds interface {
+	// Build finds a build; NotFound if there is none.
+	Build(ctx context.Context, id weir.BuildID) (weir.Build, error)
+	// BuildSpec reads what the worker was told.
+	BuildSpec(ctx context.Context, id weir.BuildID) (weir.Spec, error)
+	// ListBuilds lists builds, newest first.
+	ListBuilds(ctx context.Context, f BuildFilter) ([]weir.Build, error)
+	// Attempts lists the attempts of a build, oldest first.
+	Attempts(ctx context.Context, id weir.BuildID) ([]weir.Attempt, error)
+	// Steps lists the steps of an attempt in order.
+	Steps(ctx context.Context, id weir.AttemptID) ([]weir.StepRecord, error)
+	// LogSizes tells how much of each step's log is recorded.
+	LogSizes(ctx context.Context, id weir.AttemptID) ([]LogSize, error)
+	// LogFrames reads frames of a step's log from the one that holds the given
+	// line on, at most limit. Negative lines count from the end.
+	LogFrames(ctx context.Context, id weir.AttemptID, step int, line int64, limit int) ([]weir.LogFrame, error)
+	// Needs lists the builds whose products a build uses.
+	Needs(ctx context.Context, id weir.BuildID) ([]weir.BuildID, error)
+}
+
+// BuildFilter narrows a list of builds.
+type BuildFilter struct {
+	Run     weir.RunID
+	Project string
+	Builder weir.BuilderID
+	States  []weir.State
+	Before  weir.BuildID // ids below this one; 0: all
+	Limit   int          // 0: 100; at most 1,000
+}
+
+// LogSize is how much of one step's log is recorded.
+type LogSize struct {
+	Step  int   `json:"step"`
+	Bytes int64 `json:"bytes"`
+	Lines int64 `json:"lines"` // newlines
+}
+
+// Overview reads what the front page shows.
+type Overview interface {
+	// Run finds a run; NotFound if there is none.
+	Run(ctx context.Context, id weir.RunID) (weir.Run, error)
+	// Runs lists runs, newest first, with ids below before (0: all).
+	Runs(ctx context.Context, before weir.RunID, limit int) ([]weir.Run, error)
+	// BuilderHeads lists every builder with its newest settled or running
+	// builds that advance its baseline, newest first, at most recent of them.
+	BuilderHeads(ctx context.Context, recent int) ([]BuilderHead, error)
+	// QueueDepth counts builds by unfinished state.
+	QueueDepth(ctx context.Context) (map[weir.State]int, error)
+}
+
+// BuilderHead is a builder and its recent builds.
+type BuilderHead struct {
+	Builder weir.Builder `json:"builder"`
+	Recent  []weir.Build `json:"recent"`
+}
+
+// Events is the farm's growing list of what happened.
+type Events interface {
+	// EventsAfter lists events with a higher number, in order. Every verb that
+	// changes something tells its events in its own transaction, and a number
+	// once passed is never used later by a transaction that commits after it.
+	EventsAfter(ctx context.Context, seq int64, limit int) ([]weir.Event, error)
+	// LastEvent is the number of the newest event, 0 if there is none.
+	LastEvent(ctx context.Context) (int64, error)
+	// Wake returns a channel that receives, without blocking the sender, when
+	// events may have been added here or by another server, and a function
+	// that ends it. A missed wake-up costs latency, never correctness: whoever
+	// waits also looks at intervals.
+	Wake() (<-chan struct{}, func())
+	// PruneEvents removes events older than the time given.
+	PruneEvents(ctx context.Context, before time.Time) (int64, error)
+}
+
+// Access keeps tokens, by hash only.
+type Access interface {
+	// AddToken records a token. Conflict if the name is taken.
+	AddToken(ctx context.Context, t Token) error
+	// FindToken looks a token up by its hash; NotFound if there is none.
+	FindToken(ctx context.Context, hash string) (Token, error)
+	// Tokens lists tokens, without their hashes, by name.
+	Tokens(ctx context.Context) ([]Token, error)
+	// RevokeToken removes a token by name; NotFound if there is none.
+	RevokeToken(ctx context.Context, name string) error
+}
+
+// Token is a worker's right to talk to the server.
+type Token struct {
+	Name    string    `json:"name"` // the worker's name
+	Hash    string    `json:"-"`    // hex SHA-256 of the secret
+	Created time.Time `json:"created"`
+}
