@@ -1,0 +1,174 @@
+// Package pgtest gives tests a PostgreSQL of their own.
+//
+// A test asks for an empty database and gets its address:
+//
+//	func TestMain(m *testing.M) { pgtest.Main(m) }
+//
+//	func TestStore(t *testing.T) {
+//		s, err := postgres.Open(t.Context(), pgtest.DSN(t))
+//		...
+//	}
+//
+// If WEIR_TEST_POSTGRES holds the address of a superuser, databases are made
+// there. Otherwise a private cluster is started at the first call of [DSN] and
+// stopped by [Main]. To let all packages of a test run share one cluster, run
+// them below the command in cmd/pgtest:
+//
+//	go run ./internal/store/pgtest/cmd/pgtest -- go test ./...
+//
+// # Nothing stays behind
+//
+// A private cluster belongs to a small shell process, its keeper, that leads a
+// session of its own and reads from a pipe whose other end only the test
+// process holds. When the test process ends, in whatever way (return, panic,
+// time limit, SIGKILL), the kernel closes the pipe; the keeper then stops
+// PostgreSQL and removes the directory. A signal to the whole process group,
+// such as Ctrl-C, does not reach the keeper. Only somebody who kills the
+// keeper itself with SIGKILL leaves something behind.
+//
+// The cluster listens on a Unix socket in a directory that nobody else can
+// enter, and does without durability (fsync=off). Its databases sort text by
+// English rules where the server can do that: a query whose order depends on
+// the collation shows up here and not at a user's.
+package pgtest
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// Env names the variable that holds the address of a superuser of an existing
+// cluster, as a URL or in keyword=value form.
+const Env = "WEIR_TEST_POSTGRES"
+
+// adminTimeout limits making or dropping one database.
+const adminTimeout = time.Minute
+
+// shared is the private cluster of this test process. It is the one thing in
+// this package that outlives a test: starting a cluster takes a second, so all
+// tests of a process use the same one.
+var shared struct {
+	sync.Mutex
+	cluster *Cluster
+	err     error
+}
+
+// Main runs the tests of a package and then stops the private cluster, if one
+// was started. Call it last in TestMain; the exit code is that of m.Run.
+func Main(m *testing.M) {
+	defer stopShared()
+	m.Run()
+}
+
+// DSN makes a fresh, empty database and returns its address, a URL or
+// keyword=value string that pgx understands. The database is dropped, and
+// connections to it are cut, when the test ends. If there is no PostgreSQL the
+// test ends at once, and says what to install.
+func DSN(tb testing.TB) string {
+	tb.Helper()
+	admin := os.Getenv(Env)
+	if admin == "" {
+		var err error
+		if admin, err = sharedDSN(); err != nil {
+			tb.Fatalf("a test needs PostgreSQL: %v", err)
+		}
+	}
+	name := "weir_" + strings.ToLower(rand.Text())
+	dsn, err := withDatabase(admin, name)
+	if err != nil {
+		tb.Fatalf("%s: %v", Env, err)
+	}
+	if err := createDatabase(admin, name); err != nil {
+		tb.Fatalf("make database %s: %v", name, err)
+	}
+	tb.Cleanup(func() {
+		if err := dropDatabase(admin, name); err != nil {
+			tb.Errorf("drop database %s: %v", name, err)
+		}
+	})
+	return dsn
+}
+
+// sharedDSN starts the private cluster unless it runs already.
+func sharedDSN() (string, error) {
+	shared.Lock()
+	defer shared.Unlock()
+	if shared.cluster == nil && shared.err == nil {
+		ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+		defer cancel()
+		shared.cluster, shared.err = Start(ctx)
+	}
+	if shared.err != nil {
+		return "", shared.err
+	}
+	return shared.cluster.DSN(), nil
+}
+
+func stopShared() {
+	shared.Lock()
+	defer shared.Unlock()
+	if shared.cluster != nil {
+		if err := shared.cluster.Stop(); err != nil {
+			fmt.Fprintln(os.Stderr, "pgtest:", err)
+		}
+		shared.cluster = nil
+	}
+}
+
+// createDatabase makes an empty database with a collation that is not the
+// order of bytes, if the server knows ICU; a plain one otherwise.
+func createDatabase(admin, name string) error {
+	const icu = ` TEMPLATE template0 ENCODING 'UTF8' LOCALE_PROVIDER icu ICU_LOCALE 'en-US'`
+	err := administer(admin, `CREATE DATABASE `+name+icu)
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) { // an old server, or one built without ICU
+		err = administer(admin, `CREATE DATABASE `+name+` TEMPLATE template0 ENCODING 'UTF8'`)
+	}
+	return err
+}
+
+func dropDatabase(admin, name string) error {
+	return administer(admin, `DROP DATABASE IF EXISTS `+name+` WITH (FORCE)`)
+}
+
+// administer runs one statement as the superuser, on a connection of its own.
+func administer(admin, statement string) (err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), adminTimeout)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, admin)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, conn.Close(ctx)) }()
+	_, err = conn.Exec(ctx, statement)
+	return err
+}
+
+// withDatabase returns dsn with another database name.
+func withDatabase(dsn, name string) (string, error) {
+	if _, err := pgx.ParseConfig(dsn); err != nil {
+		return "", errors.New("not the address of a PostgreSQL server; use postgres://USER:PASSWORD@HOST/postgres")
+	}
+	if !strings.HasPrefix(dsn, "postgres://") && !strings.HasPrefix(dsn, "postgresql://") {
+		return dsn + " dbname=" + name, nil // the last one counts
+	}
+	u, err := url.Parse(dsn)
+	if err != nil {
+		return "", errors.New("not a URL")
+	}
+	query := u.Query()
+	query.Del("dbname")
+	u.Path, u.RawQuery = "/"+name, query.Encode()
+	return u.String(), nil
+}
