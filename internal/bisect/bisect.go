@@ -33,6 +33,10 @@ import (
 // Sure is the posterior probability at which a hypothesis is believed.
 const Sure = 0.999
 
+// slack is the half of the tolerated doubt that may lie on hypotheses that
+// blame nobody; the other half may lie on other steps.
+const slack = (1 - Sure) / 2
+
 // Prior probabilities of the two hypotheses that blame nobody.
 const (
 	priorFlake       = 0.30
@@ -209,16 +213,16 @@ func (st *state) finding() Finding {
 		return Finding{Kind: Environment, Confidence: m}
 	}
 	first, last, held, total := st.suspects()
-	if first == last && held >= Sure {
+	if total >= 1-slack && first == last {
 		return Finding{Kind: Found, First: first, Last: last, Confidence: held}
 	}
-	if total >= Sure && !st.separable(first, last) {
-		return Finding{Kind: Range, First: first, Last: last, Confidence: total}
+	if total >= 1-slack && !st.separable(first, last) {
+		return Finding{Kind: Range, First: first, Last: last, Confidence: held}
 	}
-	return Finding{Kind: Open, First: first, Last: last, Confidence: total}
+	return Finding{Kind: Open, First: first, Last: last, Confidence: held}
 }
 
-// suspects is a short stretch of steps that holds all but 1-Sure of the mass
+// suspects is a short stretch of steps that holds all but slack of the mass
 // that lies on steps, with the mass it holds and the mass on all steps.
 func (st *state) suspects() (first, last int, held, total float64) {
 	const nothing = 1e-9
@@ -233,7 +237,7 @@ func (st *state) suspects() (first, last int, held, total float64) {
 		return 1, st.n, 0, 0
 	}
 	held = total
-	enough := total * Sure
+	enough := total * (1 - slack)
 	for first < last {
 		drop := &first
 		m := st.mass[first]
