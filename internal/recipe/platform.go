@@ -1,0 +1,78 @@
+package recipe
+
+import (
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/weir-ci/weir"
+)
+
+// systems and architectures are the ones a worker can be built for.
+func systems() []string {
+	return []string{"aix", "android", "darwin", "dragonfly", "freebsd", "illumos",
+		"linux", "netbsd", "openbsd", "solaris", "windows"}
+}
+
+func architectures() []string {
+	return []string{"386", "amd64", "arm", "arm64", "loong64", "mips", "mips64", "mips64le",
+		"mipsle", "ppc64", "ppc64le", "riscv64", "s390x"}
+}
+
+// otherName translates what others call a system or an architecture.
+func otherName(s string) string {
+	switch strings.ToLower(s) {
+	case "x86_64", "x86-64", "x64":
+		return "amd64"
+	case "aarch64", "armv8":
+		return "arm64"
+	case "i386", "i686", "x86":
+		return "386"
+	case "macos", "osx", "mac":
+		return "darwin"
+	case "win", "win32", "win64":
+		return "windows"
+	}
+	return s
+}
+
+// platforms reads a list of platforms. Their order is kept.
+func (r *reader) platforms(n *yaml.Node, what string) []weir.Platform {
+	var out []weir.Platform
+	r.list(n, what, func(_ int, n *yaml.Node) {
+		s, ok := r.text(n, "a platform in "+what)
+		if !ok {
+			return
+		}
+		p := weir.Platform(s)
+		switch {
+		case !p.Valid() || !slices.Contains(systems(), p.OS()) || !slices.Contains(architectures(), p.Arch()):
+			r.badPlatform(target(n), s)
+		case slices.Contains(out, p):
+			r.problem(n, "%s names %s twice", what, p)
+		default:
+			out = append(out, p)
+		}
+	})
+	return out
+}
+
+func (r *reader) badPlatform(n *yaml.Node, s string) {
+	p := r.problem(n, "unknown platform %s", show(s)).
+		hint("a platform is an operating system and an architecture as Go names them, for example linux/amd64")
+	system, arch, _ := strings.Cut(s, "/")
+	if arch == "" {
+		arch = "amd64"
+	}
+	system, arch = otherName(system), otherName(arch)
+	if !slices.Contains(systems(), system) {
+		system = nearest(system, systems())
+	}
+	if !slices.Contains(architectures(), arch) {
+		arch = nearest(arch, architectures())
+	}
+	if system != "" && arch != "" {
+		p.hint("did you mean %q?", system+"/"+arch)
+	}
+}

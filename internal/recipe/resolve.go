@@ -1,0 +1,221 @@
+package recipe
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/weir-ci/weir"
+)
+
+// resolver gives the names in a file their meaning, once all projects are read.
+type resolver struct {
+	*reader
+	drafts   []*draft // in the order of the file
+	byName   map[string]*draft
+	names    []string
+	defaults []weir.Platform
+}
+
+func newResolver(r *reader, drafts []*draft, defaults []weir.Platform) *resolver {
+	g := &resolver{reader: r, drafts: drafts, byName: map[string]*draft{}, defaults: defaults}
+	for _, d := range drafts {
+		g.byName[d.project.Name] = d
+		g.names = append(g.names, d.project.Name)
+	}
+	return g
+}
+
+func (g *resolver) resolve() {
+	used := map[string]bool{}
+	for _, d := range g.drafts {
+		for i := range d.refs {
+			g.ref(d, &d.refs[i])
+			used[d.refs[i].project] = true
+		}
+		slices.SortFunc(d.project.Upstreams, func(a, b weir.Upstream) int { return strings.Compare(a.Project, b.Project) })
+	}
+	for _, d := range g.drafts {
+		if len(d.jobs) == 0 && !used[d.project.Name] {
+			g.warn(d.name, "project %s has no jobs, and nobody is downstream of it", clip(d.project.Name)).
+				hint("give it jobs, or name it among the upstreams of another project")
+		}
+	}
+	if !g.circles() {
+		g.variables()
+		g.common()
+	}
+}
+
+// ref resolves one upstream of d.
+func (g *resolver) ref(d *draft, u *ref) {
+	name := d.project.Name
+	up, ok := g.byName[u.project]
+	switch {
+	case u.project == name:
+		g.problem(u.node, "project %s is its own upstream", clip(name)).hint("remove it from the list")
+		return
+	case !ok:
+		g.unknown(u.node, "project", u.project, " among the upstreams of "+clip(name), without(g.names, name))
+		return
+	}
+	u.resolved = true
+	d.project.Upstreams = append(d.project.Upstreams, weir.Upstream{Project: u.project, Job: g.productJob(u, up)})
+}
+
+// productJob finds the job whose product an upstream hands down.
+func (g *resolver) productJob(u *ref, up *draft) string {
+	var products, all []string
+	for _, j := range up.project.Jobs {
+		all = append(all, j.Name)
+		if j.Product != "" {
+			products = append(products, j.Name)
+		}
+	}
+	project := clip(u.project)
+	switch {
+	case u.job == "" && len(products) == 0:
+		return ""
+	case u.job == "" && len(products) == 1:
+		return products[0]
+	case u.job == "":
+		g.problem(u.node, "project %s has several products, of the jobs %s", project, strings.Join(products, ", ")).
+			hint("say which: {project: %s, job: %s}", project, products[0])
+	case !slices.Contains(all, u.job):
+		g.unknown(u.jobNode, "job", u.job, " of project "+project, all)
+	case !slices.Contains(products, u.job):
+		g.problem(u.jobNode, "job %s of project %s has no product", show(u.job), project).
+			hint("add product: %s to it, or remove job to hand down only the revision", prefix)
+	}
+	return u.job
+}
+
+// circles reports projects that are upstream of themselves through others,
+// each circle once, where its first project in the file names the next.
+func (g *resolver) circles() bool {
+	const (
+		unseen = iota
+		open
+		done
+	)
+	state := map[string]int{}
+	found := false
+	var path []string
+	var visit func(d *draft)
+	visit = func(d *draft) {
+		name := d.project.Name
+		state[name] = open
+		path = append(path, name)
+		for _, u := range d.refs {
+			if !u.resolved {
+				continue
+			}
+			switch state[u.project] {
+			case unseen:
+				visit(g.byName[u.project])
+			case open:
+				found = true
+				if len(g.problems) >= maxProblems {
+					continue // dense graphs have very many circles
+				}
+				g.circle(slices.Clone(path[slices.Index(path, u.project):]))
+			}
+		}
+		path = path[:len(path)-1]
+		state[name] = done
+	}
+	for _, d := range g.drafts {
+		if state[d.project.Name] == unseen {
+			visit(d)
+		}
+	}
+	return found
+}
+
+// circle reports one circle: each project is downstream of the next.
+func (g *resolver) circle(names []string) {
+	first := g.byName[names[0]]
+	next := names[1%len(names)]
+	at := first.name
+	for _, u := range first.refs {
+		if u.project == next {
+			at = u.node
+		}
+	}
+	const most = 12
+	shown := slices.Clone(names)
+	if len(shown) > most {
+		shown = append(shown[:most], "...")
+	}
+	g.problem(at, "projects are upstream of each other in a circle: %s", strings.Join(append(shown, names[0]), " -> ")).
+		hint("one of them must do without the other")
+}
+
+// variables reports upstreams of one project whose variables have the same name.
+func (g *resolver) variables() {
+	graph := g.graph()
+	for _, d := range g.drafts {
+		owners := map[string]string{}
+		closure := graph.closure(d.project.Name)
+		if len(closure) > maxClosure {
+			g.problem(d.name, "project %s has more than %d upstreams, near and far", clip(d.project.Name), maxClosure)
+			return // those behind it have even more
+		}
+		for _, up := range closure {
+			for _, v := range []string{weir.UpstreamVar(up), weir.UpstreamVar(up) + "_REVISION"} {
+				if other, taken := owners[v]; taken {
+					g.problem(d.name, "the upstreams %s and %s of project %s both set the variable %s",
+						clip(other), clip(up), clip(d.project.Name), clip(v)).hint("rename one of them")
+					break
+				}
+				owners[v] = up
+			}
+		}
+	}
+}
+
+// common reports jobs that can run nowhere, because no platform has the
+// products of all their upstreams.
+func (g *resolver) common() {
+	graph := g.graph()
+	e := newExpander(graph, g.defaults, "")
+	for _, d := range g.drafts {
+		needed := e.shared(&d.project)
+		if needed == nil || len(g.defaults) == 0 && graph.hostDecides(d.project.Name) {
+			continue
+		}
+		for _, j := range d.project.Jobs {
+			if len(j.Platforms) == 0 && len(needed) == 0 {
+				g.problem(d.jobs[j.Name], "job %s/%s can run nowhere: no platform has the products of all its upstreams",
+					clip(d.project.Name), clip(j.Name)).hint("give the upstreams' jobs a platform in common")
+			}
+			for _, p := range j.Platforms {
+				if !slices.Contains(needed, p) {
+					g.problem(d.jobs[j.Name], "job %s/%s runs on %s, where an upstream has no product",
+						clip(d.project.Name), clip(j.Name), p).hint("build the upstream there too, or remove the platform")
+				}
+			}
+		}
+	}
+}
+
+func (g *resolver) graph() graph {
+	out := graph{}
+	for _, d := range g.drafts {
+		out[d.project.Name] = &d.project
+	}
+	return out
+}
+
+func without(names []string, name string) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(n string) bool { return n == name })
+}
+
+// hostDecides reports whether a product upstream of a project may be made on
+// a platform that the file does not name.
+func (g graph) hostDecides(project string) bool {
+	return slices.ContainsFunc(g.closure(project), func(name string) bool {
+		return slices.ContainsFunc(g[name].Jobs, func(j weir.Job) bool {
+			return j.Product != "" && len(j.Platforms) == 0
+		})
+	})
+}

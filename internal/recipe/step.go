@@ -1,0 +1,125 @@
+package recipe
+
+import (
+	"fmt"
+	"path"
+	"regexp"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/weir-ci/weir"
+)
+
+// steps reads the commands of a job and gives a name to those that have none.
+func (r *reader) steps(n *yaml.Node, what string) []weir.Step {
+	var out []weir.Step
+	taken := map[string]int{}
+	r.list(n, "steps of "+what, func(i int, n *yaml.Node) {
+		if i >= maxSteps {
+			if i == maxSteps {
+				r.problem(n, "%s has more than %d steps", what, maxSteps).hint("put commands that belong together into one step, with run: |")
+			}
+			return
+		}
+		s, named := r.step(n, i)
+		if named != nil {
+			if before, dup := taken[s.Name]; dup {
+				r.problem(named, "two steps of %s have the name %s", what, show(s.Name)).
+					hint("the other one is step %d", before)
+			}
+			taken[s.Name] = i + 1
+		}
+		out = append(out, s)
+	})
+	for i := range out {
+		if out[i].Name == "" {
+			out[i].Name = freeName(stepName(out[i].Run), i+1, taken)
+		}
+	}
+	return out
+}
+
+// step reads one step, and where its name stands if it has one.
+func (r *reader) step(n *yaml.Node, i int) (s weir.Step, name *yaml.Node) {
+	t := target(n)
+	if t.Kind != yaml.MappingNode {
+		if t.Kind == yaml.ScalarNode && t.ShortTag() == "!!str" {
+			s.Run = r.run(t)
+		} else {
+			p := r.wrong(t, "a step", "a command or a mapping with run")
+			if t.Kind == yaml.ScalarNode && t.ShortTag() != "!!null" {
+				p.hint("put the command in quotes: %q", clip(t.Value))
+			}
+		}
+		return s, nil
+	}
+	what := fmt.Sprintf("step %d", i+1)
+	f := r.fields(t, what, "name", "run", "dir", "env", "timeout", "quiet")
+	f.with("name", func(n *yaml.Node) {
+		if s.Name = r.title(n, "the name of "+what); s.Name != "" {
+			name = n
+		}
+	})
+	if run, ok := f["run"]; ok {
+		s.Run = r.run(run.value)
+	} else {
+		r.problem(n, "%s has no command", what).hint("write run: COMMAND; a line that holds \": \" must be in quotes or behind run: |")
+	}
+	f.with("dir", func(n *yaml.Node) { s.Dir = r.relative(n, "dir") })
+	f.with("env", func(n *yaml.Node) { s.Env = r.env(n, "env of "+what) })
+	f.with("timeout", func(n *yaml.Node) { s.Timeout = r.duration(n, "timeout", minTimeout, maxTimeout) })
+	f.with("quiet", func(n *yaml.Node) { s.Quiet = r.duration(n, "quiet", minTimeout, maxTimeout) })
+	return s, name
+}
+
+func (r *reader) run(n *yaml.Node) string {
+	s, ok := r.prose(n, "run")
+	if ok && len(s) > maxRun {
+		r.problem(target(n), "run is longer than %d KiB", maxRun>>10).hint("put it into a script in the repository")
+		return ""
+	}
+	return s
+}
+
+var (
+	assignment = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*=\S*$`)
+	program    = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._+-]{0,23}$`)
+	verb       = regexp.MustCompile(`^[a-z][a-z-]{0,15}$`)
+)
+
+// stepName makes a name of a command: its program, and the verb behind it if
+// there is one, as in "go test". It is empty if the command does not start
+// with a plain program.
+func stepName(run string) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(run), "\n")
+	words := strings.Fields(line)
+	for len(words) > 0 && assignment.MatchString(words[0]) {
+		words = words[1:]
+	}
+	if len(words) == 0 {
+		return ""
+	}
+	name := path.Base(words[0])
+	if !program.MatchString(name) {
+		return ""
+	}
+	if len(words) > 1 && verb.MatchString(words[1]) {
+		name += " " + words[1]
+	}
+	return name
+}
+
+// freeName returns name, or name with the lowest number behind it that makes
+// it unique, and takes it.
+func freeName(name string, number int, taken map[string]int) string {
+	base := name
+	if base == "" {
+		base, name = "step", fmt.Sprintf("step %d", number)
+	}
+	for i := 2; taken[name] != 0; i++ {
+		name = fmt.Sprintf("%s %d", base, i)
+	}
+	taken[name] = number
+	return name
+}
