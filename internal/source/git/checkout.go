@@ -1,0 +1,164 @@
+package git
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/source"
+	"github.com/weir-ci/weir/internal/source/command"
+)
+
+// Checkout implements source.Checkouter. The checkout is a repository of its
+// own with a detached HEAD, the tags of the branch, and origin set to the
+// source's location.
+func (m *Mirrors) Checkout(ctx context.Context, src weir.Source, revision, dir string, log io.Writer) error {
+	if err := checkSource(src); err != nil {
+		return err
+	}
+	if err := checkHash(revision); err != nil {
+		return err
+	}
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return explain(ctx, src, err)
+	}
+	if err := emptyDir(dir); err != nil {
+		return err
+	}
+	mir := m.mirrorOf(src)
+	mir.log = log
+	if err := mir.checkout(ctx, revision, dir); err != nil {
+		_ = clearDir(dir)
+		return explain(ctx, src, err)
+	}
+	_, _ = fmt.Fprintf(log, "checked out %s of %s\n", weir.ShortRevision(revision), src.Location)
+	return nil
+}
+
+// checkout tries with what is there, then with the commit fetched, and at last
+// with a new mirror.
+func (m *mirror) checkout(ctx context.Context, revision, dir string) error {
+	var err error
+	for range 3 {
+		err = m.locked(ctx, false, func() error {
+			if !m.exists() {
+				return errMissing
+			}
+			found, err := m.resolve(ctx, revision)
+			if err == nil && found[0] == "" {
+				err = errMissing
+			}
+			if err != nil {
+				return err
+			}
+			return m.clone(ctx, revision, dir)
+		})
+		if err == nil || ctx.Err() != nil || !damaged(err) {
+			return err
+		}
+		if err := clearDir(dir); err != nil {
+			return err
+		}
+		if err := m.provide(ctx, revision, !errors.Is(err, errMissing)); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+// provide brings a commit into the mirror: with its branch if it is on it,
+// else by its hash, which most servers allow. broken asks for a new mirror.
+func (m *mirror) provide(ctx context.Context, revision string, broken bool) error {
+	at, err := m.lookup(ctx, m.src)
+	if weir.CodeOf(err) == weir.NotFound {
+		at.branch = "" // a branch that is gone may have left the commit behind
+	} else if err != nil {
+		return err
+	}
+	rebuilt := false
+	return m.use(ctx, at.branch, objectFormat(revision), func() error {
+		if broken && !rebuilt {
+			rebuilt = true
+			if err := m.rebuild(ctx, at.branch, objectFormat(revision)); err != nil {
+				return err
+			}
+		}
+		have, err := m.resolve(ctx, revision)
+		if err == nil && have[0] == "" && at.branch != "" {
+			if err = m.fetchBranch(ctx, at.branch); err == nil {
+				have, err = m.resolve(ctx, revision)
+			}
+		}
+		if err != nil || have[0] != "" {
+			return err
+		}
+		return m.fetchCommit(ctx, revision)
+	})
+}
+
+// fetchCommit asks the remote for one commit by its hash.
+func (m *mirror) fetchCommit(ctx context.Context, revision string) error {
+	err := m.fetch(ctx, "+"+revision+":refs/weir/"+revision)
+	var f *command.Failure
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil, !errors.As(err, &f), !f.Has("not our ref", "remote ref", "unadvertised object", "no such remote"):
+		return unreachable(ctx, m.src, err)
+	}
+	return weir.Errorf(weir.NotFound, "%s has no commit %s", m.src.Location, revision).
+		WithHint("it may have been pushed away; git fetch %s %s shows what the remote says", m.src.Location, revision)
+}
+
+// clone makes the checkout from the mirror. The objects are copied and not
+// linked: a step may write to its own checkout, and a link would lead it into
+// the mirror.
+func (m *mirror) clone(ctx context.Context, revision, dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	for _, args := range [][]string{
+		{"clone", "--quiet", "--no-hardlinks", "--no-checkout", "--template=", "--", m.dir, dir},
+		{"remote", "set-url", "origin", m.src.Location},
+		{"-c", "advice.detachedHead=false", "checkout", "--quiet", "--force", "--detach", revision, "--"},
+	} {
+		c := m.cmd(m.shut, dir, args...)
+		if args[0] != "clone" {
+			c.Log = m.log
+		}
+		if _, err := command.Output(ctx, c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// emptyDir insists that dir is empty or absent.
+func emptyDir(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil && !os.IsNotExist(err) || len(entries) > 0 {
+		return weir.Errorf(weir.Conflict, "the directory %s for the checkout is not an empty directory", filepath.Base(dir)).
+			WithHint("check out into a new directory").WithCause(err)
+	}
+	return nil
+}
+
+// clearDir empties dir. Git makes its objects read-only, which hinders nobody
+// on Unix; elsewhere os.RemoveAll deals with it.
+func clearDir(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if os.IsNotExist(err) {
+		return nil
+	}
+	for _, e := range entries {
+		err = errors.Join(err, os.RemoveAll(filepath.Join(dir, e.Name())))
+	}
+	return err
+}
+
+var _ source.Checkouter = (*Mirrors)(nil)

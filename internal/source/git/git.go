@@ -1,0 +1,179 @@
+// Package git reads sources with the git command.
+//
+// For each location there is one bare mirror in the cache directory, shared by
+// all projects with that location and by all processes with that cache; a lock
+// file beside it orders them. A mirror holds the branches that somebody asked
+// for, with their whole history and tags. It appears by rename, so a half one
+// is never seen; one that turns out to be damaged is made anew from the remote.
+//
+// A poll that finds nothing new is one `git ls-remote`. History is read along
+// first parents: that is the order in which the branch moved, whatever the
+// dates of the commits say.
+//
+// A checkout is a clone of the mirror with the objects copied, so that
+// `git describe` and `git log` work in it, it stays whole when the mirror
+// changes, and no step can reach the mirror through it. Copying costs about as
+// much as writing the files does. Submodules and LFS objects are not fetched.
+//
+// # Whose configuration counts
+//
+// Talking to a remote (ls-remote, fetch) uses the configuration of the user
+// that runs weir, and of the machine: credential helpers, ssh keys, proxies,
+// certificates and insteadOf live there, and on Windows even the certificates
+// that git trusts. That user is trusted. Prompts are off, hooks are off, and
+// only the protocols file, git, http, https and ssh are allowed. Everything
+// else (reading history, checkouts) sees no configuration but git's defaults,
+// so that the files of a checkout are the same everywhere. Variables like
+// GIT_DIR never reach git.
+package git
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/source"
+	"github.com/weir-ci/weir/internal/source/command"
+)
+
+// Mirrors reads git sources through mirrors in a directory. It implements
+// source.Adapter.
+type Mirrors struct {
+	dir   string
+	user  []string     // environment of commands that talk to a remote
+	shut  []string     // environment of commands that see no configuration
+	mkdir func() error // makes dir, once
+}
+
+var _ source.Adapter = (*Mirrors)(nil)
+
+// New keeps mirrors below dir, which is made when it is first needed. env is
+// the environment for git, as NAME=VALUE; nil means this process's own.
+func New(dir string, env []string) *Mirrors {
+	if env == nil {
+		env = os.Environ()
+	}
+	user, shut := environments(env)
+	return &Mirrors{dir: dir, user: user, shut: shut,
+		mkdir: sync.OnceValue(func() error { return os.MkdirAll(dir, 0o755) })}
+}
+
+// kept lists the variables of git that tell how to reach remotes. All others
+// that start with GIT_ are dropped: they would point git at another repository
+// or make it write files.
+var kept = []string{"GIT_SSH", "GIT_SSL_", "GIT_ASKPASS=", "GIT_PROXY_", "GIT_HTTP_",
+	"GIT_CONFIG_GLOBAL=", "GIT_CONFIG_SYSTEM=", "GIT_CONFIG_NOSYSTEM=", "GIT_EXEC_PATH="}
+
+func environments(env []string) (user, shut []string) {
+	common := []string{"LC_ALL=C", "GIT_TERMINAL_PROMPT=0", "GIT_OPTIONAL_LOCKS=0", "GIT_LFS_SKIP_SMUDGE=1",
+		"GIT_ALLOW_PROTOCOL=file:git:http:https:ssh", "SSH_ASKPASS_REQUIRE=never", "GCM_INTERACTIVE=never"}
+	askpass := false
+	for _, v := range env {
+		if !strings.HasPrefix(strings.ToUpper(v), "GIT_") {
+			user, shut = append(user, v), append(shut, v)
+			continue
+		}
+		for _, k := range kept {
+			if strings.HasPrefix(v, k) {
+				user = append(user, v)
+				askpass = askpass || k == "GIT_ASKPASS="
+				break
+			}
+		}
+	}
+	if !askpass {
+		user = append(user, "GIT_ASKPASS=") // or git would ask SSH_ASKPASS
+	}
+	shut = append(shut, "GIT_CONFIG_NOSYSTEM=1", "GIT_ATTR_NOSYSTEM=1", "GIT_CONFIG_GLOBAL="+os.DevNull)
+	return append(user, common...), append(shut, common...)
+}
+
+// cmd makes a git command in dir ("" for none) that sees env.
+func (m *Mirrors) cmd(env []string, dir string, args ...string) command.Cmd {
+	fixed := []string{"-c", "core.hooksPath=" + os.DevNull, "-c", "core.fsmonitor=false", "-c", "protocol.ext.allow=never"}
+	return command.Cmd{Name: "git", Args: append(fixed, args...), Dir: dir, Env: env}
+}
+
+// remote is what a remote says of a branch.
+type remote struct{ branch, tip string }
+
+// lookup asks the remote where the branch is. One process.
+func (m *Mirrors) lookup(ctx context.Context, src weir.Source) (remote, error) {
+	if err := m.mkdir(); err != nil {
+		return remote{}, explain(ctx, src, err)
+	}
+	ref := "HEAD"
+	if src.Branch != "" {
+		ref = "refs/heads/" + src.Branch
+	}
+	out, err := command.Output(ctx, m.cmd(m.user, m.dir, "ls-remote", "--symref", "--", src.Location, ref))
+	if err != nil {
+		return remote{}, unreachable(ctx, src, err)
+	}
+	r := remote{branch: src.Branch}
+	for line := range strings.Lines(string(out)) {
+		value, name, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "\t")
+		if name != ref {
+			continue
+		}
+		if target, ok := strings.CutPrefix(value, "ref: refs/heads/"); ok && src.Branch == "" {
+			r.branch = target
+		} else if hashHex.MatchString(value) {
+			r.tip = value
+		}
+	}
+	return r, r.check(src)
+}
+
+// check turns what is missing into an error.
+func (r remote) check(src weir.Source) error {
+	hint := "git ls-remote --heads " + src.Location + " lists the branches"
+	switch {
+	case r.tip == "" && src.Branch != "":
+		return weir.Errorf(weir.NotFound, "%s has no branch %s", src.Location, src.Branch).WithHint("%s", hint)
+	case r.tip == "":
+		return weir.Errorf(weir.NotFound, "%s has no commit on its default branch", src.Location).WithHint("%s", hint)
+	case r.branch == "":
+		return weir.Errorf(weir.NotFound, "%s has no default branch: its HEAD is detached", src.Location).
+			WithHint("name the branch in the source; %s", hint)
+	}
+	return checkRefName("branch", r.branch)
+}
+
+// unreachable explains a failed talk with a remote.
+func unreachable(ctx context.Context, src weir.Source, err error) error {
+	var f *command.Failure
+	if ctx.Err() != nil || !errors.As(err, &f) || f.Has("No space left on device") {
+		return explain(ctx, src, err)
+	}
+	return weir.Errorf(weir.Unavailable, "git cannot read %s: %s", src.Location, f.LastLine()).
+		WithHint("try as the user that runs weir: git ls-remote %s", src.Location).WithCause(err)
+}
+
+// explain makes a *weir.Error of any error.
+func explain(ctx context.Context, src weir.Source, err error) error {
+	var known *weir.Error
+	var f *command.Failure
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &known):
+		return known
+	case ctx.Err() != nil:
+		return weir.Errorf(weir.Unavailable, "reading %s was stopped: %w", src.Location, ctx.Err())
+	case noSpace(err), errors.As(err, &f) && f.Has("No space left on device"):
+		return weir.Errorf(weir.Exhausted, "no space left for the files of %s", src.Location).
+			WithHint("make room on the disk of the cache or of the work directory").WithCause(err)
+	}
+	return weir.Errorf(weir.Internal, "git did not work on the mirror of %s", src.Location).
+		WithHint("the log of this program has git's own words").WithCause(err)
+}
+
+// mirrorOf finds the place of src's mirror; the mirror itself may be absent.
+func (m *Mirrors) mirrorOf(src weir.Source) *mirror {
+	return &mirror{Mirrors: m, src: src, dir: filepath.Join(m.dir, mirrorName(src))}
+}

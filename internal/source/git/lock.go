@@ -1,0 +1,40 @@
+package git
+
+import (
+	"context"
+	"os"
+	"time"
+)
+
+// The waits between two tries to get a lock.
+const (
+	firstWait = time.Millisecond
+	lastWait  = 50 * time.Millisecond
+)
+
+// lockFile takes a lock on the file at path, which is made if absent and stays
+// behind. The lock excludes other goroutines and other processes alike, and
+// the system drops it when this process dies. It is tried for, not waited for,
+// because a wait inside the system cannot be ended by ctx.
+func lockFile(ctx context.Context, path string, exclusive bool) (unlock func(), err error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	for wait := firstWait; ; wait = min(2*wait, lastWait) {
+		got, err := tryLock(f, exclusive)
+		if got {
+			return func() { f.Close() }, nil
+		}
+		if err != nil {
+			f.Close()
+			return nil, &os.PathError{Op: "lock", Path: path, Err: err}
+		}
+		select {
+		case <-ctx.Done():
+			f.Close()
+			return nil, ctx.Err()
+		case <-time.After(wait):
+		}
+	}
+}
