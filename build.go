@@ -17,10 +17,15 @@ const (
 	CauseForce  Cause = "force"  // a person
 	CauseRetry  Cause = "retry"  // something was newly bad: the same revisions again
 	CauseProbe  Cause = "probe"  // a bisection asks about revisions between good and bad
+	// CauseProduct is the cause of a build, never of a run: another build
+	// needs its product at revisions that its own builder does not stand at.
+	CauseProduct Cause = "product"
 )
 
 // Causes lists every cause.
-func Causes() []Cause { return []Cause{CauseChange, CauseForce, CauseRetry, CauseProbe} }
+func Causes() []Cause {
+	return []Cause{CauseChange, CauseForce, CauseRetry, CauseProbe, CauseProduct}
+}
 
 // Advances reports whether builds of such a run move their builder's
 // baseline forward. Retries and probes only answer questions.

@@ -111,8 +111,10 @@ type NewRun struct {
 // NewBuild is a build to be made.
 type NewBuild struct {
 	Builder weir.BuilderID
-	Pins    weir.Pins
-	Spec    weir.Spec
+	// Cause is the build's own cause; empty means the run's.
+	Cause weir.Cause
+	Pins  weir.Pins
+	Spec  weir.Spec
 	// Needs are indexes of earlier entries of NewRun.Builds whose products
 	// this build uses.
 	Needs    []int
@@ -320,6 +322,9 @@ type RegressionUpdate struct {
 	// Split holds regressions to be opened from victims that went elsewhere;
 	// the recorded observations of the original are copied for them.
 	Split []weir.Regression
+	// States replaces the baseline of these tests on the regression's builder:
+	// what turned out to be flaky was never bad.
+	States []weir.TestState
 	// MergeInto hands all victims to another regression; 0 for none.
 	MergeInto weir.RegressionID
 }

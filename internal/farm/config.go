@@ -1,0 +1,61 @@
+package farm
+
+import (
+	"context"
+
+	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/recipe"
+)
+
+// config is a configuration with what follows from it.
+type config struct {
+	*recipe.Farm
+	plans    []recipe.Plan
+	builders []weir.Builder // parallel to plans
+	byID     map[weir.BuilderID]int
+	byKey    map[jobKey]int
+}
+
+// jobKey finds the plan of a project's job on a platform.
+type jobKey struct {
+	project, job string
+	platform     weir.Platform
+}
+
+// Configure gives the farm its projects, in place of those it had.
+func (f *Farm) Configure(ctx context.Context, farm *recipe.Farm) error {
+	c := &config{Farm: farm, plans: recipe.Expand(farm, f.host),
+		byID: map[weir.BuilderID]int{}, byKey: map[jobKey]int{}}
+	keys := make([]weir.BuilderKey, len(c.plans))
+	for i, p := range c.plans {
+		keys[i] = p.Key
+	}
+	var err error
+	if c.builders, err = f.store.EnsureBuilders(ctx, keys); err != nil {
+		return err
+	}
+	for i, b := range c.builders {
+		c.byID[b.ID] = i
+		c.byKey[jobKey{b.Project, b.Job, b.Platform}] = i
+	}
+	f.config.Store(c)
+	f.stir()
+	return nil
+}
+
+// project finds a project by name; nil if there is none.
+func (c *config) project(name string) *weir.Project {
+	for i := range c.Projects {
+		if c.Projects[i].Name == name {
+			return &c.Projects[i]
+		}
+	}
+	return nil
+}
+
+// involved lists the projects whose revisions a plan's builds pin: everything
+// upstream of it, upstreams first, and its own.
+func involved(p recipe.Plan) []string {
+	out := make([]string, 0, len(p.Upstreams)+1)
+	return append(append(out, p.Upstreams...), p.Key.Project)
+}

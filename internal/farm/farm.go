@@ -1,0 +1,101 @@
+// Package farm is the server's heart and the only writer of build state:
+// changes become runs, runs become leases, results become verdicts, verdicts
+// become regressions, and regressions ask for probes until the culprit is sure.
+//
+// It decides with the pure packages (schedule, verdict, bisect) and keeps
+// everything in the store; between two calls it remembers nothing that
+// matters, so it may be killed at any moment and several farms may share one
+// database. Its background work is level-triggered: each loop looks at what
+// the store says, does what follows from it, and goes to sleep until an event
+// or an interval wakes it. A missed wake-up costs latency, never a build.
+//
+//	poll      asks sources for new revisions           (poll.go)
+//	plan      makes runs where tips have moved         (plan.go)
+//	expire    ends leases that ran out                 (lease.go)
+//	judge     holds finished builds against baselines  (judge.go)
+//	search    moves open regressions towards a culprit (search.go)
+package farm
+
+import (
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/blob"
+	"github.com/weir-ci/weir/internal/recipe"
+	"github.com/weir-ci/weir/internal/source"
+	"github.com/weir-ci/weir/internal/store"
+)
+
+// Options is what a farm is made of.
+type Options struct {
+	Store   store.Store
+	Blobs   blob.Store
+	Sources source.Lister
+	Log     *slog.Logger     // nil: nothing is logged
+	Now     func() time.Time // nil: time.Now
+	// Host is the platform of builders that say nothing about platforms.
+	Host weir.Platform
+}
+
+// Farm is a running farm. Make one with New, give it a configuration, and
+// start its background work with Run.
+type Farm struct {
+	store  store.Store
+	blobs  blob.Store
+	source source.Lister
+	log    *slog.Logger
+	now    func() time.Time
+	host   weir.Platform
+	config atomic.Pointer[config]
+	any    bell // rung when anything changed: for those who show
+	work   bell // rung when there may be work: for those who act
+	sets   resultCache
+}
+
+// New makes a farm without projects.
+func New(o Options) *Farm {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	f := &Farm{store: o.Store, blobs: o.Blobs, source: o.Sources, log: o.Log, now: o.Now, host: o.Host}
+	f.any.init()
+	f.work.init()
+	f.config.Store(&config{Farm: &recipe.Farm{}})
+	return f
+}
+
+// bell wakes everybody who waits for something to change. It is rung by every
+// verb of this process and by the store when another server has done something.
+type bell struct {
+	mu sync.Mutex
+	ch chan struct{}
+}
+
+func (b *bell) init() { b.ch = make(chan struct{}) }
+
+// ring wakes all waiters.
+func (b *bell) ring() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	close(b.ch)
+	b.ch = make(chan struct{})
+}
+
+// wait returns a channel that is closed at the next ring.
+func (b *bell) wait() <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.ch
+}
+
+// stir tells everybody that there may be something to do and to show.
+func (f *Farm) stir() {
+	f.work.ring()
+	f.any.ring()
+}

@@ -1,0 +1,123 @@
+package farm
+
+import (
+	"context"
+	"hash/fnv"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/store"
+)
+
+const (
+	// pollsAtOnce bounds how many sources are asked at the same time.
+	pollsAtOnce = 8
+	// pollTimeout ends one look at a source. A first clone may take long.
+	pollTimeout = 30 * time.Minute
+	// maxPollDelay bounds how rarely a source that does not answer is asked.
+	maxPollDelay = time.Hour
+)
+
+// poll looks at every source when it is due, until ctx ends.
+func (f *Farm) poll(ctx context.Context) error {
+	c := f.config.Load()
+	places := make(chan struct{}, pollsAtOnce)
+	var g errgroup.Group
+	for i := range c.Projects {
+		g.Go(func() error {
+			f.pollSource(ctx, c.Projects[i], places)
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+// pollSource looks at one source again and again. Failures make it look less
+// often, and a spread that depends on the name keeps sources apart.
+func (f *Farm) pollSource(ctx context.Context, p weir.Project, places chan struct{}) {
+	interval := p.Source.Poll
+	if interval <= 0 {
+		interval = weir.DefaultPoll
+	}
+	failures := 0
+	for {
+		select {
+		case places <- struct{}{}:
+		case <-ctx.Done():
+			return
+		}
+		delay := min(interval<<min(failures, 10), max(maxPollDelay, interval))
+		more, err := f.pollOnce(ctx, p, delay)
+		<-places
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			failures++
+			f.log.Warn("source does not answer", "project", p.Name, "err", err)
+		default:
+			failures = 0
+		}
+		if more {
+			continue
+		}
+		h := fnv.New32a()
+		h.Write([]byte(p.Name))
+		spread := time.Duration(h.Sum32()%100) * delay / 1000
+		select {
+		case <-time.After(delay + spread):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// pollOnce looks at a source if it is due and nobody else does. more says that
+// there are further revisions to fetch at once.
+func (f *Farm) pollOnce(ctx context.Context, p weir.Project, delay time.Duration) (more bool, err error) {
+	now := f.now()
+	mine, err := f.store.ClaimPoll(ctx, p.Name, p.Source.Branch, now, now.Add(pollTimeout))
+	if err != nil || !mine {
+		return false, err
+	}
+	known := ""
+	tips, err := f.tips(ctx)
+	if err != nil {
+		return false, err
+	}
+	if t, ok := tips[sourceKey{p.Name, p.Source.Branch}]; ok {
+		known = t.Revision.ID
+	}
+	asked, cancel := context.WithTimeout(ctx, pollTimeout)
+	defer cancel()
+	listing, err := f.source.Revisions(asked, p.Source, known)
+	// What was learned is recorded even if the farm is being stopped.
+	ctx = context.WithoutCancel(ctx)
+	now = f.now()
+	if err != nil {
+		message := err.Error()
+		if weir.CodeOf(err) == weir.Internal {
+			message = "its tool failed in an unexpected way; the server's log says more"
+		}
+		if noteErr := f.store.RecordPollError(ctx, p.Name, p.Source.Branch, message, now, now.Add(delay/2)); noteErr != nil {
+			return false, noteErr
+		}
+		return false, err
+	}
+	next := now.Add(delay / 2) // due again before this loop comes back, whoever asks
+	if listing.More {
+		next = now
+	}
+	_, added, err := f.store.RecordRevisions(ctx, store.Poll{Project: p.Name, Branch: p.Source.Branch,
+		Revisions: listing.Revisions, Now: now, Next: next})
+	if err != nil {
+		return false, err
+	}
+	if added > 0 {
+		f.log.Info("new revisions", "project", p.Name, "count", added)
+		f.stir()
+	}
+	return listing.More, nil
+}

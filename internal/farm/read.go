@@ -1,0 +1,427 @@
+package farm
+
+import (
+	"context"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/store"
+)
+
+// Overview is what the front page and `weir status` show: what needs somebody
+// first, then what runs, then the rest.
+type Overview struct {
+	Name        string             `json:"name"`
+	At          time.Time          `json:"at"`
+	Regressions []weir.Regression  `json:"regressions"` // open ones, newest first
+	Recent      []weir.Regression  `json:"recent"`      // closed lately, newest first
+	Running     []weir.Build       `json:"running"`     // leased or running, newest first
+	Queue       map[weir.State]int `json:"queue"`
+	Doubted     int                `json:"doubted"` // builds that run again because something is newly bad
+	Builders    []BuilderRow       `json:"builders"`
+	Workers     []weir.Worker      `json:"workers"`
+	Sources     []SourceStatus     `json:"sources"`
+}
+
+// BuilderRow is one builder with its newest builds.
+type BuilderRow struct {
+	Builder weir.Builder `json:"builder"`
+	Recent  []weir.Build `json:"recent"` // newest first
+}
+
+// SourceStatus is a project's source and whether it answers.
+type SourceStatus struct {
+	Project string        `json:"project"`
+	Tip     weir.Revision `json:"tip"`
+	Polled  time.Time     `json:"polled,omitzero"`
+	Error   string        `json:"error,omitempty"`
+}
+
+// recentBuilds is how many builds of a builder the overview shows.
+const recentBuilds = 12
+
+// Overview reads the state of the whole farm.
+func (f *Farm) Overview(ctx context.Context) (Overview, error) {
+	o := Overview{Name: f.config.Load().Name, At: f.now()}
+	var err error
+	if o.Regressions, err = f.store.Regressions(ctx, store.RegressionFilter{
+		States: []weir.RegressionState{weir.Searching, weir.Located, weir.Narrowed}, Limit: 200}); err != nil {
+		return o, err
+	}
+	if o.Recent, err = f.store.Regressions(ctx, store.RegressionFilter{
+		States: []weir.RegressionState{weir.Recovered, weir.Dismissed}, Limit: 10}); err != nil {
+		return o, err
+	}
+	if o.Running, err = f.store.ListBuilds(ctx, store.BuildFilter{
+		States: []weir.State{weir.Leased, weir.Running}, Limit: 200}); err != nil {
+		return o, err
+	}
+	if o.Queue, err = f.store.QueueDepth(ctx); err != nil {
+		return o, err
+	}
+	doubts, err := f.store.Doubted(ctx)
+	if err != nil {
+		return o, err
+	}
+	o.Doubted = len(doubts)
+	heads, err := f.store.BuilderHeads(ctx, recentBuilds)
+	if err != nil {
+		return o, err
+	}
+	for _, h := range heads {
+		o.Builders = append(o.Builders, BuilderRow(h))
+	}
+	if o.Workers, err = f.store.Workers(ctx); err != nil {
+		return o, err
+	}
+	o.Sources, err = f.sources(ctx)
+	return o, err
+}
+
+func (f *Farm) sources(ctx context.Context) ([]SourceStatus, error) {
+	polled, err := f.store.Sources(ctx)
+	if err != nil {
+		return nil, err
+	}
+	tips, err := f.store.Tips(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []SourceStatus
+	for _, s := range polled {
+		status := SourceStatus{Project: s.Project, Polled: s.Polled, Error: s.Error}
+		if i := slices.IndexFunc(tips, func(t weir.Tip) bool {
+			return t.Project == s.Project && t.Branch == s.Branch
+		}); i >= 0 {
+			status.Tip = tips[i].Revision
+		}
+		out = append(out, status)
+	}
+	return out, nil
+}
+
+// BuildDetail is everything about one build except its results and logs.
+type BuildDetail struct {
+	Build    weir.Build        `json:"build"`
+	Run      weir.Run          `json:"run"`
+	Spec     weir.Spec         `json:"spec"`
+	Attempts []AttemptDetail   `json:"attempts"` // oldest first
+	Changes  []weir.TestChange `json:"changes"`  // tests whose verdict is not "same"
+	Needs    []weir.Build      `json:"needs,omitempty"`
+	// Regressions that have a victim on this builder and are open.
+	Regressions []weir.Regression `json:"regressions,omitempty"`
+}
+
+// AttemptDetail is an attempt and its steps.
+type AttemptDetail struct {
+	weir.Attempt
+	Steps []StepDetail `json:"steps"`
+}
+
+// StepDetail is a step and the size of its log.
+type StepDetail struct {
+	weir.StepRecord
+	LogBytes int64 `json:"log_bytes"`
+	LogLines int64 `json:"log_lines"`
+}
+
+// Build reads a build; NotFound if there is none.
+func (f *Farm) Build(ctx context.Context, id weir.BuildID) (BuildDetail, error) {
+	var d BuildDetail
+	var err error
+	if d.Build, err = f.store.Build(ctx, id); err != nil {
+		return d, err
+	}
+	if d.Run, err = f.store.Run(ctx, d.Build.Run); err != nil {
+		return d, err
+	}
+	if d.Spec, err = f.store.BuildSpec(ctx, id); err != nil {
+		return d, err
+	}
+	attempts, err := f.store.Attempts(ctx, id)
+	if err != nil {
+		return d, err
+	}
+	for _, a := range attempts {
+		detail, err := f.attempt(ctx, a)
+		if err != nil {
+			return d, err
+		}
+		d.Attempts = append(d.Attempts, detail)
+	}
+	if d.Changes, err = f.store.BuildChanges(ctx, id); err != nil {
+		return d, err
+	}
+	needs, err := f.store.Needs(ctx, id)
+	if err != nil {
+		return d, err
+	}
+	for _, n := range needs {
+		b, err := f.store.Build(ctx, n)
+		if err != nil {
+			return d, err
+		}
+		d.Needs = append(d.Needs, b)
+	}
+	d.Regressions, err = f.store.Regressions(ctx, store.RegressionFilter{
+		Builder: d.Build.Builder.ID,
+		States:  []weir.RegressionState{weir.Searching, weir.Located, weir.Narrowed}})
+	return d, err
+}
+
+func (f *Farm) attempt(ctx context.Context, a weir.Attempt) (AttemptDetail, error) {
+	d := AttemptDetail{Attempt: a}
+	steps, err := f.store.Steps(ctx, a.ID)
+	if err != nil {
+		return d, err
+	}
+	sizes, err := f.store.LogSizes(ctx, a.ID)
+	if err != nil {
+		return d, err
+	}
+	for _, s := range steps {
+		step := StepDetail{StepRecord: s}
+		for _, size := range sizes {
+			if size.Step == s.Index {
+				step.LogBytes, step.LogLines = size.Bytes, size.Lines
+			}
+		}
+		d.Steps = append(d.Steps, step)
+	}
+	return d, nil
+}
+
+// BuildQuery narrows a list of builds; the zero value lists the newest ones.
+type BuildQuery struct {
+	Project string
+	Run     weir.RunID
+	Builder weir.BuilderID
+	Before  weir.BuildID // only ids below this one; 0: all
+	Limit   int          // 0: 100; at most 1,000
+}
+
+// Builds lists builds, newest first.
+func (f *Farm) Builds(ctx context.Context, q BuildQuery) ([]weir.Build, error) {
+	return f.store.ListBuilds(ctx, store.BuildFilter{Project: q.Project, Run: q.Run,
+		Builder: q.Builder, Before: q.Before, Limit: q.Limit})
+}
+
+// Regressions lists regressions, newest first: the open ones, or all.
+func (f *Farm) Regressions(ctx context.Context, all bool) ([]weir.Regression, error) {
+	filter := store.RegressionFilter{Limit: 500}
+	if !all {
+		filter.States = []weir.RegressionState{weir.Searching, weir.Located, weir.Narrowed}
+	}
+	return f.store.Regressions(ctx, filter)
+}
+
+// RegressionDetail is a regression and the evidence it rests on.
+type RegressionDetail struct {
+	Regression weir.Regression `json:"regression"`
+	Probes     []weir.Probe    `json:"probes"` // by position, then age
+	Points     []PathPoint     `json:"points"` // the path, from good (0) to bad
+	Spec       weir.Spec       `json:"spec"`   // of the first bad build: how to reproduce
+}
+
+// PathPoint is one position of a regression's path.
+type PathPoint struct {
+	Position int           `json:"position"`
+	Project  string        `json:"project"`  // whose revision is new here
+	Revision weir.Revision `json:"revision"` // the new revision; at 0 the one the first leg starts from
+	Suspect  bool          `json:"suspect"`  // may still be the culprit
+}
+
+// maxPathPoints bounds how many points a page gets; longer paths are cut to
+// the suspects and what was probed.
+const maxPathPoints = 2000
+
+// Regression reads one; NotFound if there is none.
+func (f *Farm) Regression(ctx context.Context, id weir.RegressionID) (RegressionDetail, error) {
+	var d RegressionDetail
+	var err error
+	if d.Regression, err = f.store.Regression(ctx, id); err != nil {
+		return d, err
+	}
+	if d.Probes, err = f.store.Probes(ctx, id); err != nil {
+		return d, err
+	}
+	if d.Spec, err = f.store.BuildSpec(ctx, d.Regression.Bad.Build); err != nil {
+		return d, err
+	}
+	position := 0
+	for i, leg := range d.Regression.Path {
+		first := leg.From
+		if i > 0 {
+			first++ // the border belongs to the leg before
+		}
+		revs, err := f.store.RevisionRange(ctx, leg.Project, leg.Branch, first, leg.To)
+		if err != nil {
+			return d, err
+		}
+		for _, rev := range revs {
+			span := d.Regression.Suspects
+			d.Points = append(d.Points, PathPoint{Position: position, Project: leg.Project, Revision: rev,
+				Suspect: position >= span.First && position <= span.Last})
+			position++
+			if len(d.Points) == maxPathPoints {
+				return d, nil
+			}
+		}
+	}
+	return d, nil
+}
+
+// Results reads what the tests of a build reported; NotFound if they reported nothing.
+func (f *Farm) Results(ctx context.Context, id weir.BuildID) (weir.ResultSet, error) {
+	b, err := f.store.Build(ctx, id)
+	if err != nil {
+		return weir.ResultSet{}, err
+	}
+	if b.Results == "" {
+		return weir.ResultSet{}, weir.Errorf(weir.NotFound, "build %d has no test results", id).
+			WithHint("its log says why: weir logs %d", id)
+	}
+	return f.resultSet(ctx, b.Results)
+}
+
+// Latest finds the newest attempt of a build; NotFound if it never ran.
+func (f *Farm) Latest(ctx context.Context, id weir.BuildID) (weir.AttemptID, error) {
+	b, err := f.store.Build(ctx, id)
+	if err != nil {
+		return weir.AttemptID{}, err
+	}
+	if b.Attempts == 0 {
+		return weir.AttemptID{}, weir.Errorf(weir.NotFound, "build %d has not run yet", id)
+	}
+	return weir.AttemptID{Build: id, Number: b.Attempts}, nil
+}
+
+// LogPiece is a stretch of one step's log.
+type LogPiece struct {
+	FirstLine int64  `json:"first_line"` // number of the first line of Text, from 0
+	Text      string `json:"text"`       // raw: escape sequences, any bytes
+	NextLine  int64  `json:"next_line"`  // where to read on
+	Lines     int64  `json:"lines"`      // newlines recorded so far in the whole log
+	Bytes     int64  `json:"bytes"`      // bytes recorded so far in the whole log
+}
+
+// framesPerRead bounds what one ReadLog decompresses.
+const framesPerRead = 8
+
+// ReadLog reads a step's log from a line on (negative: counted from the end),
+// at most maxBytes of it and never more than eight frames. Lines beyond the
+// end give an empty piece. The cost does not depend on the log's length.
+func (f *Farm) ReadLog(ctx context.Context, id weir.AttemptID, step int, line int64, maxBytes int) (LogPiece, error) {
+	var p LogPiece
+	sizes, err := f.store.LogSizes(ctx, id)
+	if err != nil {
+		return p, err
+	}
+	for _, s := range sizes {
+		if s.Step == step {
+			p.Lines, p.Bytes = s.Lines, s.Bytes
+		}
+	}
+	if line < 0 {
+		line = max(0, p.Lines+line)
+	}
+	p.FirstLine, p.NextLine = line, line
+	frames, err := f.store.LogFrames(ctx, id, step, line, framesPerRead)
+	if err != nil || len(frames) == 0 {
+		return p, err
+	}
+	var text []byte
+	for _, frame := range frames {
+		if text, err = appendFrame(text, frame); err != nil {
+			return p, err
+		}
+		if len(text) > maxBytes+2*weir.MaxFrame {
+			break
+		}
+	}
+	at := frames[0].FirstLine
+	for at < line { // drop the lines before the one asked for
+		i := slices.Index(text, '\n')
+		if i < 0 {
+			return p, nil
+		}
+		text = text[i+1:]
+		at++
+	}
+	if len(text) > maxBytes {
+		cut := maxBytes
+		for cut > 0 && text[cut-1] != '\n' {
+			cut--
+		}
+		if cut == 0 { // one line longer than the limit: cut inside it
+			cut = maxBytes
+		}
+		text = text[:cut]
+	}
+	p.FirstLine, p.Text, p.NextLine = at, string(text), at
+	for _, c := range text {
+		if c == '\n' {
+			p.NextLine++
+		}
+	}
+	return p, nil
+}
+
+// CopyLog writes the whole log of a step to w, with constant memory.
+func (f *Farm) CopyLog(ctx context.Context, w io.Writer, id weir.AttemptID, step int) error {
+	var line, offset int64
+	for {
+		frames, err := f.store.LogFrames(ctx, id, step, line, framesPerRead)
+		if err != nil {
+			return err
+		}
+		wrote := false
+		for _, frame := range frames {
+			if frame.Offset < offset {
+				continue
+			}
+			text, err := appendFrame(nil, frame)
+			if err != nil {
+				return err
+			}
+			if _, err := w.Write(text); err != nil {
+				return err
+			}
+			offset, line, wrote = frame.Offset+int64(frame.Size), frame.FirstLine+int64(frame.Lines), true
+		}
+		if !wrote {
+			return nil
+		}
+	}
+}
+
+// appendFrame decompresses a frame behind text. A frame is a worker's word:
+// it may not be larger than it says, nor than a frame may be.
+func appendFrame(text []byte, frame weir.LogFrame) ([]byte, error) {
+	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(2*weir.MaxFrame))
+	if err != nil {
+		return text, err
+	}
+	defer dec.Close()
+	out, err := dec.DecodeAll(frame.Data, text)
+	if err != nil {
+		return text, weir.Errorf(weir.Internal, "log frame at byte %d of step %d is damaged", frame.Offset, frame.Step).WithCause(err)
+	}
+	return out, nil
+}
+
+// Events lists what happened after the event with the given number.
+func (f *Farm) Events(ctx context.Context, after int64) ([]weir.Event, error) {
+	return f.store.EventsAfter(ctx, after, 1000)
+}
+
+// LastEvent is the number of the newest event.
+func (f *Farm) LastEvent(ctx context.Context) (int64, error) { return f.store.LastEvent(ctx) }
+
+// Changed returns a channel that is closed when something may have changed.
+// Take it before reading, so that nothing is missed in between.
+func (f *Farm) Changed() <-chan struct{} { return f.any.wait() }

@@ -1,0 +1,144 @@
+package farm
+
+import (
+	"context"
+
+	"github.com/weir-ci/weir"
+)
+
+// path leads from the pins of a good build to those of a bad one, one project
+// after the other, upstreams first.
+func (f *Farm) path(ctx context.Context, bad, good weir.Build) ([]weir.Leg, error) {
+	c := f.config.Load()
+	i, ok := c.byID[bad.Builder.ID]
+	if !ok {
+		return nil, nil
+	}
+	var legs []weir.Leg
+	for _, name := range involved(c.plans[i]) {
+		from, to := good.Pins[name], bad.Pins[name]
+		if from == to || from == "" || to == "" {
+			continue
+		}
+		branch := c.project(name).Source.Branch
+		a, err := f.store.Revision(ctx, name, branch, from)
+		if err != nil {
+			return nil, err
+		}
+		b, err := f.store.Revision(ctx, name, branch, to)
+		if err != nil {
+			return nil, err
+		}
+		if b.Position > a.Position {
+			legs = append(legs, weir.Leg{Project: name, Branch: branch, From: a.Position, To: b.Position})
+		}
+	}
+	return legs, nil
+}
+
+// steps counts the steps of a path: the position of its bad end.
+func steps(path []weir.Leg) int {
+	n := int64(0)
+	for _, l := range path {
+		n += l.To - l.From
+	}
+	return int(n)
+}
+
+// route is a path with its revisions: it tells which pins stand at a position,
+// and where pins stand.
+type route struct {
+	base weir.Pins
+	legs []routeLeg
+}
+
+type routeLeg struct {
+	weir.Leg
+	revisions []weir.Revision // From ... To
+}
+
+// newRoute reads the revisions of a regression's path.
+func (f *Farm) newRoute(ctx context.Context, r weir.Regression) (route, error) {
+	out := route{base: r.Good.Pins}
+	for _, l := range r.Path {
+		revs, err := f.store.RevisionRange(ctx, l.Project, l.Branch, l.From, l.To)
+		if err != nil {
+			return out, err
+		}
+		if int64(len(revs)) != l.To-l.From+1 {
+			return out, weir.Errorf(weir.NotFound, "regression %d: revisions %d to %d of %s are not all known any more",
+				r.ID, l.From, l.To, l.Project)
+		}
+		out.legs = append(out.legs, routeLeg{l, revs})
+	}
+	return out, nil
+}
+
+// len is the position of the bad end.
+func (r route) len() int {
+	n := 0
+	for _, l := range r.legs {
+		n += len(l.revisions) - 1
+	}
+	return n
+}
+
+// pins tells the revisions at a position, 0 <= position <= len.
+func (r route) pins(position int) weir.Pins {
+	out := make(weir.Pins, len(r.base))
+	for name, rev := range r.base {
+		out[name] = rev
+	}
+	for _, l := range r.legs {
+		at := min(position, len(l.revisions)-1)
+		out[l.Project] = l.revisions[at].ID
+		position -= at
+	}
+	return out
+}
+
+// step tells which revision of which project the step to a position takes,
+// 1 <= position <= len.
+func (r route) step(position int) (project string, rev weir.Revision) {
+	for _, l := range r.legs {
+		if n := len(l.revisions) - 1; position > n {
+			position -= n
+			continue
+		}
+		return l.Project, l.revisions[position]
+	}
+	return "", weir.Revision{}
+}
+
+// position finds where pins stand on the route; false if they do not.
+func (r route) position(pins weir.Pins) (int, bool) {
+	position, whole := 0, true // whole: every leg so far stands at its end
+	for _, l := range r.legs {
+		at := -1
+		for i, rev := range l.revisions {
+			if rev.ID == pins[l.Project] {
+				at = i
+			}
+		}
+		if at < 0 || at > 0 && !whole {
+			return 0, false
+		}
+		position += at
+		whole = whole && at == len(l.revisions)-1
+	}
+	for name, rev := range r.base {
+		if !r.moves(name) && pins[name] != rev {
+			return 0, false
+		}
+	}
+	return position, true
+}
+
+func (r route) moves(project string) bool {
+	for _, l := range r.legs {
+		if l.Project == project {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,369 @@
+package farm
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/bisect"
+	"github.com/weir-ci/weir/internal/schedule"
+	"github.com/weir-ci/weir/internal/store"
+	"github.com/weir-ci/weir/internal/verdict"
+)
+
+const (
+	// maxTrials ends a search that does not come to a result.
+	maxTrials = 300
+	// maxWidth bounds how many probes of one search run at once.
+	maxWidth = 8
+)
+
+// search moves every open search one step on and merges regressions with the
+// same culprit. It returns whether anything changed.
+func (f *Farm) search(ctx context.Context) (bool, error) {
+	open, err := f.store.Regressions(ctx, store.RegressionFilter{
+		States: []weir.RegressionState{weir.Searching, weir.Located}, Limit: 10_000})
+	if err != nil {
+		return false, err
+	}
+	changed, err := f.merge(ctx, open)
+	if err != nil {
+		return changed, err
+	}
+	searching := slices.DeleteFunc(open, func(r weir.Regression) bool { return r.State != weir.Searching })
+	if len(searching) == 0 {
+		return changed, nil
+	}
+	width, err := f.width(ctx, len(searching))
+	if err != nil {
+		return changed, err
+	}
+	for _, r := range searching {
+		moved, err := f.searchOne(ctx, r, width)
+		if err != nil && weir.CodeOf(err) != weir.Conflict {
+			f.log.Error("search is stuck", "regression", r.ID, "err", err)
+		}
+		changed = changed || moved
+	}
+	if changed {
+		f.stir()
+	}
+	return changed, nil
+}
+
+// width shares the workers that are there among the searches.
+func (f *Farm) width(ctx context.Context, searches int) (int, error) {
+	workers, err := f.store.Workers(ctx)
+	if err != nil {
+		return 0, err
+	}
+	slots := 0
+	for _, w := range workers {
+		if !w.Away(f.now()) {
+			slots += w.Slots
+		}
+	}
+	return min(max(slots/searches, 1), maxWidth), nil
+}
+
+// evidence is what is known about a regression.
+type evidence struct {
+	route   route
+	trials  []bisect.Trial       // per build
+	said    [][]weir.Observed    // per build, per victim
+	pending []int                // positions of probes that still run
+	fresh   map[weir.BuildID]int // builds that are not recorded as probes yet -> index of trials
+	builds  []weir.Build         // parallel to trials
+	count   int                  // settled builds of the builder
+	flakes  map[weir.TestID]weir.TestState
+}
+
+// gather reads what every build on the regression's path says.
+func (f *Farm) gather(ctx context.Context, r weir.Regression) (evidence, error) {
+	e := evidence{fresh: map[weir.BuildID]int{}, flakes: map[weir.TestID]weir.TestState{}}
+	var err error
+	if e.route, err = f.newRoute(ctx, r); err != nil {
+		return e, err
+	}
+	recorded := map[weir.BuildID]bool{}
+	probes, err := f.store.Probes(ctx, r.ID)
+	if err != nil {
+		return e, err
+	}
+	for _, p := range probes {
+		recorded[p.Build] = len(p.Victims) > 0
+	}
+	builds, err := f.store.Evidence(ctx, r.Builder.ID, r.Bad.Build)
+	if err != nil {
+		return e, err
+	}
+	for _, b := range builds {
+		position, ok := e.route.position(b.Pins)
+		if !ok {
+			continue
+		}
+		if !b.State.Final() {
+			e.pending = append(e.pending, position)
+			continue
+		}
+		var set weir.ResultSet
+		if b.Results != "" {
+			if set, err = f.resultSet(ctx, b.Results); err != nil {
+				return e, err
+			}
+		}
+		if !recorded[b.ID] {
+			e.fresh[b.ID] = len(e.trials)
+		}
+		e.trials = append(e.trials, bisect.Trial{Position: position})
+		e.said = append(e.said, verdict.ObserveAll(r.Victims, b, set))
+		e.builds = append(e.builds, b)
+	}
+	return e, f.gatherFlakes(ctx, r, &e)
+}
+
+// gatherFlakes reads how often the victims were flaky before.
+func (f *Farm) gatherFlakes(ctx context.Context, r weir.Regression, e *evidence) error {
+	states, _, err := f.store.Baseline(ctx, r.Builder.ID)
+	if err != nil {
+		return err
+	}
+	victim := make(map[weir.TestID]bool, len(r.Victims))
+	for _, v := range r.Victims {
+		victim[v.Test] = true
+	}
+	for _, s := range states {
+		if victim[s.Test] {
+			e.flakes[s.Test] = s
+		}
+	}
+	history, err := f.store.ListBuilds(ctx, store.BuildFilter{Builder: r.Builder.ID, Limit: 200})
+	for _, b := range history {
+		if b.Judgement == weir.Settled {
+			e.count++
+		}
+	}
+	return err
+}
+
+// question puts the evidence to the search.
+func (e evidence) question(r weir.Regression, width int) bisect.Question {
+	q := bisect.Question{Steps: e.route.len(), Pending: e.pending, Width: width}
+	for i, v := range r.Victims {
+		s := bisect.Subject{FlakeRate: verdict.FlakeRate(e.flakes[v.Test].Flakes, e.count)}
+		for b, t := range e.trials {
+			t.Outcome = e.said[b][i]
+			s.Trials = append(s.Trials, t)
+		}
+		q.Subjects = append(q.Subjects, s)
+	}
+	return q
+}
+
+// searchOne weighs the evidence of one regression and takes the next step.
+func (f *Farm) searchOne(ctx context.Context, r weir.Regression, width int) (bool, error) {
+	e, err := f.gather(ctx, r)
+	if err != nil {
+		return false, err
+	}
+	for id, i := range e.fresh {
+		if err := f.store.Observe(ctx, r.ID, e.probe(id, i)); err != nil {
+			return false, err
+		}
+	}
+	answer := bisect.Next(e.question(r, width))
+	if !answer.Done() && len(e.trials) >= maxTrials {
+		for i, finding := range answer.Findings {
+			if finding.Kind == bisect.Open {
+				answer.Findings[i].Kind = bisect.Range
+			}
+		}
+	}
+	if answer.Done() {
+		return true, f.conclude(ctx, r, e, answer.Findings)
+	}
+	if len(answer.Probes) == 0 && len(e.fresh) == 0 {
+		return false, nil
+	}
+	u := store.RegressionUpdate{Regression: r, Now: f.now()}
+	u.Regression.Suspects, u.Regression.Note = progress(e, answer.Findings)
+	if len(answer.Probes) > 0 {
+		run, err := f.probeRun(r, e.route, answer.Probes)
+		if err != nil {
+			return false, err
+		}
+		u.Probes = append(u.Probes, run)
+	}
+	return true, f.store.Advance(ctx, u)
+}
+
+// probe records what one build says.
+func (e evidence) probe(id weir.BuildID, i int) weir.Probe {
+	b := e.builds[i]
+	p := weir.Probe{Build: id, Position: e.trials[i].Position, State: b.State, Outcome: b.Outcome,
+		Pins: b.Pins, Victims: e.said[i]}
+	for _, o := range p.Victims {
+		switch o {
+		case weir.ObservedGood:
+			p.Good++
+		case weir.ObservedBad:
+			p.Bad++
+		default:
+			p.None++
+		}
+	}
+	return p
+}
+
+// progress says how a search stands.
+func progress(e evidence, findings []bisect.Finding) (weir.Span, string) {
+	span := weir.Span{First: e.route.len(), Last: 1}
+	for _, f := range findings {
+		if f.Kind == bisect.Open || f.Kind == bisect.Found || f.Kind == bisect.Range {
+			span.First, span.Last = min(span.First, f.First), max(span.Last, f.Last)
+		}
+	}
+	if span.First > span.Last {
+		span = weir.Span{First: 1, Last: e.route.len()}
+	}
+	if span.First == span.Last {
+		project, rev := e.route.step(span.First)
+		return span, fmt.Sprintf("making sure that it is %s %s, after %d builds", project, rev.Short(), len(e.trials))
+	}
+	return span, fmt.Sprintf("%d of %d revisions are left, after %d builds",
+		span.Last-span.First+1, e.route.len(), len(e.trials))
+}
+
+// probeRun builds the positions that a search asks about.
+func (f *Farm) probeRun(r weir.Regression, way route, positions []int) (store.NewRun, error) {
+	var names []string
+	a := assembly{config: f.config.Load(), run: store.NewRun{Cause: weir.CauseProbe, Project: r.Builder.Project,
+		Regression: r.ID, Now: f.now()}}
+	for _, p := range positions {
+		name := "the last good revisions"
+		if p > 0 {
+			project, rev := way.step(p)
+			name = project + " " + rev.Short()
+		}
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+		if _, err := a.add(r.Builder.ID, way.pins(p), schedule.PriorityProbe, func(n *store.NewBuild) {
+			n.Share = store.ShareNone
+		}); err != nil {
+			return a.run, err
+		}
+	}
+	a.run.Reason = fmt.Sprintf("regression %d: is %s bad?", r.ID, names[0])
+	for _, n := range names[1:] {
+		a.run.Reason += " and " + n + "?"
+	}
+	return a.run, nil
+}
+
+// conclude ends a search. Victims with different findings part ways: each
+// group becomes a regression of its own.
+func (f *Farm) conclude(ctx context.Context, r weir.Regression, e evidence, findings []bisect.Finding) error {
+	type group struct {
+		finding bisect.Finding
+		victims []weir.Victim
+	}
+	var groups []*group
+	for i, v := range r.Victims {
+		finding := findings[i]
+		k := slices.IndexFunc(groups, func(g *group) bool {
+			return g.finding.Kind == finding.Kind && (finding.Kind == bisect.Nobody || finding.Kind == bisect.Environment ||
+				g.finding.First == finding.First && g.finding.Last == finding.Last)
+		})
+		if k < 0 {
+			groups, k = append(groups, &group{finding: finding}), len(groups)
+		}
+		groups[k].victims = append(groups[k].victims, v)
+		groups[k].finding.Confidence = min(groups[k].finding.Confidence, finding.Confidence)
+	}
+	// The group with a culprit and the most victims keeps the regression.
+	slices.SortStableFunc(groups, func(a, b *group) int {
+		if found := a.finding.Kind == bisect.Found; found != (b.finding.Kind == bisect.Found) {
+			if found {
+				return -1
+			}
+			return 1
+		}
+		return len(b.victims) - len(a.victims)
+	})
+	u := store.RegressionUpdate{Now: f.now()}
+	for i, g := range groups {
+		part := r
+		part.Victims = g.victims
+		f.describe(&part, e, g.finding)
+		if i == 0 {
+			u.Regression = part
+		} else {
+			part.ID = 0
+			u.Split = append(u.Split, part)
+		}
+		if g.finding.Kind == bisect.Nobody {
+			for _, v := range g.victims {
+				s := e.flakes[v.Test]
+				u.States = append(u.States, weir.TestState{Test: v.Test, Status: weir.Pass, Since: s.Since,
+					Flakes: s.Flakes + 1, LastFlake: r.Bad.Build})
+			}
+		}
+	}
+	return f.store.Advance(ctx, u)
+}
+
+// describe writes a finding into a regression.
+func (f *Farm) describe(r *weir.Regression, e evidence, finding bisect.Finding) {
+	r.Suspects = weir.Span{First: finding.First, Last: finding.Last}
+	now := f.now()
+	after := fmt.Sprintf("after %d builds", len(e.trials))
+	switch finding.Kind {
+	case bisect.Found:
+		project, rev := e.route.step(finding.First)
+		r.State = weir.Located
+		r.Culprit = weir.Culprit{Project: project, Revision: rev, Confidence: finding.Confidence}
+		r.Note = fmt.Sprintf("bad at %s %s and good right before it, %s", project, rev.Short(), after)
+	case bisect.Range:
+		r.State = weir.Narrowed
+		r.Note = fmt.Sprintf("one of %d revisions, which cannot be told apart, %s", finding.Last-finding.First+1, after)
+	case bisect.Environment:
+		r.State, r.Closed = weir.Dismissed, now
+		r.Suspects = weir.Span{}
+		r.Note = "the revisions that were good are bad now too: something outside of them changed, " + after
+	case bisect.Nobody:
+		r.State, r.Closed = weir.Dismissed, now
+		r.Suspects = weir.Span{}
+		r.Note = "flaky: the same revisions are good and bad, " + after
+	}
+	if r.State.Open() && !slices.ContainsFunc(r.Victims, func(v weir.Victim) bool { return v.FixedIn == 0 }) {
+		r.State, r.Closed = weir.Recovered, now
+		r.Note += "; good again meanwhile"
+	}
+}
+
+// merge hands the victims of a regression to an older open one with the same culprit.
+func (f *Farm) merge(ctx context.Context, open []weir.Regression) (bool, error) {
+	oldest := map[string]weir.Regression{}
+	changed := false
+	for _, r := range slices.Backward(open) { // oldest first
+		if r.State != weir.Located {
+			continue
+		}
+		key := r.Culprit.Project + "@" + r.Culprit.Revision.ID
+		into, ok := oldest[key]
+		if !ok {
+			oldest[key] = r
+			continue
+		}
+		u := store.RegressionUpdate{Regression: r, Now: f.now(), MergeInto: into.ID}
+		u.Regression.State, u.Regression.Closed, u.Regression.MergedInto = weir.Merged, f.now(), into.ID
+		u.Regression.Note = fmt.Sprintf("the same culprit as regression %d", into.ID)
+		if err := f.store.Advance(ctx, u); err != nil && weir.CodeOf(err) != weir.Conflict {
+			return changed, err
+		}
+		changed = true
+	}
+	return changed, nil
+}
