@@ -1,0 +1,136 @@
+package storetest
+
+import (
+	"fmt"
+
+	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/store"
+)
+
+func regressionTests() []subtest {
+	return []subtest{
+		{"lists, filtered", testRegressionFilter},
+		{"not found", testRegressionNotFound},
+		{"evidence", testEvidence},
+		{"observations", testObserve},
+		{"probes by position and age", testProbeOrder},
+	}
+}
+
+func testRegressionFilter(f *fixture) {
+	a, b := f.builder("a"), f.builder("b")
+	one, two, three := f.open(a, 1, "t1"), f.open(b, 1, "t1"), f.open(a, 5, "t2")
+	two.State, two.Culprit = weir.Located, weir.Culprit{Project: "up", Revision: weir.Revision{ID: "abc", Position: 4}, Confidence: 0.95}
+	f.ok(f.Advance(f.ctx, store.RegressionUpdate{Regression: two, Now: f.now()}))
+	for name, c := range map[string]struct {
+		filter store.RegressionFilter
+		want   []weir.RegressionID
+	}{
+		"all":               {store.RegressionFilter{}, []weir.RegressionID{three.ID, two.ID, one.ID}},
+		"limit":             {store.RegressionFilter{Limit: 2}, []weir.RegressionID{three.ID, two.ID}},
+		"states":            {store.RegressionFilter{States: []weir.RegressionState{weir.Located, weir.Merged}}, []weir.RegressionID{two.ID}},
+		"two states":        {store.RegressionFilter{States: []weir.RegressionState{weir.Located, weir.Searching}}, []weir.RegressionID{three.ID, two.ID, one.ID}},
+		"builder":           {store.RegressionFilter{Builder: a.ID}, []weir.RegressionID{three.ID, one.ID}},
+		"builder and limit": {store.RegressionFilter{Builder: a.ID, Limit: 1}, []weir.RegressionID{three.ID}},
+		"victim's project":  {store.RegressionFilter{Project: "b"}, []weir.RegressionID{two.ID}},
+		"culprit's project": {store.RegressionFilter{Project: "up"}, []weir.RegressionID{two.ID}},
+		"no such project":   {store.RegressionFilter{Project: "u%"}, nil},
+		"everything":        {store.RegressionFilter{States: []weir.RegressionState{weir.Searching}, Builder: a.ID, Project: "a", Limit: 9}, []weir.RegressionID{three.ID, one.ID}},
+	} {
+		var got []weir.RegressionID
+		for _, r := range must[[]weir.Regression](f)(f.Regressions(f.ctx, c.filter)) {
+			got = append(got, r.ID)
+		}
+		equal(f, name, got, c.want)
+	}
+}
+
+func testRegressionNotFound(f *fixture) {
+	_, err := f.Regression(f.ctx, 999)
+	f.code(err, weir.NotFound)
+	f.code(f.Advance(f.ctx, store.RegressionUpdate{Regression: weir.Regression{ID: 999, State: weir.Located}, Now: f.now()}), weir.NotFound)
+	done := f.done(weir.CauseProbe, f.builder("a"), 1, weir.ReasonNone)
+	f.code(f.Observe(f.ctx, 999, f.probe(done, 1)), weir.NotFound)
+}
+
+func testEvidence(f *fixture) {
+	a, b := f.builder("a"), f.builder("b")
+	var want []weir.BuildID
+	early := f.done(weir.CauseChange, a, 0, weir.ReasonNone)
+	for n, reason := range []weir.ReasonCode{weir.ReasonNone, weir.ReasonTests, weir.ReasonPrepare, weir.ReasonTimeout} {
+		want = append(want, f.done(weir.CauseChange, a, n+1, reason).ID)
+	}
+	f.done(weir.CauseChange, a, 10, weir.ReasonNothing)
+	gone := f.change(a, 11)
+	f.ok(f.Cancel(f.ctx, gone, requested(""), f.now()))
+	f.exhaust(f.change(a, 12), weir.ReasonWorker)
+	want = append(want, f.done(weir.CauseProbe, a, 13, weir.ReasonNone).ID, f.done(weir.CauseRetry, a, 13, weir.ReasonTests).ID)
+	want = append(want, f.change(a, 14), f.leaseBuild(f.change(a, 15)).Build.ID)
+	f.done(weir.CauseChange, b, 1, weir.ReasonNone)
+	want = append(want, f.create(weir.CauseProbe, build(b, own(b, 2)), build(a, own(a, 16), needs(0)))[1])
+
+	got := must[[]weir.Build](f)(f.Evidence(f.ctx, a.ID, want[0]))
+	equal(f, "evidence", ids(got), want)
+	equal(f, "a build", got[1], f.get(want[1]))
+	equal(f, "since the third", ids(must[[]weir.Build](f)(f.Evidence(f.ctx, a.ID, want[2]))), want[2:])
+	all := ids(must[[]weir.Build](f)(f.Evidence(f.ctx, a.ID, 0)))
+	equal(f, "since ever", all, append([]weir.BuildID{early.ID}, want...))
+}
+
+// probe describes what a finished build said about a regression's victims.
+func (f *fixture) probe(b weir.Build, position int, said ...weir.Observed) weir.Probe {
+	p := weir.Probe{Build: b.ID, Position: position, State: b.State, Outcome: b.Outcome, Pins: b.Pins, Victims: said}
+	for _, o := range said {
+		switch o {
+		case weir.ObservedGood:
+			p.Good++
+		case weir.ObservedBad:
+			p.Bad++
+		default:
+			p.None++
+		}
+	}
+	return p
+}
+
+const (
+	good = weir.ObservedGood
+	bad  = weir.ObservedBad
+	none = weir.ObservedNone
+)
+
+func testObserve(f *fixture) {
+	a := f.builder("a")
+	r, other := f.open(a, 1, "t1", "t2", "t3"), f.open(a, 5, "t4")
+	done := f.done(weir.CauseProbe, a, 9, weir.ReasonTests)
+	equal(f, "probes before", len(must[[]weir.Probe](f)(f.Probes(f.ctx, r.ID))), 0)
+	p := f.probe(done, 3, good, bad, none)
+	for range 2 { // the same observation twice is one
+		f.ok(f.Observe(f.ctx, r.ID, p))
+		equal(f, "probes", must[[]weir.Probe](f)(f.Probes(f.ctx, r.ID)), []weir.Probe{p})
+	}
+	q := f.probe(done, 1, bad)
+	f.ok(f.Observe(f.ctx, other.ID, q))
+	equal(f, "the same build for another regression", must[[]weir.Probe](f)(f.Probes(f.ctx, other.ID)), []weir.Probe{q})
+	equal(f, "probes of the first", must[[]weir.Probe](f)(f.Probes(f.ctx, r.ID)), []weir.Probe{p})
+	f.together(6, func(int) {
+		if err := f.Observe(f.ctx, r.ID, p); err != nil {
+			f.Errorf("Observe: %v", err)
+		}
+	})
+	equal(f, "probes after many told the same", must[[]weir.Probe](f)(f.Probes(f.ctx, r.ID)), []weir.Probe{p})
+}
+
+func testProbeOrder(f *fixture) {
+	a := f.builder("a")
+	r := f.open(a, 1, "t1")
+	var got []string
+	for n, position := range []int{5, 2, 5, 0, 2} {
+		done := f.done(weir.CauseProbe, a, 10+n, weir.ReasonNone)
+		f.ok(f.Observe(f.ctx, r.ID, f.probe(done, position, good)))
+	}
+	for _, p := range must[[]weir.Probe](f)(f.Probes(f.ctx, r.ID)) {
+		got = append(got, fmt.Sprintf("%d%s", p.Position, p.Pins["a"]))
+	}
+	equal(f, "probes", got, []string{"0r13", "2r11", "2r14", "5r10", "5r12"})
+}
