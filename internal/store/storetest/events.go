@@ -226,7 +226,7 @@ func (f *fixture) wakeTest(waiter, writer store.Store) {
 		}
 	}
 	end()
-	end() // harmless
+	end()         // harmless
 	for range 5 { // nobody reads from other: the writer is not held up
 		f.writeRevision(writer)
 	}
