@@ -1,0 +1,223 @@
+package execute
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/source"
+	"github.com/weir-ci/weir/internal/worker/disk"
+	"github.com/weir-ci/weir/internal/worker/product"
+)
+
+// attempt is a build that is being run.
+type attempt struct {
+	r     *Runner
+	job   Job
+	obs   Observer
+	steps []weir.StepRecord
+	facts facts
+	set   weir.ResultSet
+
+	checkout string // absolute
+	holds    []*product.Hold
+	making   *product.Hold            // also in holds
+	inputs   map[string]*product.Hold // by project
+	old      map[string]os.FileInfo   // results that lay there before the first step
+	tails    map[int]string           // end of the output of failed steps
+	packed   weir.Product
+	saved    weir.Digest
+
+	// Indices of steps; -1 if there is no such step.
+	products, first, results, product int
+}
+
+func newAttempt(r *Runner, job Job, obs Observer) *attempt {
+	a := &attempt{r: r, job: job, obs: obs, inputs: map[string]*product.Hold{}, tails: map[int]string{},
+		products: -1, results: -1, product: -1}
+	add := func(name string) int {
+		a.steps = append(a.steps, weir.StepRecord{Index: len(a.steps), Name: name, State: weir.StepWaiting})
+		return len(a.steps) - 1
+	}
+	add(StepCheckout)
+	for _, in := range job.Spec.Inputs {
+		if in.Product.Digest != "" && a.products < 0 {
+			a.products = add(StepProducts)
+		}
+	}
+	a.first = len(a.steps)
+	for _, s := range job.Spec.Job.Steps {
+		add(s.Name)
+	}
+	if a.facts.wanted = job.Spec.Job.Results; len(a.facts.wanted) > 0 {
+		a.results = add(StepResults)
+	}
+	if job.Spec.Job.Product != "" {
+		a.product = add(StepProduct)
+	}
+	return a
+}
+
+// start announces the steps.
+func (a *attempt) start() {
+	for _, s := range a.steps {
+		a.obs.Step(s)
+	}
+}
+
+// release ends what escaped the steps and gives places of products free.
+func (a *attempt) release() {
+	killStrays("TMPDIR=" + a.tmp())
+	for _, h := range a.holds {
+		h.Release()
+	}
+}
+
+// begin marks a step as running and returns its log.
+func (a *attempt) begin(i int) io.Writer {
+	a.steps[i].State, a.steps[i].Started = weir.StepRunning, time.Now()
+	a.obs.Step(a.steps[i])
+	return a.obs.Output(i)
+}
+
+// end marks a step as ended.
+func (a *attempt) end(i int, state weir.StepState, note string) {
+	a.steps[i].State, a.steps[i].Ended, a.steps[i].Note = state, time.Now(), clip(note, weir.MaxReason)
+	a.obs.Step(a.steps[i])
+}
+
+// report closes the books. Steps that never ran are marked as skipped.
+func (a *attempt) report(why weir.Reason) Report {
+	for i, s := range a.steps {
+		if s.State == weir.StepWaiting {
+			a.steps[i].State = weir.StepSkipped
+			a.obs.Step(a.steps[i])
+		}
+	}
+	r := Report{Outcome: why.Code.Outcome(), Reason: why, Steps: a.steps, Set: a.set}
+	if r.Outcome.SaysSomething() && a.saved != "" {
+		r.Results, r.ResultsFile = a.saved, a.out("results")
+	}
+	if r.Outcome == weir.Passed && a.packed.Digest != "" {
+		r.Product, r.ProductFile = a.packed, a.out("product")
+	}
+	return r
+}
+
+func (a *attempt) out(name string) string { return filepath.Join(a.job.Dir, "out", name) }
+
+// prepare makes the directories, checks out and brings the products. If it
+// cannot, the reason says why and ok is false.
+func (a *attempt) prepare(ctx context.Context) (why weir.Reason, ok bool) {
+	name, err := checkoutName(a.job.Spec)
+	if err != nil {
+		return reason(weir.ReasonWorker, "%v", err), false
+	}
+	a.checkout = filepath.Join(a.job.Dir, "src", name)
+	for _, dir := range []string{a.checkout, a.home(), a.tmp(), filepath.Join(a.job.Dir, "out")} {
+		if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // steps may run helpers as other users
+			return a.machine(err, "the directory "+dir+" cannot be made"), false
+		}
+	}
+	if why, ok := a.checkOut(ctx); !ok {
+		return why, false
+	}
+	return a.bringProducts(ctx)
+}
+
+// checkoutName is the name of the checkout's directory.
+func checkoutName(s weir.Spec) (string, error) {
+	if s.Job.Dir == "" {
+		return source.DirName(s.Source), nil
+	}
+	if !weir.ValidName(s.Job.Dir) {
+		return "", weir.Errorf(weir.Invalid, "the job's dir %.80q is not a plain name", s.Job.Dir)
+	}
+	return s.Job.Dir, nil
+}
+
+func (a *attempt) checkOut(ctx context.Context) (weir.Reason, bool) {
+	spec := a.job.Spec
+	log := a.begin(0)
+	fmt.Fprintf(log, "checking out %s %s at %s into %s\n", spec.Source.Kind, spec.Source.Location, spec.Revision, a.checkout)
+	err := a.r.Checkout.Checkout(ctx, spec.Source, spec.Revision, a.checkout, log)
+	if err == nil {
+		fmt.Fprintf(log, "checked out in %s\n", a.elapsed(0))
+		a.end(0, weir.StepPassed, "")
+		return weir.Reason{}, true
+	}
+	if why, stopped := a.interrupted(ctx, 0); stopped {
+		return why, false
+	}
+	fmt.Fprintf(log, "%v\n", err)
+	a.end(0, weir.StepFailed, err.Error())
+	if why, full := a.full(err); full {
+		return why, false
+	}
+	text := fmt.Sprintf("%s cannot be checked out: %v", weir.ShortRevision(spec.Revision), err)
+	switch weir.CodeOf(err) {
+	case weir.NotFound, weir.Invalid, weir.TooLarge:
+		return reason(weir.ReasonCheckout, "%s", text), false
+	case weir.Unavailable, weir.Unauthenticated, weir.Forbidden:
+		return reason(weir.ReasonSourceDown, "%s", text), false
+	}
+	return reason(weir.ReasonWorker, "%s", text), false
+}
+
+// interrupted ends step i as killed if ctx is over, and says why it is.
+func (a *attempt) interrupted(ctx context.Context, i int) (weir.Reason, bool) {
+	if ctx.Err() == nil {
+		return weir.Reason{}, false
+	}
+	if limit, ok := errors.AsType[limitError](context.Cause(ctx)); ok {
+		if i >= 0 {
+			a.end(i, weir.StepKilled, limit.Error())
+		}
+		return reason(limit.code, "the build %v, in step %q", limit, a.steps[max(i, 0)].Name), true
+	}
+	if i >= 0 {
+		a.end(i, weir.StepKilled, "cancelled")
+	}
+	return weir.Reason{Code: weir.ReasonRequested, Text: "the build was cancelled"}, true
+}
+
+// full reports whether err, or the state of a disk that the build writes to,
+// says that there is no room.
+func (a *attempt) full(err error) (weir.Reason, bool) {
+	dirs := []string{a.job.Dir, a.r.CacheDir}
+	if a.making != nil {
+		dirs = append(dirs, a.making.Prefix)
+	}
+	for _, dir := range dirs {
+		if space, err := disk.Free(dir); err == nil && space.Scarce() {
+			return reason(weir.ReasonDiskFull, "the disk that holds %s is full: %s free", dir, bytesText(space.Free)), true
+		}
+	}
+	if !disk.IsFull(err) {
+		return weir.Reason{}, false
+	}
+	text := fmt.Sprintf("there is no room below %s: %v", a.job.Dir, err)
+	if space, err := disk.Free(a.job.Dir); err == nil {
+		text += fmt.Sprintf(" (%s free)", bytesText(space.Free))
+	}
+	return reason(weir.ReasonDiskFull, "%s", text), true
+}
+
+// machine makes the reason for an error of the machine itself.
+func (a *attempt) machine(err error, what string) weir.Reason {
+	if disk.IsFull(err) {
+		why, _ := a.full(err)
+		return why
+	}
+	return reason(weir.ReasonWorker, "%s: %v", what, err)
+}
+
+// elapsed is how long step i has been running, for people.
+func (a *attempt) elapsed(i int) time.Duration {
+	return time.Since(a.steps[i].Started).Round(time.Millisecond)
+}

@@ -1,0 +1,177 @@
+// Package execute runs one build on this machine, from its specification
+// alone: it knows no server, so that `weir run` does what a worker does.
+//
+// A build is a sequence of steps, and everything that happens is part of one
+// of them, with a log that says what was done:
+//
+//	checkout    the source, at the build's revision
+//	products    the trees of the upstreams, if there are any
+//	...         the steps of the job, each a shell command
+//	results     the files that the tests left, if the job names any
+//	product     the tree for the downstreams, if the job makes one
+//
+// The steps of the job are untrusted and may do anything that the user they
+// run as may do. Each runs in a process group of its own with an environment
+// that holds only what is listed in env.go. When it ends, or when it takes too
+// long, whatever it started is ended with it.
+//
+// How the build ended is decided in one place, decide.go, from facts that the
+// steps leave behind. What is wrong with the machine is never held against
+// the project: a full disk or a missing product is weir.Infra.
+package execute
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/worker/product"
+)
+
+// Checkouter checks out sources.
+type Checkouter interface {
+	// Checkout puts the revision into dir, an empty directory, and tells on
+	// log what it does. NotFound or Invalid: there is no such revision;
+	// Unavailable: the source does not answer.
+	Checkout(ctx context.Context, src weir.Source, revision, dir string, log io.Writer) error
+}
+
+// Formats are the functions that read and write test results.
+type Formats struct {
+	// Read reads one file. With an error it may return what it read before.
+	Read func(format weir.ResultFormat, r io.Reader) (weir.ResultSet, error)
+	// Normalise masks what changes from run to run and joins repeated tests.
+	Normalise func(weir.ResultSet) weir.ResultSet
+	// Encode writes a set as it is kept.
+	Encode func(w io.Writer, set weir.ResultSet) error
+}
+
+// Observer follows a build while it runs. Its methods are called from one
+// goroutine at a time.
+type Observer interface {
+	// Step is called whenever a step changes, and once for each step before
+	// the first one runs. Indices count from 0 without gaps.
+	Step(s weir.StepRecord)
+	// Output returns where the output of a step goes. If writing to it fails
+	// the build ends as weir.Infra. It must not block for long.
+	Output(step int) io.Writer
+}
+
+// Job is one build to run.
+type Job struct {
+	// Build is told to the steps as WEIR_BUILD.
+	Build string
+	Spec  weir.Spec
+	// Dir is an absolute directory for everything that belongs to the build:
+	// below it are src (the checkout's parent), home, tmp and out. It should be
+	// short, and the same for later builds, since compilers' caches remember
+	// paths. The caller removes it.
+	Dir string
+}
+
+// Runner runs builds. Checkout, Formats, Products and CacheDir must be set;
+// zero values of the others mean the defaults.
+type Runner struct {
+	Checkout Checkouter
+	Formats  Formats
+	Products *product.Store
+	Fetch    product.Fetch // needed if a build has upstreams with products
+	// CacheDir holds caches that builds share: those of Go.
+	CacheDir string
+	// PassEnv names variables that steps get from Environ; nil means DefaultPassEnv.
+	PassEnv []string
+	// Environ is the worker's own environment; nil means os.Environ().
+	Environ []string
+	// CPUs is what WEIR_CPUS says; zero means all.
+	CPUs int
+	// Grace is how long a step has between being asked to end and being
+	// killed; zero means DefaultGrace.
+	Grace time.Duration
+	// Linger is how long output is still read once a step has ended, if a
+	// process that escaped holds it open; zero means DefaultLinger.
+	Linger time.Duration
+}
+
+// Defaults of a Runner.
+const (
+	DefaultGrace  = 10 * time.Second
+	DefaultLinger = time.Second
+)
+
+// Report says how a build ended.
+type Report struct {
+	Outcome weir.Outcome
+	Reason  weir.Reason
+	Steps   []weir.StepRecord
+	// Product and ProductFile are set if the build passed and made one.
+	// ProductFile is the packed tree, below Job.Dir.
+	Product     weir.Product
+	ProductFile string
+	// Results and ResultsFile are set if the outcome says something about the
+	// project. ResultsFile is the encoded Set, below Job.Dir.
+	Results     weir.Digest
+	ResultsFile string
+	Set         weir.ResultSet
+}
+
+// Names of the steps that the worker adds.
+const (
+	StepCheckout = "checkout"
+	StepProducts = "products"
+	StepResults  = "results"
+	StepProduct  = "product"
+)
+
+// Run runs a build to its end. If ctx is cancelled the outcome is
+// OutcomeCancelled; every other end is described in decide.go.
+func (r *Runner) Run(ctx context.Context, job Job, obs Observer) Report {
+	a := newAttempt(r, job, obs)
+	defer a.release()
+	limit := orDefault(job.Spec.Job.Timeout, weir.DefaultTimeout)
+	limited, cancel := context.WithTimeoutCause(ctx, limit, limitError{weir.ReasonTimeout, limit})
+	defer cancel()
+	a.start()
+	if reason, ok := a.prepare(limited); !ok {
+		return a.report(reason)
+	}
+	a.snapshot()
+	a.runSteps(limited)
+	// Results are read even if the time is up, but not for ever.
+	after, cancel2 := context.WithTimeout(ctx, afterTime)
+	defer cancel2()
+	a.collect(after)
+	reason := decide(a.facts)
+	if reason.Code == weir.ReasonNone {
+		if after.Err() == nil {
+			reason = a.pack(limited)
+		}
+	}
+	if ctx.Err() != nil {
+		reason = weir.Reason{Code: weir.ReasonRequested, Text: "the build was cancelled"}
+	}
+	return a.report(a.saveResults(reason))
+}
+
+// afterTime is how long reading results may take.
+const afterTime = 10 * time.Minute
+
+// limitError is the cause of a context or of a step that ran into a limit.
+type limitError struct {
+	code  weir.ReasonCode
+	limit time.Duration
+}
+
+func (e limitError) Error() string {
+	if e.code == weir.ReasonQuiet {
+		return "no output for " + e.limit.String()
+	}
+	return "took longer than " + e.limit.String()
+}
+
+func orDefault[T int | time.Duration](v, otherwise T) T {
+	if v <= 0 {
+		return otherwise
+	}
+	return v
+}
