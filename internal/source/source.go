@@ -76,7 +76,7 @@ type Lister interface {
 type Checkouter interface {
 	// Checkout writes the files of a revision, as a Lister named it, into dir,
 	// which must be empty or absent. What the tool says goes to log, without
-	// credentials. After an error dir is empty or absent again, unless the
+	// credentials; log may be nil. After an error dir is empty or absent again, unless the
 	// error is about dir itself.
 	Checkout(ctx context.Context, src weir.Source, revision, dir string, log io.Writer) error
 }

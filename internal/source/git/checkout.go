@@ -17,6 +17,9 @@ import (
 // own with a detached HEAD, the tags of the branch, and origin set to the
 // source's location.
 func (m *Mirrors) Checkout(ctx context.Context, src weir.Source, revision, dir string, log io.Writer) error {
+	if log == nil {
+		log = io.Discard
+	}
 	if err := checkSource(src); err != nil {
 		return err
 	}

@@ -99,7 +99,7 @@ func TestCheckoutWantsAnEmptyDirectory(t *testing.T) {
 	err := m.Checkout(t.Context(), r.source(), a, r.dir, io.Discard)
 	expectCode(t, err, weir.Conflict)
 	expectFile(t, r.dir, "a")
-	if err := m.Checkout(t.Context(), r.source(), a, t.TempDir(), io.Discard); err != nil {
+	if err := m.Checkout(t.Context(), r.source(), a, t.TempDir(), nil); err != nil {
 		t.Errorf("an empty directory: %v", err)
 	}
 	for _, bad := range []string{"main", "--orphan=x", a[:10], ""} {

@@ -23,6 +23,9 @@ import (
 // module's zip, which the go command keeps in its cache after checking it
 // against the checksum database as the user has set that up.
 func (m *Modules) Checkout(ctx context.Context, src weir.Source, revision, dir string, log io.Writer) error {
+	if log == nil {
+		log = io.Discard
+	}
 	s, err := m.schemeOf(src)
 	if err == nil {
 		err = s.check(revision)

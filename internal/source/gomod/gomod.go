@@ -37,7 +37,8 @@ const (
 	maxPath     = 500  // bytes of a module path
 	maxVersion  = 200  // bytes of a version
 	maxVersions = 5000 // entries of Source.Versions
-	chunk       = 100  // versions that one go command is asked about
+	chunk       = 10   // versions that one go command is asked about
+	parallel    = 4    // go commands at once, for one listing
 )
 
 // Modules reads Go modules. It implements source.Adapter.

@@ -3,6 +3,7 @@ package gomod
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"net"
@@ -179,7 +180,10 @@ func TestCheckout(t *testing.T) {
 	if err != nil || !strings.Contains(log.String(), "checked out "+mod+"@v1.0.0") {
 		t.Errorf("log %q, %v", log.String(), err)
 	}
-	expectCode(t, m.Checkout(t.Context(), src, "v1.0.0", dir, io.Discard), weir.Conflict)
+	expectCode(t, m.Checkout(t.Context(), src, "v1.0.0", dir, nil), weir.Conflict)
+	if err := m.Checkout(t.Context(), src, "v1.0.0", t.TempDir(), nil); err != nil {
+		t.Errorf("an empty directory, no log: %v", err)
+	}
 	err = m.Checkout(t.Context(), src, "v1.7.0", filepath.Join(t.TempDir(), "x"), io.Discard)
 	expectCode(t, err, weir.NotFound)
 }
@@ -257,4 +261,26 @@ func TestCancelEndsTheTool(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	_, _ = io.Copy(io.Discard, conn) // hangs if the tool lives on
+}
+
+func TestManyVersions(t *testing.T) {
+	t.Parallel()
+	p := newProxy(t)
+	var list []string
+	for i := range 3*chunk + 1 {
+		v := fmt.Sprintf("v1.%d.0", i)
+		list = append(list, v)
+		p.write(mod+"/@v/"+v+".info", fmt.Sprintf(`{"Version":%q,"Time":"2024-05-06T07:08:%02dZ"}`, v, i%60))
+		p.write(mod+"/@v/"+v+".mod", "module "+mod+"\n")
+	}
+	p.list(mod, list...)
+	l, err := p.modules().Revisions(t.Context(), weir.Source{Location: mod, From: "v1.0.0"}, "")
+	if err != nil || len(l.Revisions) != len(list) {
+		t.Fatalf("got %d, %v", len(l.Revisions), err)
+	}
+	for i, r := range l.Revisions {
+		if r.ID != list[i] || r.Time.Second() != i%60 {
+			t.Errorf("%d: got %+v", i, r)
+		}
+	}
 }

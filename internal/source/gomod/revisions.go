@@ -8,7 +8,10 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/source"
@@ -105,43 +108,68 @@ func (m *Modules) list(ctx context.Context, src weir.Source) ([]string, error) {
 // the zero time: a list may name what the registry does not hand out, and then
 // the checkout says so. If none can, it is the registry that does not answer.
 func (m *Modules) describe(ctx context.Context, s scheme, src weir.Source, line []string) ([]weir.Revision, error) {
-	times := map[string]time.Time{}
-	var failed errText
-	for part := range slices.Chunk(line, chunk) {
-		args := []string{"list", "-m", "-e", "-json"}
-		for _, v := range part {
-			args = append(args, s.query(v))
+	revs := make([]weir.Revision, len(line))
+	for i, v := range line {
+		revs[i].ID = v
+	}
+	// One go command asks for one version after the other.
+	g, inner := errgroup.WithContext(ctx)
+	g.SetLimit(parallel)
+	var failed atomic.Pointer[errText]
+	var dated atomic.Bool
+	for part := range slices.Chunk(revs, chunk) {
+		g.Go(func() error {
+			times, text, err := m.times(inner, s, src, part)
+			if text != "" {
+				failed.Store(&text)
+			}
+			for i := range part {
+				if t, ok := times[s.query(part[i].ID)]; ok {
+					part[i].Time = t
+					dated.Store(true)
+				}
+			}
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	if text := failed.Load(); text != nil && !dated.Load() {
+		return nil, missing(ctx, src, *text)
+	}
+	return revs, nil
+}
+
+// times asks for the times of a few versions, by what the go command calls
+// them. failed is the last trouble with one of them.
+func (m *Modules) times(ctx context.Context, s scheme, src weir.Source, revs []weir.Revision) (times map[string]time.Time, failed errText, err error) {
+	args := []string{"list", "-m", "-e", "-json"}
+	for _, r := range revs {
+		args = append(args, s.query(r.ID))
+	}
+	out, err := m.run(ctx, nil, args...)
+	if err != nil {
+		return nil, "", reading(ctx, src, err, "")
+	}
+	times = map[string]time.Time{}
+	for d := json.NewDecoder(bytes.NewReader(out)); ; {
+		var answer struct {
+			Path, Version string
+			Time          time.Time
+			Error         errText
 		}
-		out, err := m.run(ctx, nil, args...)
-		if err != nil {
-			return nil, reading(ctx, src, err, "")
-		}
-		for d := json.NewDecoder(bytes.NewReader(out)); ; {
-			var answer struct {
-				Path, Version string
-				Time          time.Time
-				Error         errText
-			}
-			if err := d.Decode(&answer); errors.Is(err, io.EOF) {
-				break
-			} else if err != nil {
-				return nil, reading(ctx, src, err, "")
-			}
-			if answer.Error != "" {
-				failed = answer.Error
-				continue
-			}
+		switch err := d.Decode(&answer); {
+		case errors.Is(err, io.EOF):
+			return times, failed, nil
+		case err != nil:
+			return nil, "", reading(ctx, src, err, "")
+		case answer.Error != "":
+			failed = answer.Error
+		default:
 			times[answer.Path+"@"+answer.Version] = answer.Time.UTC()
 		}
 	}
-	if len(times) == 0 && failed != "" {
-		return nil, missing(ctx, src, failed)
-	}
-	revs := make([]weir.Revision, 0, len(line))
-	for _, v := range line {
-		revs = append(revs, weir.Revision{ID: v, Time: times[s.query(v)]})
-	}
-	return revs, nil
 }
 
 // missing tells a version that does not exist from a registry that cannot be
