@@ -28,6 +28,8 @@ const (
 	// MaxDecodedLine is how many bytes one of its lines may have: a result
 	// at its limits, with every byte escaped, is shorter.
 	MaxDecodedLine = 1 << 20
+	// encoderWindow is how far back the compressor looks: results repeat soon.
+	encoderWindow = 1 << 20
 	// decoderMemory bounds what the decompressor itself holds.
 	decoderMemory = 64 << 20
 )
@@ -58,7 +60,7 @@ func Encode(w io.Writer, set weir.ResultSet) error {
 		}
 	}
 	set = Normalise(set)
-	z, err := zstd.NewWriter(w, zstd.WithEncoderConcurrency(1))
+	z, err := zstd.NewWriter(w, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(encoderWindow), zstd.WithLowerEncoderMem(true))
 	if err != nil {
 		return err
 	}

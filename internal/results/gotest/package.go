@@ -170,11 +170,11 @@ func (p *parser) add(k *pkg, name string, t *test, status weir.Status, elapsed f
 func (p *parser) endPackage(k *pkg, e event) {
 	delete(p.packages, e.Package)
 	if e.Action != "fail" {
-		for name, t := range k.running {
+		for _, name := range slices.Sorted(maps.Keys(k.running)) {
 			// Benchmarks have no end of their own. Any other test without
 			// an end cannot be: the package would have failed.
 			if strings.HasPrefix(name, "Benchmark") {
-				p.add(k, name, t, weir.Pass, 0, "")
+				p.add(k, name, k.running[name], weir.Pass, 0, "")
 			}
 		}
 		return

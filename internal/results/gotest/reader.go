@@ -24,6 +24,8 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/weir-ci/weir"
@@ -221,7 +223,8 @@ func (p *parser) event(e event) {
 
 // end settles what has not ended by itself.
 func (p *parser) end() {
-	for _, k := range p.packages {
+	for _, name := range slices.Sorted(maps.Keys(p.packages)) {
+		k := p.packages[name]
 		if k.silent() {
 			continue
 		}
@@ -229,7 +232,8 @@ func (p *parser) end() {
 		p.collect.Incident(weir.Incident{Kind: weir.Truncated, Suite: k.name,
 			Message: "the stream ends before the package does"})
 	}
-	for path, b := range p.builds {
+	for _, path := range slices.Sorted(maps.Keys(p.builds)) {
+		b := p.builds[path]
 		if b.failed && !b.blamed {
 			name, _, _ := strings.Cut(path, " ")
 			p.collect.Incident(weir.Incident{Kind: weir.DidNotBuild, Suite: name, Message: withoutHeader(b.text.String())})

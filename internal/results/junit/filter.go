@@ -62,6 +62,7 @@ func (f *filter) Read(p []byte) (int, error) {
 // step handles one character of text or one whole piece of markup.
 func (f *filter) step() {
 	for f.out.Len() < 4096 && f.err == nil {
+		f.copyPlain()
 		c, ok := f.next()
 		switch {
 		case !ok:
@@ -76,6 +77,33 @@ func (f *filter) step() {
 		}
 	}
 }
+
+// copyPlain copies the text up to the next character that needs a look.
+func (f *filter) copyPlain() {
+	ahead, _ := f.in.Peek(min(f.in.Buffered(), 4096))
+	n := 0
+	for n < len(ahead) && !special[ahead[n]] {
+		n++
+	}
+	if n == 0 {
+		return
+	}
+	if f.run > maxText {
+		f.out.WriteString("<!---->") // the decoder hands over what it has
+		f.run = 0
+	}
+	f.out.Write(ahead[:n])
+	_, _ = f.in.Discard(n)
+	f.run += n
+}
+
+// special are the bytes that text does not hold as they are.
+var special = func() (t [256]bool) {
+	for c := range t {
+		t[c] = c < 0x20 && c != '\n' && c != '\t' || c >= utf8.RuneSelf || strings.ContainsRune("&<>]", rune(c))
+	}
+	return t
+}()
 
 func (f *filter) next() (byte, bool) {
 	c, err := f.in.ReadByte()
