@@ -1,0 +1,81 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"net"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/weir-ci/weir/internal/store/sqlstore"
+)
+
+// channel is what servers of one farm listen to.
+const channel = "weir_events"
+
+// eventLock is the key of the advisory lock that orders the commits of
+// transactions that tell events. Any constant will do; this one spells "weir".
+const eventLock = 0x77656972
+
+func dialect() sqlstore.Dialect {
+	return sqlstore.Dialect{
+		Name: "PostgreSQL",
+		// Not FOR UPDATE: rows that refer to the locked one may be added
+		// meanwhile, and the lock does not hold them up.
+		Lock:         ` FOR NO KEY UPDATE OF b`,
+		LockSkip:     ` FOR NO KEY UPDATE OF b SKIP LOCKED`,
+		Elements:     `json_array_elements(CAST(CAST(%s AS TEXT) AS JSON))`,
+		Item:         `value->>%d`,
+		ItemInt:      `CAST(value->>%d AS BIGINT)`,
+		BeforeEvents: beforeEvents,
+		Snapshot:     &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},
+		Classify:     classify,
+	}
+}
+
+// beforeEvents takes the event lock until the transaction ends, and rings.
+//
+// A sequence gives out numbers before their transactions commit, so without
+// the lock a reader could pass number 7 while the transaction that holds 6 is
+// still on its way. With it, commits that tell events come one after the
+// other: about as many in a second as the server's disk can sync. That costs
+// little on top of what NOTIFY costs already, which makes such commits queue
+// up in any case. The lock is the last one a transaction takes, so nobody can
+// wait for it in a circle.
+func beforeEvents(ctx context.Context, tx *sql.Tx) error {
+	_, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock($1), pg_notify($2, '')`, int64(eventLock), channel)
+	return err
+}
+
+// SQLSTATEs, as PostgreSQL documents them.
+const (
+	stateSerialization = "40001"
+	stateDeadlock      = "40P01"
+	stateUnique        = "23505"
+	stateDiskFull      = "53100"
+)
+
+func classify(err error) sqlstore.Failure {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		switch {
+		case pg.Code == stateSerialization || pg.Code == stateDeadlock:
+			return sqlstore.TryAgain
+		case pg.Code == stateUnique:
+			return sqlstore.Duplicate
+		case pg.Code == stateDiskFull:
+			return sqlstore.Full
+		case pg.Code[:2] == "08" || pg.Code[:2] == "57" || pg.Code == "53300":
+			return sqlstore.Away // connection, shutdown, too many clients
+		}
+		return sqlstore.Unknown
+	}
+	var connect *pgconn.ConnectError
+	var network net.Error
+	if errors.As(err, &connect) || errors.As(err, &network) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) {
+		return sqlstore.Away
+	}
+	return sqlstore.Unknown
+}

@@ -1,0 +1,53 @@
+package sqlite
+
+import (
+	"errors"
+
+	driver "modernc.org/sqlite"
+
+	"github.com/weir-ci/weir/internal/store/sqlstore"
+)
+
+// The primary result codes that are told apart, as SQLite documents them.
+const (
+	codePermission   = 3
+	codeBusy         = 5
+	codeLocked       = 6
+	codeReadOnly     = 8
+	codeCorrupt      = 11
+	codeFull         = 13
+	codeCannotOpen   = 14
+	codeConstraint   = 19
+	codeNotADatabase = 26
+)
+
+// primary finds the primary result code of an error of SQLite, or 0.
+func primary(err error) int {
+	var e *driver.Error
+	if !errors.As(err, &e) {
+		return 0
+	}
+	return e.Code() & 0xff
+}
+
+func dialect() sqlstore.Dialect {
+	return sqlstore.Dialect{
+		Name:     "SQLite",
+		Elements: `json_each(%s)`,
+		Item:     `json_extract(value, '$[%d]')`,
+		ItemInt:  `json_extract(value, '$[%d]')`,
+		Classify: classify,
+	}
+}
+
+func classify(err error) sqlstore.Failure {
+	switch primary(err) {
+	case codeBusy, codeLocked:
+		return sqlstore.TryAgain
+	case codeConstraint:
+		return sqlstore.Duplicate
+	case codeFull:
+		return sqlstore.Full
+	}
+	return sqlstore.Unknown
+}

@@ -1,0 +1,115 @@
+package sqlstore
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/weir-ci/weir"
+)
+
+func cleanKey(k weir.BuilderKey) weir.BuilderKey {
+	return weir.BuilderKey{Project: clean(k.Project), Job: clean(k.Job), Cell: clean(k.Cell),
+		Platform: weir.Platform(clean(string(k.Platform))), Branch: clean(k.Branch), Upstreams: clean(k.Upstreams)}
+}
+
+func builderHash(k weir.BuilderKey) string {
+	return hashOf(k.Project, k.Job, k.Cell, string(k.Platform), k.Branch, k.Upstreams)
+}
+
+// EnsureBuilders finds or makes the builders with these keys, in order.
+func (s *Store) EnsureBuilders(ctx context.Context, keys []weir.BuilderKey) ([]weir.Builder, error) {
+	hashes := make([]string, len(keys))
+	byHash := map[string]weir.BuilderKey{}
+	for i, k := range keys {
+		k = cleanKey(k)
+		hashes[i] = builderHash(k)
+		byHash[hashes[i]] = k
+	}
+	var found map[string]weir.BuilderID
+	err := s.read(ctx, "look builders up", func(c conn) (err error) {
+		found, err = c.findBuilders(byHash)
+		return err
+	})
+	if err == nil && len(found) < len(byHash) {
+		err = s.write(ctx, "make builders", time.Time{}, func(t *tx) (err error) {
+			if err := t.insertBuilders(byHash, found); err != nil {
+				return err
+			}
+			found, err = t.findBuilders(byHash)
+			return err
+		})
+	}
+	if err != nil {
+		return nil, err
+	}
+	builders := make([]weir.Builder, len(keys))
+	for i, h := range hashes {
+		builders[i] = weir.Builder{ID: found[h], BuilderKey: byHash[h]}
+	}
+	return builders, nil
+}
+
+// findBuilders looks up which of the keys exist.
+func (c conn) findBuilders(byHash map[string]weir.BuilderKey) (map[string]weir.BuilderID, error) {
+	hashes := make([][]string, 0, len(byHash))
+	for h := range byHash {
+		hashes = append(hashes, []string{h})
+	}
+	data, err := encode(hashes)
+	if err != nil {
+		return nil, err
+	}
+	type pair struct {
+		hash string
+		id   weir.BuilderID
+	}
+	pairs, err := collect(c, func(r scanner) (p pair, err error) {
+		err = r.Scan(&p.hash, &p.id)
+		return p, err
+	}, `SELECT b.key_hash, b.id FROM builders b JOIN `+c.d.rows(1, "q", "hash")+` ON q.hash = b.key_hash`, data)
+	if err != nil {
+		return nil, err
+	}
+	found := make(map[string]weir.BuilderID, len(pairs))
+	for _, p := range pairs {
+		found[p.hash] = p.id
+	}
+	return found, nil
+}
+
+// insertBuilders makes those that were not found, in an order that is the
+// same for everybody, so that two servers do not wait for each other.
+func (t *tx) insertBuilders(byHash map[string]weir.BuilderKey, found map[string]weir.BuilderID) error {
+	var rows [][]any
+	for h, k := range byHash {
+		if found[h] == 0 {
+			rows = append(rows, []any{h, k.Project, k.Job, k.Cell, string(k.Platform), k.Branch, k.Upstreams})
+		}
+	}
+	slices.SortFunc(rows, func(a, b []any) int { return cmp.Compare(a[0].(string), b[0].(string)) })
+	return t.inChunks(rows, func(data string) error {
+		_, err := t.exec(`INSERT INTO builders (key_hash, project, job, cell, platform, branch, upstreams)
+			SELECT q.hash, q.project, q.job, q.cell, q.platform, q.branch, q.upstreams
+			FROM `+t.d.rows(1, "q", "hash", "project", "job", "cell", "platform", "branch", "upstreams")+`
+			WHERE true ON CONFLICT (key_hash) DO NOTHING`, data)
+		return err
+	})
+}
+
+// LineHeads finds, for each builder that has one, its newest build whose
+// cause advances the baseline, whatever its state.
+func (s *Store) LineHeads(ctx context.Context, builders []weir.BuilderID) (map[weir.BuilderID]weir.Build, error) {
+	var heads map[weir.BuilderID]weir.Build
+	err := s.read(ctx, "find the newest builds", func(c conn) error {
+		builds, err := c.builds(`WHERE b.id IN (SELECT (SELECT MAX(x.id) FROM builds x WHERE x.builder_id = y.id AND x.advances = 1)
+			FROM builders y WHERE y.id IN `+c.d.in(1)+`)`, list(builders))
+		heads = make(map[weir.BuilderID]weir.Build, len(builds))
+		for _, b := range builds {
+			heads[b.Builder.ID] = b
+		}
+		return err
+	})
+	return heads, err
+}

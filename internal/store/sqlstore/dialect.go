@@ -1,0 +1,69 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+)
+
+// Failure is what an error of the database means for whoever asked.
+type Failure int
+
+// The failures that are told apart.
+const (
+	Unknown   Failure = iota // anything else
+	TryAgain                 // a deadlock, a conflict of transactions, a busy file
+	Duplicate                // a unique key is taken
+	Full                     // the disk is full
+	Away                     // the database does not answer
+)
+
+// Dialect is what differs between databases.
+type Dialect struct {
+	// Name is for messages, for example "SQLite".
+	Name string
+	// Lock is appended to a SELECT so that it locks the rows of table alias b
+	// against writers; empty where there is one writer at a time. LockSkip
+	// passes over rows that somebody else has locked.
+	Lock, LockSkip string
+	// Elements is a table expression with one column called value: the
+	// elements of the JSON array in the text parameter %s, as JSON.
+	Elements string
+	// Item is an expression for item %d of the JSON array in column value, as
+	// text; ItemInt the same as an integer.
+	Item, ItemInt string
+	// BeforeEvents runs in a transaction right before it writes its events,
+	// which is the last thing it does. It sees to it that numbers become
+	// visible in order; nil where the database writes one transaction at a time.
+	BeforeEvents func(ctx context.Context, tx *sql.Tx) error
+	// Snapshot holds the options of transactions that read.
+	Snapshot *sql.TxOptions
+	// Classify tells what an error means.
+	Classify func(error) Failure
+}
+
+// rows renders a table expression over the JSON array of arrays in parameter
+// $p: one row per inner array, with the columns named. A name that ends with
+// " int" is an integer, everything else is text.
+func (d *Dialect) rows(p int, alias string, columns ...string) string {
+	items := make([]string, len(columns))
+	for i, c := range columns {
+		name, isInt := strings.CutSuffix(c, " int")
+		form := d.Item
+		if isInt {
+			form = d.ItemInt
+		}
+		items[i] = fmt.Sprintf(form, i) + " AS " + name
+	}
+	return fmt.Sprintf("(SELECT %s FROM %s) %s", strings.Join(items, ", "), d.elements(p), alias)
+}
+
+// in renders a subquery of the integers in the JSON array in parameter $p.
+func (d *Dialect) in(p int) string {
+	return fmt.Sprintf("(SELECT CAST(CAST(value AS TEXT) AS BIGINT) FROM %s)", d.elements(p))
+}
+
+func (d *Dialect) elements(p int) string {
+	return fmt.Sprintf(d.Elements, fmt.Sprintf("$%d", p))
+}

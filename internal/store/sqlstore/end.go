@@ -1,0 +1,212 @@
+package sqlstore
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/weir-ci/weir"
+)
+
+// move takes a build to another state, along weir.State.CanBecome only, and
+// tells so.
+func (t *tx) move(b *weir.Build, next weir.State) error {
+	if !b.State.CanBecome(next) {
+		return weir.Errorf(weir.Conflict, "build %d is %s and cannot become %s", b.ID, b.State, next)
+	}
+	b.State = next
+	t.tellBuild(b.ID)
+	return nil
+}
+
+// save writes what changes in a build's life.
+func (t *tx) save(b weir.Build) error {
+	counts, err := encodeNonzero(b.Counts)
+	if err != nil {
+		return err
+	}
+	_, err = t.exec(`UPDATE builds SET state = $2, outcome = $3, reason_code = $4, reason_text = $5,
+		started = $6, finished = $7, attempts = $8, worker = $9,
+		product_digest = $10, product_prefix = $11, product_size = $12, results = $13, counts = $14
+		WHERE id = $1`,
+		int64(b.ID), string(b.State), string(b.Outcome), clean(string(b.Reason.Code)), clip(b.Reason.Text, weir.MaxReason),
+		micros(b.Started), micros(b.Finished), b.Attempts, clean(b.Worker),
+		clean(string(b.Product.Digest)), clean(b.Product.Prefix), b.Product.Size, clean(string(b.Results)), counts)
+	return err
+}
+
+// end gives a build its outcome and follows it to the builds that need it.
+func (t *tx) end(b *weir.Build, outcome weir.Outcome, reason weir.Reason, now time.Time) error {
+	if err := t.endOne(b, outcome, reason, now); err != nil {
+		return err
+	}
+	return t.follow(b.ID, now)
+}
+
+func (t *tx) endOne(b *weir.Build, outcome weir.Outcome, reason weir.Reason, now time.Time) error {
+	next := weir.Finished
+	if outcome == weir.OutcomeCancelled {
+		next = weir.Cancelled
+	}
+	if err := t.move(b, next); err != nil {
+		return err
+	}
+	b.Outcome, b.Reason, b.Finished = outcome, reason, now
+	return t.save(*b)
+}
+
+// enqueue makes builds ready to be leased. They must be locked.
+func (t *tx) enqueue(builds []weir.Build, now time.Time) error {
+	if len(builds) == 0 {
+		return nil
+	}
+	ids := make([]weir.BuildID, len(builds))
+	for i := range builds {
+		if err := t.move(&builds[i], weir.Queued); err != nil {
+			return err
+		}
+		ids[i] = builds[i].ID
+		t.tellQueue(builds[i].Builder.Platform)
+	}
+	_, err := t.exec(`UPDATE builds SET state = 'queued', queued = $1 WHERE id IN `+t.d.in(2), micros(now), list(ids))
+	return err
+}
+
+// fate is what becomes of a build because of those it needs.
+type fate struct {
+	state   weir.State
+	outcome weir.Outcome
+	reason  weir.Reason
+}
+
+// fateOf decides. A cancelled need weighs most, then one that ended without a
+// product: whatever the others do, the build can never run. That the farm
+// itself was at fault is believed only if nothing else ended the build.
+func fateOf(needs []weir.Build) fate {
+	f := fate{state: weir.Queued}
+	worst := 0
+	for _, n := range needs {
+		weight, next := fateBy(n)
+		if weight > worst {
+			worst, f = weight, next
+		}
+	}
+	return f
+}
+
+// fateBy decides by one needed build, and says how much it weighs.
+func fateBy(n weir.Build) (weight int, f fate) {
+	name := fmt.Sprintf("%s at %s, build %d,", n.Builder.Project, weir.ShortRevision(n.Revision()), n.ID)
+	switch {
+	case n.State == weir.Cancelled || n.Outcome == weir.OutcomeCancelled:
+		code := n.Reason.Code
+		if code.Outcome() != weir.OutcomeCancelled {
+			code = weir.ReasonRequested
+		}
+		return 4, fate{weir.Cancelled, weir.OutcomeCancelled, weir.Reason{Code: code, Text: name + " was cancelled"}}
+	case !n.State.Final():
+		return 1, fate{state: weir.Blocked}
+	case n.Product.Digest != "":
+		return 0, fate{state: weir.Queued}
+	case n.Outcome == weir.Infra:
+		return 2, fate{weir.Finished, weir.Infra, weir.Reason{Code: weir.ReasonProductMissing,
+			Text: name + " ended in an infrastructure error: " + n.Reason.Text}}
+	default:
+		return 3, fate{weir.Finished, weir.Broken, weir.Reason{Code: weir.ReasonUpstreamBuild,
+			Text: fmt.Sprintf("%s %s and left no product", name, wordOf(n.Outcome))}}
+	}
+}
+
+func wordOf(o weir.Outcome) string {
+	switch o {
+	case weir.Broken:
+		return "is broken"
+	case weir.TimedOut:
+		return "timed out"
+	case weir.Skipped:
+		return "was skipped"
+	}
+	return string(o)
+}
+
+// follow takes the end of a build to those that wait for it, and their ends
+// to those that wait for them.
+func (t *tx) follow(ended weir.BuildID, now time.Time) error {
+	for work := []weir.BuildID{ended}; len(work) > 0; work = work[1:] {
+		waiting, err := t.builds(`JOIN needs n ON n.build_id = b.id
+			WHERE n.need_id = $1 AND b.state = 'blocked' ORDER BY b.id`+t.d.Lock, int64(work[0]))
+		if err != nil || len(waiting) == 0 {
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		needs, err := t.needsOf(waiting)
+		if err != nil {
+			return err
+		}
+		var ready []weir.Build
+		done := map[weir.BuildID]bool{} // a build may need the same one twice
+		for i := range waiting {
+			b := &waiting[i]
+			if done[b.ID] {
+				continue
+			}
+			done[b.ID] = true
+			switch f := fateOf(needs[b.ID]); f.state {
+			case weir.Blocked:
+			case weir.Queued:
+				ready = append(ready, *b)
+			default:
+				if err := t.endOne(b, f.outcome, f.reason, now); err != nil {
+					return err
+				}
+				work = append(work, b.ID)
+			}
+		}
+		if err := t.enqueue(ready, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// needsOf reads what builds need, by the build that needs it.
+func (c conn) needsOf(builds []weir.Build) (map[weir.BuildID][]weir.Build, error) {
+	ids := make([]weir.BuildID, len(builds))
+	for i, b := range builds {
+		ids[i] = b.ID
+	}
+	type edge struct{ build, need weir.BuildID }
+	edges, err := collect(c, func(r scanner) (e edge, err error) {
+		err = r.Scan(&e.build, &e.need)
+		return e, err
+	}, `SELECT build_id, need_id FROM needs WHERE build_id IN `+c.d.in(1)+` ORDER BY build_id, ordinal`, list(ids))
+	if err != nil {
+		return nil, err
+	}
+	unique := map[weir.BuildID]weir.Build{}
+	for _, e := range edges {
+		unique[e.need] = weir.Build{}
+	}
+	if err := c.load(unique); err != nil {
+		return nil, err
+	}
+	needs := map[weir.BuildID][]weir.Build{}
+	for _, e := range edges {
+		needs[e.build] = append(needs[e.build], unique[e.need])
+	}
+	return needs, nil
+}
+
+// load reads the builds whose ids are the map's keys.
+func (c conn) load(builds map[weir.BuildID]weir.Build) error {
+	ids := make([]weir.BuildID, 0, len(builds))
+	for id := range builds {
+		ids = append(ids, id)
+	}
+	loaded, err := c.builds(`WHERE b.id IN `+c.d.in(1), list(ids))
+	for _, b := range loaded {
+		builds[b.ID] = b
+	}
+	return err
+}

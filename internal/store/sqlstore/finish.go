@@ -1,0 +1,122 @@
+package sqlstore
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/store"
+)
+
+// Finish ends an attempt.
+func (s *Store) Finish(ctx context.Context, f store.Finish) (b weir.Build, err error) {
+	if !slices.Contains(weir.Outcomes(), f.Outcome) {
+		return b, weir.Errorf(weir.Invalid, "attempt %s ended with the outcome %.40q, which does not exist", f.Attempt, string(f.Outcome))
+	}
+	if err := checkSteps(f.Steps); err != nil {
+		return b, err
+	}
+	f.Now = timeOf(micros(f.Now))
+	f.Reason = weir.Reason{Code: weir.ReasonCode(clean(string(f.Reason.Code))), Text: clip(f.Reason.Text, weir.MaxReason)}
+	f.Product = weir.Product{Digest: weir.Digest(clean(string(f.Product.Digest))), Prefix: clean(f.Product.Prefix), Size: f.Product.Size}
+	f.Results = weir.Digest(clean(string(f.Results)))
+	err = s.write(ctx, "record how an attempt ended", f.Now, func(t *tx) error {
+		var a attempt
+		if b, a, err = t.lockAttempt(f.Attempt, f.Token); err != nil {
+			return err
+		}
+		if a.by == byFinish {
+			return nil // said before
+		}
+		if !a.Live() {
+			return fenced(a.ID)
+		}
+		if err := t.saveSteps(a.ID, f.Steps); err != nil {
+			return err
+		}
+		if err := t.finish(&b, a, byFinish, f); err != nil {
+			return err
+		}
+		return t.seen(a.Worker, f.Now)
+	})
+	if err != nil {
+		return weir.Build{}, err
+	}
+	return b, nil
+}
+
+// finish ends a live attempt, and its build unless it may be tried again.
+func (t *tx) finish(b *weir.Build, a attempt, by endedBy, f store.Finish) error {
+	if err := t.endAttempt(a.ID, by, f.Outcome, f.Reason, f.Now); err != nil {
+		return err
+	}
+	if f.Outcome == weir.Infra {
+		var failures int
+		if err := t.row(`SELECT COUNT(*) FROM attempts WHERE build_id = $1 AND outcome = 'infra'`, int64(b.ID)).Scan(&failures); err != nil {
+			return err
+		}
+		if failures < weir.MaxAttempts {
+			again := []weir.Build{*b}
+			if err := t.enqueue(again, f.Now); err != nil {
+				return err
+			}
+			*b = again[0]
+			return nil
+		}
+	}
+	b.Product, b.Results, b.Counts = f.Product, f.Results, f.Counts
+	return t.end(b, f.Outcome, f.Reason, f.Now)
+}
+
+// Expire ends attempts whose lease has run out as lost and requeues their
+// builds.
+func (s *Store) Expire(ctx context.Context, now time.Time) (ended []weir.AttemptID, err error) {
+	now = timeOf(micros(now))
+	var any bool
+	err = s.read(ctx, "look for lost attempts", func(c conn) error {
+		var n int
+		err := c.row(`SELECT COUNT(*) FROM attempts WHERE ended = 0 AND deadline <= $1`, micros(now)).Scan(&n)
+		any = n > 0
+		return err
+	})
+	if err != nil || !any {
+		return nil, err
+	}
+	err = s.write(ctx, "end lost attempts", now, func(t *tx) error {
+		ended = nil
+		// The builds first, then their attempts: a build whose worker syncs at
+		// this moment is passed over or, once locked, has a new deadline.
+		builds, err := t.builds(`WHERE b.state IN ('leased', 'running') AND b.id IN
+			(SELECT a.build_id FROM attempts a WHERE a.ended = 0 AND a.deadline <= $1) ORDER BY b.id`+t.d.LockSkip, micros(now))
+		if err != nil {
+			return err
+		}
+		for _, b := range builds {
+			id, err := t.expire(&b, now)
+			if err != nil {
+				return err
+			}
+			if id.Number != 0 {
+				ended = append(ended, id)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return ended, nil
+}
+
+// expire ends the live attempt of a locked build, if it is still overdue.
+func (t *tx) expire(b *weir.Build, now time.Time) (weir.AttemptID, error) {
+	overdue, err := collect(t.conn, scanAttempt, `SELECT `+attemptColumns+` FROM attempts a
+		WHERE a.build_id = $1 AND a.ended = 0 AND a.deadline <= $2`, int64(b.ID), micros(now))
+	if err != nil || len(overdue) == 0 {
+		return weir.AttemptID{}, err
+	}
+	a := overdue[0]
+	return a.ID, t.finish(b, a, byExpire, store.Finish{Now: now, Outcome: weir.Infra, Reason: weir.Reason{
+		Code: weir.ReasonLost, Text: "nothing was heard of worker " + a.Worker + " for too long"}})
+}

@@ -1,0 +1,124 @@
+package sqlstore
+
+import (
+	"context"
+
+	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/store"
+)
+
+// NextToJudge lists final builds that are unjudged, oldest first. A build that
+// advances its builder's baseline waits for every earlier such build.
+func (s *Store) NextToJudge(ctx context.Context, limit int) (builds []weir.Build, err error) {
+	err = s.read(ctx, "list builds to judge", func(c conn) error {
+		builds, err = c.builds(`WHERE b.judgement = '' AND b.finished > 0 AND (b.advances = 0 OR NOT EXISTS
+			(SELECT 1 FROM builds e WHERE e.builder_id = b.builder_id AND e.unsettled = 1 AND e.id < b.id))
+			ORDER BY b.id LIMIT $1`, limitOf(limit, standardList, longestList))
+		return err
+	})
+	return builds, err
+}
+
+// Baseline reads the settled states of all tests of a builder, sorted by test,
+// and the newest settled build.
+func (s *Store) Baseline(ctx context.Context, builder weir.BuilderID) (states []weir.TestState, last *weir.Build, err error) {
+	err = s.snapshot(ctx, "read a baseline", func(c conn) error {
+		last = nil
+		states, err = collect(c, func(r scanner) (st weir.TestState, err error) {
+			err = r.Scan(&st.Test.Suite, &st.Test.Name, &st.Status, &st.Since, &st.Flakes, &st.LastFlake)
+			return st, err
+		}, `SELECT suite, name, status, since, flakes, last_flake FROM test_states WHERE builder_id = $1 ORDER BY suite, name`, int64(builder))
+		if err != nil {
+			return err
+		}
+		newest, err := c.builds(`WHERE b.builder_id = $1 AND b.advances = 1 AND b.judgement = 'settled' ORDER BY b.id DESC LIMIT 1`, int64(builder))
+		if len(newest) > 0 {
+			last = &newest[0]
+		}
+		return err
+	})
+	return states, last, err
+}
+
+// Doubted lists builds whose judgement is Doubted, with their retries.
+func (s *Store) Doubted(ctx context.Context) (doubts []store.Doubt, err error) {
+	err = s.snapshot(ctx, "list doubted builds", func(c conn) error {
+		builds, err := c.builds(`WHERE b.judgement = 'doubted' ORDER BY b.id`)
+		if err != nil {
+			return err
+		}
+		retries, err := c.builds(`WHERE b.retry_of > 0 AND b.retry_of IN
+			(SELECT d.id FROM builds d WHERE d.judgement = 'doubted') ORDER BY b.id`)
+		byBuild := map[weir.BuildID][]weir.Build{}
+		for _, r := range retries {
+			byBuild[r.RetryOf] = append(byBuild[r.RetryOf], r)
+		}
+		doubts = make([]store.Doubt, len(builds))
+		for i, b := range builds {
+			doubts[i] = store.Doubt{Build: b, Retries: byBuild[b.ID]}
+		}
+		return err
+	})
+	return doubts, err
+}
+
+// TestHistory lists the changes of one test on one builder, newest first. An
+// event is as old as the end of its build.
+func (s *Store) TestHistory(ctx context.Context, builder weir.BuilderID, test weir.TestID, limit int) (events []store.TestEvent, err error) {
+	err = s.read(ctx, "read a test's history", func(c conn) error {
+		events, err = collect(c, func(r scanner) (e store.TestEvent, err error) {
+			var at int64
+			var pins string
+			if err := r.Scan(append([]any{&e.Build, &at, &pins, &e.Outcome}, changeDest(&e.Change)...)...); err != nil {
+				return e, err
+			}
+			e.At = timeOf(at)
+			return e, decode(pins, &e.Pins)
+		}, `SELECT b.id, b.finished, b.pins, b.outcome, `+changeColumns+`
+			FROM test_changes c JOIN builds b ON b.id = c.build_id
+			WHERE c.builder_id = $1 AND c.suite = $2 AND c.name = $3 ORDER BY c.build_id DESC LIMIT $4`,
+			int64(builder), clean(test.Suite), clean(test.Name), limitOf(limit, standardList, longestList))
+		return err
+	})
+	return events, err
+}
+
+const changeColumns = `c.suite, c.name, c.verdict, c.from_status, c.to_status, c.cause, c.message`
+
+func changeDest(c *weir.TestChange) []any {
+	return []any{&c.Test.Suite, &c.Test.Name, &c.Verdict, &c.From, &c.To, &c.Cause, &c.Message}
+}
+
+// BuildChanges lists the tests of a build whose verdict is not Same, worst
+// verdict first, then by test.
+func (s *Store) BuildChanges(ctx context.Context, id weir.BuildID) (changes []weir.TestChange, err error) {
+	err = s.read(ctx, "list a build's changes", func(c conn) error {
+		changes, err = collect(c, func(r scanner) (ch weir.TestChange, err error) {
+			err = r.Scan(changeDest(&ch)...)
+			return ch, err
+		}, `SELECT `+changeColumns+` FROM test_changes c WHERE c.build_id = $1 ORDER BY c.badness, c.suite, c.name`, int64(id))
+		return err
+	})
+	return changes, err
+}
+
+// badness orders verdicts, the worst first.
+func badness(v weir.Verdict) int {
+	switch v {
+	case weir.NewlyFailing:
+		return 0
+	case weir.Vanished:
+		return 1
+	case weir.NewlySkipped:
+		return 2
+	case weir.Flaky:
+		return 3
+	case weir.InfraError:
+		return 4
+	case weir.New:
+		return 5
+	case weir.Fixed:
+		return 6
+	}
+	return 7
+}

@@ -1,0 +1,101 @@
+package sqlstore
+
+import (
+	"context"
+
+	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/store"
+)
+
+// Steps lists the steps of an attempt in order.
+func (s *Store) Steps(ctx context.Context, id weir.AttemptID) (steps []weir.StepRecord, err error) {
+	err = s.read(ctx, "list steps", func(c conn) error {
+		steps, err = collect(c, func(r scanner) (p weir.StepRecord, err error) {
+			var started, ended int64
+			err = r.Scan(&p.Index, &p.Name, &p.State, &started, &ended, &p.ExitCode, &p.Signal, &p.Note)
+			p.Started, p.Ended = timeOf(started), timeOf(ended)
+			return p, err
+		}, `SELECT step, name, state, started, ended, exit_code, signal, note FROM steps
+			WHERE build_id = $1 AND attempt = $2 ORDER BY step`, int64(id.Build), id.Number)
+		return err
+	})
+	return steps, err
+}
+
+// logSizes reads how much of each step's log is recorded, by step.
+func (c conn) logSizes(id weir.AttemptID) (map[int]store.LogSize, error) {
+	sizes, err := c.listLogSizes(id)
+	logs := make(map[int]store.LogSize, len(sizes))
+	for _, l := range sizes {
+		logs[l.Step] = l
+	}
+	return logs, err
+}
+
+func (c conn) listLogSizes(id weir.AttemptID) ([]store.LogSize, error) {
+	return collect(c, func(r scanner) (l store.LogSize, err error) {
+		err = r.Scan(&l.Step, &l.Bytes, &l.Lines)
+		return l, err
+	}, `SELECT step, bytes, lines FROM logs WHERE build_id = $1 AND attempt = $2 ORDER BY step`, int64(id.Build), id.Number)
+}
+
+// LogSizes tells how much of each step's log is recorded.
+func (s *Store) LogSizes(ctx context.Context, id weir.AttemptID) (sizes []store.LogSize, err error) {
+	err = s.read(ctx, "read the sizes of logs", func(c conn) error {
+		sizes, err = c.listLogSizes(id)
+		return err
+	})
+	return sizes, err
+}
+
+// Limits on reading logs, in frames.
+const (
+	standardFrames = 16
+	mostFrames     = 4096
+)
+
+// LogFrames reads frames of a step's log from the one that holds the given
+// line on. Where a line begins at the border of two frames, the list begins
+// with the earlier one: nothing tells whether that ended with a newline, so it
+// may hold the first bytes of the line.
+func (s *Store) LogFrames(ctx context.Context, id weir.AttemptID, step int, line int64, limit int) (frames []weir.LogFrame, err error) {
+	err = s.snapshot(ctx, "read a log", func(c conn) error {
+		from, err := c.frameOf(id, step, line)
+		if err != nil {
+			return err
+		}
+		frames, err = collect(c, func(r scanner) (f weir.LogFrame, err error) {
+			var at int64
+			err = r.Scan(&f.Step, &f.Offset, &f.FirstLine, &f.Size, &f.Lines, &at, &f.Data)
+			f.At = timeOf(at)
+			return f, err
+		}, `SELECT step, seq_offset, first_line, size, lines, at, data FROM log_frames
+			WHERE build_id = $1 AND attempt = $2 AND step = $3 AND seq_offset >= $4 ORDER BY seq_offset LIMIT $5`,
+			int64(id.Build), id.Number, step, from, limitOf(limit, standardFrames, mostFrames))
+		return err
+	})
+	return frames, err
+}
+
+// frameOf finds the offset of the frame to begin at; behind the end of the log
+// if the line lies there.
+func (c conn) frameOf(id weir.AttemptID, step int, line int64) (int64, error) {
+	logs, err := c.logSizes(id)
+	if err != nil {
+		return 0, err
+	}
+	if line < 0 {
+		line = max(0, logs[step].Lines+line)
+	}
+	if line > logs[step].Lines {
+		return logs[step].Bytes, nil
+	}
+	// The newest frame that begins before the line: the line begins in it or,
+	// if it ends with the newline before it, right behind it.
+	var from int64
+	err = c.row(`SELECT COALESCE((SELECT seq_offset FROM log_frames
+			WHERE build_id = $1 AND attempt = $2 AND step = $3 AND first_line < $4
+			ORDER BY first_line DESC, seq_offset DESC LIMIT 1), 0)`,
+		int64(id.Build), id.Number, step, line).Scan(&from)
+	return from, err
+}

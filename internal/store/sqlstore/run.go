@@ -1,0 +1,371 @@
+package sqlstore
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/store"
+)
+
+// CreateRun makes a run and its builds, in the order given.
+func (s *Store) CreateRun(ctx context.Context, nr store.NewRun) (run weir.Run, ids []weir.BuildID, err error) {
+	err = s.write(ctx, "make a run", nr.Now, func(t *tx) error {
+		run, ids, err = t.createRun(nr)
+		return err
+	})
+	if err != nil {
+		return weir.Run{}, nil, err
+	}
+	return run, ids, nil
+}
+
+// plan is a run in the making.
+type plan struct {
+	*tx
+	nr       store.NewRun
+	builders map[weir.BuilderID]weir.Builder
+	keys     []string                    // of the pins, per entry
+	shared   []weir.BuildID              // which existing build stands in, per entry
+	builds   map[weir.BuildID]weir.Build // those of the run and those that stand in
+	made     map[lineKey]weir.BuildID    // in this run
+	run      weir.Run
+}
+
+// lineKey says which builds may stand in for each other.
+type lineKey struct {
+	builder weir.BuilderID
+	pins    string
+}
+
+func (p *plan) key(i int) lineKey { return lineKey{p.nr.Builds[i].Builder, p.keys[i]} }
+
+// createRun is CreateRun inside a transaction. It locks the builders first,
+// so that of two servers that plan the same change the second finds what the
+// first has made.
+func (t *tx) createRun(nr store.NewRun) (weir.Run, []weir.BuildID, error) {
+	p := &plan{tx: t, nr: nr, builds: map[weir.BuildID]weir.Build{}, made: map[lineKey]weir.BuildID{}}
+	if err := p.check(); err != nil {
+		return weir.Run{}, nil, err
+	}
+	if err := p.lockBuilders(); err != nil {
+		return weir.Run{}, nil, err
+	}
+	doomed, err := p.lookup()
+	if err != nil {
+		return weir.Run{}, nil, err
+	}
+	ids := make([]weir.BuildID, len(nr.Builds))
+	for i := range nr.Builds {
+		if ids[i], err = p.place(i, ids); err != nil {
+			return weir.Run{}, nil, err
+		}
+	}
+	if err := p.supersede(doomed, ids); err != nil {
+		return weir.Run{}, nil, err
+	}
+	return p.run, ids, nil
+}
+
+func (p *plan) check() error {
+	if !slices.Contains(weir.Causes(), p.nr.Cause) {
+		return weir.Errorf(weir.Invalid, "%.40q is not a cause of a run", string(p.nr.Cause))
+	}
+	p.keys = make([]string, len(p.nr.Builds))
+	for i, nb := range p.nr.Builds {
+		for _, n := range nb.Needs {
+			if n < 0 || n >= i {
+				return weir.Errorf(weir.Invalid, "build %d of the run needs build %d, which is not before it", i, n)
+			}
+		}
+		switch nb.Share {
+		case store.ShareNone, store.SharePending, store.ShareAny, "":
+		default:
+			return weir.Errorf(weir.Invalid, "%.40q is not a way to share builds", string(nb.Share))
+		}
+		p.keys[i] = pinsKey(nb.Pins)
+	}
+	return nil
+}
+
+// lockBuilders keeps other planners away from the builders of the run.
+func (p *plan) lockBuilders() error {
+	var ids []weir.BuilderID
+	for _, nb := range p.nr.Builds {
+		ids = append(ids, nb.Builder)
+	}
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
+	locked, err := collect(p.conn, func(r scanner) (b weir.Builder, err error) {
+		err = r.Scan(builderDest(&b)...)
+		return b, err
+	}, `SELECT b.id, b.project, b.job, b.cell, b.platform, b.branch, b.upstreams
+		FROM builders b WHERE b.id IN `+p.d.in(1)+` ORDER BY b.id`+p.d.Lock, list(ids))
+	if err != nil {
+		return err
+	}
+	p.builders = make(map[weir.BuilderID]weir.Builder, len(locked))
+	for _, b := range locked {
+		p.builders[b.ID] = b
+	}
+	for _, id := range ids {
+		if _, ok := p.builders[id]; !ok {
+			return weir.Errorf(weir.NotFound, "there is no builder %d", id)
+		}
+	}
+	return nil
+}
+
+// lookup finds the builds that stand in for new ones and those that new ones
+// may take the place of, and locks all that are unfinished. Locking may have
+// waited for a build to end, so it looks again until nothing changes.
+func (p *plan) lookup() (doomed []weir.BuildID, err error) {
+	for locked := map[weir.BuildID]bool{}; ; {
+		if p.shared, err = p.findShared(); err != nil {
+			return nil, err
+		}
+		if doomed, err = p.findDoomed(); err != nil {
+			return nil, err
+		}
+		var fresh []weir.BuildID
+		for _, id := range slices.Concat(p.shared, doomed) {
+			if id != 0 && !locked[id] {
+				locked[id] = true
+				fresh = append(fresh, id)
+			}
+		}
+		if p.d.Lock == "" || len(fresh) == 0 {
+			break
+		}
+		slices.Sort(fresh)
+		if _, err := collect(p.conn, scanOne[int64], `SELECT b.id FROM builds b WHERE b.finished = 0 AND b.id IN `+
+			p.d.in(1)+` ORDER BY b.id`+p.d.Lock, list(fresh)); err != nil {
+			return nil, err
+		}
+	}
+	for _, id := range p.shared {
+		if id != 0 {
+			p.builds[id] = weir.Build{}
+		}
+	}
+	return doomed, p.load(p.builds)
+}
+
+// findShared looks up the newest build that may stand in for each entry.
+func (p *plan) findShared() ([]weir.BuildID, error) {
+	shared := make([]weir.BuildID, len(p.nr.Builds))
+	var rows [][]any
+	for i, nb := range p.nr.Builds {
+		if nb.Share == store.SharePending || nb.Share == store.ShareAny {
+			rows = append(rows, []any{i, int64(nb.Builder), p.keys[i], flag(nb.Share == store.ShareAny)})
+		}
+	}
+	err := p.inChunks(rows, func(data string) error {
+		type hit struct {
+			entry int
+			id    weir.BuildID
+		}
+		hits, err := collect(p.conn, func(r scanner) (h hit, err error) {
+			err = r.Scan(&h.entry, &h.id)
+			return h, err
+		}, `SELECT q.entry, COALESCE((SELECT MAX(b.id) FROM builds b WHERE b.builder_id = q.builder AND b.pins_key = q.pins
+				AND (b.finished = 0 OR (q.also_final = 1 AND b.outcome IN ('passed', 'failed', 'broken', 'timed_out')))), 0)
+			FROM `+p.d.rows(1, "q", "entry int", "builder int", "pins", "also_final int"), data)
+		for _, h := range hits {
+			shared[h.entry] = h.id
+		}
+		return err
+	})
+	return shared, err
+}
+
+// findDoomed lists waiting builds that entries of the run may take the place
+// of: same builder, advancing, other pins.
+func (p *plan) findDoomed() ([]weir.BuildID, error) {
+	wanted := map[lineKey]bool{}
+	var builders []weir.BuilderID
+	for i, nb := range p.nr.Builds {
+		wanted[p.key(i)] = true
+		if nb.Supersede {
+			builders = append(builders, nb.Builder)
+		}
+	}
+	if len(builders) == 0 {
+		return nil, nil
+	}
+	type waiting struct {
+		id weir.BuildID
+		lineKey
+	}
+	all, err := collect(p.conn, func(r scanner) (w waiting, err error) {
+		err = r.Scan(&w.id, &w.builder, &w.pins)
+		return w, err
+	}, `SELECT b.id, b.builder_id, b.pins_key FROM builds b WHERE b.finished = 0 AND b.advances = 1
+		AND b.state IN ('queued', 'blocked') AND b.builder_id IN `+p.d.in(1), list(builders))
+	var doomed []weir.BuildID
+	for _, w := range all {
+		if !wanted[w.lineKey] {
+			doomed = append(doomed, w.id)
+		}
+	}
+	return doomed, err
+}
+
+// place finds or makes entry i and returns its id.
+func (p *plan) place(i int, ids []weir.BuildID) (weir.BuildID, error) {
+	nb := p.nr.Builds[i]
+	if p.shared[i] != 0 {
+		return p.shared[i], nil
+	}
+	if id := p.made[p.key(i)]; id != 0 && mayStandIn(p.builds[id], nb.Share) {
+		return id, nil
+	}
+	b := weir.Build{Cause: p.nr.Cause, Builder: p.builders[nb.Builder], Pins: nb.Pins, Created: p.nr.Now, RetryOf: nb.RetryOf}
+	var needs []weir.Build
+	var needIDs []weir.BuildID
+	for _, n := range nb.Needs {
+		if !slices.Contains(needIDs, ids[n]) {
+			needIDs = append(needIDs, ids[n])
+			needs = append(needs, p.builds[ids[n]])
+		}
+	}
+	f := fateOf(needs)
+	b.State, b.Outcome, b.Reason = f.state, f.outcome, f.reason
+	if b.State.Final() {
+		b.Finished = p.nr.Now
+	}
+	if err := p.insert(&b, nb, p.keys[i], needIDs); err != nil {
+		return 0, err
+	}
+	p.builds[b.ID] = b
+	p.made[p.key(i)] = b.ID
+	return b.ID, nil
+}
+
+func mayStandIn(b weir.Build, s store.Share) bool {
+	return s == store.SharePending && !b.State.Final() ||
+		s == store.ShareAny && (!b.State.Final() || b.Outcome.SaysSomething())
+}
+
+func (p *plan) insert(b *weir.Build, nb store.NewBuild, key string, needs []weir.BuildID) error {
+	if err := p.ensureRun(); err != nil {
+		return err
+	}
+	b.Run = p.run.ID
+	pins, err := encode(b.Pins)
+	if err != nil {
+		return err
+	}
+	labels, err := encode(nb.Spec.Job.Labels)
+	if err != nil {
+		return err
+	}
+	spec, err := encode(nb.Spec)
+	if err != nil {
+		return err
+	}
+	queued := time.Time{}
+	if b.State == weir.Queued {
+		queued = p.nr.Now
+		p.tellQueue(b.Builder.Platform)
+	}
+	if err := p.row(`INSERT INTO builds (run_id, builder_id, platform, cause, advances, unsettled, state, outcome,
+			reason_code, reason_text, priority, labels, pins, pins_key, created, queued, finished, retry_of)
+		VALUES (`+placeholders(1, 18)+`) RETURNING id`,
+		int64(b.Run), int64(b.Builder.ID), string(b.Builder.Platform), string(b.Cause), flag(b.Cause.Advances()), flag(b.Cause.Advances()),
+		string(b.State), string(b.Outcome), string(b.Reason.Code), clip(b.Reason.Text, weir.MaxReason), nb.Priority, labels, pins, key,
+		micros(b.Created), micros(queued), micros(b.Finished), int64(b.RetryOf)).Scan(&b.ID); err != nil {
+		return err
+	}
+	p.tellBuild(b.ID)
+	if _, err := p.exec(`INSERT INTO specs (build_id, spec) VALUES ($1, $2)`, int64(b.ID), spec); err != nil {
+		return err
+	}
+	for i, need := range needs {
+		if _, err := p.exec(`INSERT INTO needs (build_id, ordinal, need_id) VALUES ($1, $2, $3)`, int64(b.ID), i, int64(need)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ensureRun makes the run at the first build that is really new.
+func (p *plan) ensureRun() error {
+	if p.run.ID != 0 {
+		return nil
+	}
+	p.run = weir.Run{Cause: p.nr.Cause, Project: clean(p.nr.Project), Reason: clip(p.nr.Reason, weir.MaxReason),
+		Created: timeOf(micros(p.nr.Now)), Regression: p.nr.Regression}
+	err := p.row(`INSERT INTO runs (cause, project, reason, created, regression_id) VALUES ($1, $2, $3, $4, $5) RETURNING id`,
+		string(p.run.Cause), p.run.Project, p.run.Reason, micros(p.run.Created), int64(p.run.Regression)).Scan(&p.run.ID)
+	p.tell(weir.EventRun, itoa(p.run.ID))
+	return err
+}
+
+// supersede cancels the doomed builds that nobody needs, the newest first, so
+// that a chain of them goes as a whole.
+func (p *plan) supersede(doomed, ids []weir.BuildID) error {
+	if len(doomed) == 0 {
+		return nil
+	}
+	newest := map[weir.BuilderID]weir.BuildID{}
+	for i, nb := range p.nr.Builds {
+		if nb.Supersede {
+			newest[nb.Builder] = max(newest[nb.Builder], ids[i])
+		}
+	}
+	old := map[weir.BuildID]weir.Build{}
+	for _, id := range doomed {
+		old[id] = weir.Build{}
+	}
+	if err := p.load(old); err != nil {
+		return err
+	}
+	for _, id := range slices.Backward(slices.Sorted(maps.Keys(old))) {
+		b := old[id]
+		if b.State != weir.Queued && b.State != weir.Blocked || id > newest[b.Builder.ID] {
+			continue
+		}
+		var needed int
+		if err := p.row(`SELECT COUNT(*) FROM needs n JOIN builds d ON d.id = n.build_id WHERE n.need_id = $1 AND d.finished = 0`,
+			int64(id)).Scan(&needed); err != nil {
+			return err
+		}
+		if needed > 0 {
+			continue
+		}
+		reason := weir.Reason{Code: weir.ReasonSuperseded,
+			Text: fmt.Sprintf("build %d of newer revisions took its place in the queue", newest[b.Builder.ID])}
+		if err := p.end(&b, weir.OutcomeCancelled, reason, p.nr.Now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Cancel ends an unfinished build.
+func (s *Store) Cancel(ctx context.Context, id weir.BuildID, reason weir.Reason, now time.Time) error {
+	if reason.Code.Outcome() != weir.OutcomeCancelled {
+		reason.Code = weir.ReasonRequested
+	}
+	reason.Text = clip(reason.Text, weir.MaxReason)
+	return s.write(ctx, "cancel a build", now, func(t *tx) error {
+		b, err := t.lockBuild(id)
+		if err != nil {
+			return err
+		}
+		if b.State.Final() {
+			return weir.Errorf(weir.Conflict, "build %d is %s already", id, b.State)
+		}
+		if b.State == weir.Leased || b.State == weir.Running {
+			a := weir.AttemptID{Build: id, Number: b.Attempts}
+			if err := t.endAttempt(a, byCancel, weir.OutcomeCancelled, reason, now); err != nil {
+				return err
+			}
+		}
+		return t.end(&b, weir.OutcomeCancelled, reason, now)
+	})
+}

@@ -1,0 +1,256 @@
+package sqlstore
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/store"
+)
+
+// Settle records a judgement and everything that follows from it.
+func (s *Store) Settle(ctx context.Context, st store.Settlement) error {
+	switch st.Become {
+	case weir.Unjudged, weir.Doubted, weir.Settled, weir.Unusable, weir.Answering:
+	default:
+		return weir.Errorf(weir.Invalid, "%.40q is not a judgement", string(st.Become))
+	}
+	changes, err := cleanChanges(st.Changes)
+	if err != nil {
+		return err
+	}
+	st.Changes = changes
+	if err := cleanStates(&st); err != nil {
+		return err
+	}
+	now := timeOf(micros(st.Now))
+	return s.write(ctx, "record a judgement", now, func(t *tx) error {
+		b, err := t.lockBuild(st.Build)
+		if err != nil {
+			return err
+		}
+		if b.Judgement != st.Expect || !b.State.Final() {
+			return weir.Errorf(weir.Conflict, "build %d is %s and its judgement is %q, not %q", b.ID, b.State, string(b.Judgement), string(st.Expect)).
+				WithHint("read it again")
+		}
+		if err := t.saveJudgement(b, st); err != nil {
+			return err
+		}
+		if err := t.saveStates(b.Builder.ID, st); err != nil {
+			return err
+		}
+		if err := t.saveChanges(b, st.Changes); err != nil {
+			return err
+		}
+		if st.Become == weir.Settled {
+			if err := t.fixVictims(b, st.Changes, now); err != nil {
+				return err
+			}
+		}
+		for _, r := range st.Open {
+			if _, err := t.openRegression(r, now); err != nil {
+				return err
+			}
+		}
+		if st.Retry != nil {
+			if _, _, err := t.createRun(*st.Retry); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func cleanTest(id weir.TestID) (weir.TestID, error) {
+	if len(id.Suite) > weir.MaxTestName || len(id.Name) > weir.MaxTestName {
+		return id, weir.Errorf(weir.Invalid, "the name of test %.80q is too long; %d bytes is the most", id.String(), weir.MaxTestName)
+	}
+	return weir.TestID{Suite: clip(id.Suite, weir.MaxTestName), Name: clip(id.Name, weir.MaxTestName)}, nil
+}
+
+// cleanChanges drops what is not a change; of two for one test the last counts.
+func cleanChanges(changes []weir.TestChange) (out []weir.TestChange, err error) {
+	at := map[weir.TestID]int{}
+	for _, c := range changes {
+		if !slices.Contains(weir.Verdicts(), c.Verdict) {
+			return nil, weir.Errorf(weir.Invalid, "%.40q is not a verdict", string(c.Verdict))
+		}
+		if c.Verdict == weir.Same {
+			continue
+		}
+		if c.Test, err = cleanTest(c.Test); err != nil {
+			return nil, err
+		}
+		c.Message = clip(c.Message, weir.MaxResultMessage)
+		if i, ok := at[c.Test]; ok {
+			out[i] = c
+			continue
+		}
+		at[c.Test] = len(out)
+		out = append(out, c)
+	}
+	return out, nil
+}
+
+func cleanStates(st *store.Settlement) (err error) {
+	at := map[weir.TestID]int{}
+	var states []weir.TestState
+	for _, ts := range st.States {
+		if !slices.Contains(weir.Statuses(), ts.Status) {
+			return weir.Errorf(weir.Invalid, "%.40q is not a status of a test", string(ts.Status))
+		}
+		if ts.Test, err = cleanTest(ts.Test); err != nil {
+			return err
+		}
+		if i, ok := at[ts.Test]; ok {
+			states[i] = ts
+			continue
+		}
+		at[ts.Test] = len(states)
+		states = append(states, ts)
+	}
+	st.States = states
+	st.Forget = slices.Clone(st.Forget)
+	for i := range st.Forget {
+		if st.Forget[i], err = cleanTest(st.Forget[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *tx) saveJudgement(b weir.Build, st store.Settlement) error {
+	counts, err := encodeNonzero(weir.CountVerdicts(st.Changes))
+	if err != nil {
+		return err
+	}
+	holdsUp := b.Cause.Advances() && st.Become != weir.Settled && st.Become != weir.Unusable
+	t.tellBuild(b.ID)
+	_, err = t.exec(`UPDATE builds SET judgement = $2, changes = $3, unsettled = $4 WHERE id = $1`,
+		int64(b.ID), string(st.Become), counts, flag(holdsUp))
+	return err
+}
+
+func (t *tx) saveStates(builder weir.BuilderID, st store.Settlement) error {
+	forget := make([][]any, len(st.Forget))
+	for i, id := range st.Forget {
+		forget[i] = []any{id.Suite, id.Name}
+	}
+	if err := t.inChunks(forget, func(data string) error {
+		_, err := t.exec(`DELETE FROM test_states WHERE builder_id = $1 AND (suite, name) IN
+			(SELECT q.suite, q.name FROM `+t.d.rows(2, "q", "suite", "name")+`)`, int64(builder), data)
+		return err
+	}); err != nil {
+		return err
+	}
+	rows := make([][]any, len(st.States))
+	for i, ts := range st.States {
+		rows[i] = []any{ts.Test.Suite, ts.Test.Name, string(ts.Status), int64(ts.Since), ts.Flakes, int64(ts.LastFlake)}
+	}
+	return t.inChunks(rows, func(data string) error {
+		_, err := t.exec(`INSERT INTO test_states (builder_id, suite, name, status, since, flakes, last_flake)
+			SELECT CAST($1 AS BIGINT), q.suite, q.name, q.status, q.since, q.flakes, q.last_flake
+			FROM `+t.d.rows(2, "q", "suite", "name", "status", "since int", "flakes int", "last_flake int")+`
+			WHERE true ON CONFLICT (builder_id, suite, name) DO UPDATE SET status = excluded.status,
+				since = excluded.since, flakes = excluded.flakes, last_flake = excluded.last_flake`, int64(builder), data)
+		return err
+	})
+}
+
+// saveChanges replaces the changes of a build: a doubted build is judged twice.
+func (t *tx) saveChanges(b weir.Build, changes []weir.TestChange) error {
+	if _, err := t.exec(`DELETE FROM test_changes WHERE build_id = $1`, int64(b.ID)); err != nil {
+		return err
+	}
+	rows := make([][]any, len(changes))
+	for i, c := range changes {
+		rows[i] = []any{c.Test.Suite, c.Test.Name, badness(c.Verdict), string(c.Verdict),
+			clean(string(c.From)), clean(string(c.To)), clean(string(c.Cause)), c.Message}
+	}
+	return t.inChunks(rows, func(data string) error {
+		_, err := t.exec(`INSERT INTO test_changes (build_id, builder_id, suite, name, badness, verdict, from_status, to_status, cause, message)
+			SELECT CAST($1 AS BIGINT), CAST($2 AS BIGINT), q.suite, q.name, q.badness, q.verdict, q.from_status, q.to_status, q.cause, q.message
+			FROM `+t.d.rows(3, "q", "suite", "name", "badness int", "verdict", "from_status", "to_status", "cause", "message"),
+			int64(b.ID), int64(b.Builder.ID), data)
+		return err
+	})
+}
+
+// fixVictims notes which victims of open regressions a build has fixed, and
+// closes the regressions that have no other victim left.
+func (t *tx) fixVictims(b weir.Build, changes []weir.TestChange, now time.Time) error {
+	var fixed [][]any
+	for _, c := range changes {
+		if c.Verdict == weir.Fixed {
+			fixed = append(fixed, []any{c.Test.Suite, c.Test.Name})
+		}
+	}
+	return t.inChunks(fixed, func(data string) error {
+		regressions, err := t.lockAffected(b.Builder.ID, data)
+		if err != nil {
+			return err
+		}
+		for _, r := range regressions {
+			if err := t.fixVictimsOf(r, b, data, now); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// lockAffected locks the open regressions with unfixed victims among the tests
+// in data. Victims may have moved while it waited, so it looks again.
+func (t *tx) lockAffected(builder weir.BuilderID, data string) ([]weir.Regression, error) {
+	var locked []weir.RegressionID
+	for {
+		ids, err := collect(t.conn, scanOne[weir.RegressionID], `SELECT DISTINCT v.regression_id
+			FROM victims v JOIN regressions g ON g.id = v.regression_id
+			JOIN `+t.d.rows(2, "q", "suite", "name")+` ON q.suite = v.suite AND q.name = v.name
+			WHERE v.builder_id = $1 AND v.fixed_in = 0 AND g.state IN ('searching', 'located', 'narrowed')
+			ORDER BY v.regression_id`, int64(builder), data)
+		if err != nil {
+			return nil, err
+		}
+		fresh := slices.DeleteFunc(slices.Clone(ids), func(id weir.RegressionID) bool { return slices.Contains(locked, id) })
+		if len(fresh) == 0 {
+			if len(ids) == 0 {
+				return nil, nil
+			}
+			return t.regressions(`WHERE b.id IN `+t.d.in(1)+` ORDER BY b.id`, list(ids))
+		}
+		if _, err := t.lockRegressions(fresh); err != nil {
+			return nil, err
+		}
+		locked = append(locked, fresh...)
+	}
+}
+
+func (t *tx) fixVictimsOf(r weir.Regression, b weir.Build, data string, now time.Time) error {
+	if _, err := t.exec(`UPDATE victims SET fixed_in = $1 WHERE regression_id = $2 AND builder_id = $3 AND fixed_in = 0
+		AND (suite, name) IN (SELECT q.suite, q.name FROM `+t.d.rows(4, "q", "suite", "name")+`)`,
+		int64(b.ID), int64(r.ID), int64(b.Builder.ID), data); err != nil {
+		return err
+	}
+	var left int
+	if err := t.row(`SELECT COUNT(*) FROM victims WHERE regression_id = $1 AND fixed_in = 0`, int64(r.ID)).Scan(&left); err != nil {
+		return err
+	}
+	r.Updated = laterThan(r.Updated, now)
+	if left == 0 && r.State.CanBecome(weir.Recovered) {
+		r.State, r.Closed = weir.Recovered, now
+		r.Note = fmt.Sprintf("every test is good again since build %d", b.ID)
+	}
+	return t.saveRegression(r)
+}
+
+// laterThan is now, or the moment after old if that is later: two versions of
+// a regression never have the same time.
+func laterThan(old, now time.Time) time.Time {
+	if next := old.Add(time.Microsecond); now.Before(next) {
+		return next
+	}
+	return now
+}

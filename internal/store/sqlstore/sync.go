@@ -1,0 +1,192 @@
+package sqlstore
+
+import (
+	"context"
+	"slices"
+
+	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/store"
+)
+
+// Limits on what one attempt may report.
+const (
+	maxSteps     = 1000                 // steps of an attempt
+	maxFrames    = 1000                 // log frames in one sync
+	maxFrameData = weir.MaxFrame + 4096 // bytes of a frame, compressed; zstd adds little to what it cannot shrink
+)
+
+// Sync extends a lease and records step events and log frames.
+func (s *Store) Sync(ctx context.Context, report store.Sync) (answer store.SyncAnswer, err error) {
+	if err := checkSteps(report.Steps); err != nil {
+		return answer, err
+	}
+	if err := checkFrames(report.Frames); err != nil {
+		return answer, err
+	}
+	now := timeOf(micros(report.Now))
+	err = s.write(ctx, "record a sync", now, func(t *tx) error {
+		answer = store.SyncAnswer{}
+		b, a, err := t.lockAttempt(report.Attempt, report.Token)
+		if err != nil {
+			return err
+		}
+		if !a.Live() && a.by != byCancel {
+			return fenced(a.ID)
+		}
+		logs, err := t.logSizes(a.ID)
+		if err != nil {
+			return err
+		}
+		if a.Live() {
+			if err := t.record(&b, a, report, logs); err != nil {
+				return err
+			}
+		} else {
+			answer.Cancel = &a.Reason
+		}
+		answer.Offsets = make(map[int]int64, len(logs))
+		for step, l := range logs {
+			answer.Offsets[step] = l.Bytes
+		}
+		return nil
+	})
+	if err != nil {
+		return store.SyncAnswer{}, err
+	}
+	return answer, nil
+}
+
+// record takes in a sync of a live attempt; logs are brought up to date.
+func (t *tx) record(b *weir.Build, a attempt, report store.Sync, logs map[int]store.LogSize) error {
+	if report.Seq > a.seq {
+		a.seq = report.Seq
+		if err := t.recordSteps(b, a.ID, report); err != nil {
+			return err
+		}
+	}
+	deadline := max(micros(a.Deadline), micros(report.Deadline))
+	if _, err := t.exec(`UPDATE attempts SET deadline = $3, seq = $4 WHERE build_id = $1 AND number = $2`,
+		int64(a.ID.Build), a.ID.Number, deadline, a.seq); err != nil {
+		return err
+	}
+	if err := t.appendLog(a.ID, report.Frames, logs); err != nil {
+		return err
+	}
+	return t.seen(a.Worker, report.Now)
+}
+
+// recordSteps writes the steps of a sync. The first one starts the build.
+func (t *tx) recordSteps(b *weir.Build, id weir.AttemptID, report store.Sync) error {
+	if len(report.Steps) == 0 {
+		return nil
+	}
+	if b.State == weir.Leased {
+		if err := t.move(b, weir.Running); err != nil {
+			return err
+		}
+		b.Started = report.Now
+		if err := t.save(*b); err != nil {
+			return err
+		}
+	}
+	t.tellBuild(id.Build)
+	return t.saveSteps(id, report.Steps)
+}
+
+func checkSteps(steps []weir.StepRecord) error {
+	for _, s := range steps {
+		if s.Index < 0 || s.Index >= maxSteps {
+			return weir.Errorf(weir.Invalid, "step %d is out of range; an attempt has at most %d steps", s.Index, maxSteps)
+		}
+		if !slices.Contains(weir.StepStates(), s.State) {
+			return weir.Errorf(weir.Invalid, "step %d has the state %.40q, which does not exist", s.Index, string(s.State))
+		}
+	}
+	return nil
+}
+
+// saveSteps writes steps; of several with the same index the last one counts.
+func (t *tx) saveSteps(id weir.AttemptID, steps []weir.StepRecord) error {
+	last := map[int]int{}
+	for i, s := range steps {
+		last[s.Index] = i
+	}
+	var rows [][]any
+	for i, s := range steps {
+		if last[s.Index] == i {
+			rows = append(rows, []any{s.Index, clip(s.Name, weir.MaxReason), string(s.State), micros(s.Started), micros(s.Ended),
+				s.ExitCode, clip(s.Signal, weir.MaxReason), clip(s.Note, weir.MaxReason)})
+		}
+	}
+	return t.inChunks(rows, func(data string) error {
+		_, err := t.exec(`INSERT INTO steps (build_id, attempt, step, name, state, started, ended, exit_code, signal, note)
+			SELECT CAST($1 AS BIGINT), CAST($2 AS BIGINT), q.step, q.name, q.state, q.started, q.ended, q.exit_code, q.signal, q.note
+			FROM `+t.d.rows(3, "q", "step int", "name", "state", "started int", "ended int", "exit_code int", "signal", "note")+`
+			WHERE true ON CONFLICT (build_id, attempt, step) DO UPDATE SET name = excluded.name, state = excluded.state,
+				started = excluded.started, ended = excluded.ended, exit_code = excluded.exit_code,
+				signal = excluded.signal, note = excluded.note`,
+			int64(id.Build), id.Number, data)
+		return err
+	})
+}
+
+func checkFrames(frames []weir.LogFrame) error {
+	if len(frames) > maxFrames {
+		return weir.Errorf(weir.Invalid, "%d log frames in one sync; %d is the most", len(frames), maxFrames)
+	}
+	for _, f := range frames {
+		switch {
+		case f.Step < 0 || f.Step >= maxSteps:
+			return weir.Errorf(weir.Invalid, "a log frame is of step %d; an attempt has at most %d steps", f.Step, maxSteps)
+		case f.Size < 1 || f.Size > weir.MaxFrame:
+			return weir.Errorf(weir.Invalid, "a log frame of step %d has %d bytes; 1 to %d are allowed", f.Step, f.Size, weir.MaxFrame)
+		case f.Lines < 0 || f.Lines > f.Size || f.FirstLine < 0 || f.Offset < 0 || f.FirstLine > f.Offset || f.Offset > maxLogSize:
+			return weir.Errorf(weir.Invalid, "a log frame of step %d has impossible lines or offset: %d lines, first %d, in %d bytes at %d",
+				f.Step, f.Lines, f.FirstLine, f.Size, f.Offset)
+		case len(f.Data) > maxFrameData:
+			return weir.Errorf(weir.Invalid, "a log frame of step %d has %d bytes of data; %d is the most", f.Step, len(f.Data), maxFrameData)
+		}
+	}
+	return nil
+}
+
+// maxLogSize bounds offsets, so that sums of them cannot overflow.
+const maxLogSize = 1 << 60
+
+// appendLog records the frames that begin where their step's log ends. Frames
+// known already are passed over; one that overlaps the end or leaves a gap
+// ends the taking for its step, and the answer tells where to go on.
+func (t *tx) appendLog(id weir.AttemptID, frames []weir.LogFrame, logs map[int]store.LogSize) error {
+	stuck, grown := map[int]bool{}, map[int]bool{}
+	for _, f := range frames {
+		l := logs[f.Step]
+		l.Step = f.Step
+		if stuck[f.Step] || f.Offset+int64(f.Size) <= l.Bytes {
+			continue
+		}
+		if f.Offset != l.Bytes {
+			stuck[f.Step] = true
+			continue
+		}
+		// The line is counted here: it must agree with what the index says.
+		if _, err := t.exec(`INSERT INTO log_frames (build_id, attempt, step, seq_offset, first_line, size, lines, at, data)
+			VALUES (`+placeholders(1, 9)+`)`, int64(id.Build), id.Number, f.Step, f.Offset, l.Lines, f.Size, f.Lines,
+			micros(f.At), f.Data); err != nil {
+			return err
+		}
+		l.Bytes += int64(f.Size)
+		l.Lines += int64(f.Lines)
+		logs[f.Step] = l
+		grown[f.Step] = true
+	}
+	for step := range grown {
+		l := logs[step]
+		if _, err := t.exec(`INSERT INTO logs (build_id, attempt, step, bytes, lines) VALUES ($1, $2, $3, $4, $5)
+			ON CONFLICT (build_id, attempt, step) DO UPDATE SET bytes = excluded.bytes, lines = excluded.lines`,
+			int64(id.Build), id.Number, step, l.Bytes, l.Lines); err != nil {
+			return err
+		}
+		t.tell(weir.EventLog, itoa(id.Build))
+	}
+	return nil
+}
