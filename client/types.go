@@ -1,0 +1,94 @@
+package client
+
+import (
+	"time"
+
+	"github.com/weir-ci/weir"
+)
+
+// Overview is the state of a whole farm: what needs somebody first, then what
+// runs, then the rest.
+type Overview struct {
+	Name        string             `json:"name"` // of the farm
+	At          time.Time          `json:"at"`
+	Regressions []weir.Regression  `json:"regressions"` // open ones, newest first
+	Recent      []weir.Regression  `json:"recent"`      // closed lately, newest first
+	Running     []weir.Build       `json:"running"`     // leased or running, newest first
+	Queue       map[weir.State]int `json:"queue"`       // builds by unfinished state
+	Doubted     int                `json:"doubted"`     // builds that run again because something is newly bad
+	Builders    []BuilderRow       `json:"builders"`
+	Workers     []weir.Worker      `json:"workers"`
+	Sources     []SourceStatus     `json:"sources"`
+}
+
+// BuilderRow is one builder with its newest builds.
+type BuilderRow struct {
+	Builder weir.Builder `json:"builder"`
+	Recent  []weir.Build `json:"recent"` // newest first
+}
+
+// SourceStatus is a project's source and whether it answers.
+type SourceStatus struct {
+	Project string        `json:"project"`
+	Tip     weir.Revision `json:"tip"`
+	Polled  time.Time     `json:"polled,omitzero"` // last time it answered
+	Error   string        `json:"error,omitempty"` // why it does not answer
+}
+
+// BuildDetail is everything about one build except its results and logs.
+type BuildDetail struct {
+	Build    weir.Build        `json:"build"`
+	Run      weir.Run          `json:"run"`
+	Spec     weir.Spec         `json:"spec"`     // what the worker was told
+	Attempts []AttemptDetail   `json:"attempts"` // oldest first
+	Changes  []weir.TestChange `json:"changes"`  // tests whose verdict is not "same", worst first
+	Needs    []weir.Build      `json:"needs,omitempty"`
+	// Regressions are the open ones with a victim on this builder.
+	Regressions []weir.Regression `json:"regressions,omitempty"`
+}
+
+// AttemptDetail is an attempt and its steps.
+type AttemptDetail struct {
+	weir.Attempt
+	Steps []StepDetail `json:"steps"`
+}
+
+// StepDetail is a step and the size of its log.
+type StepDetail struct {
+	weir.StepRecord
+	LogBytes int64 `json:"log_bytes"`
+	LogLines int64 `json:"log_lines"` // newlines
+}
+
+// RegressionDetail is a regression and the evidence it rests on.
+type RegressionDetail struct {
+	Regression weir.Regression `json:"regression"`
+	Probes     []weir.Probe    `json:"probes"` // by position, then age
+	Points     []PathPoint     `json:"points"` // the path, from good (0) to bad
+	Spec       weir.Spec       `json:"spec"`   // of the first bad build
+}
+
+// PathPoint is one position of a regression's path.
+type PathPoint struct {
+	Position int           `json:"position"`
+	Project  string        `json:"project"` // whose revision is new here
+	Revision weir.Revision `json:"revision"`
+	Suspect  bool          `json:"suspect"` // may still be the culprit
+}
+
+// Results is what the tests of a build reported, or the part asked for.
+type Results struct {
+	Counts    weir.Counts     `json:"counts"` // of all results, not only those listed
+	Results   []weir.Result   `json:"results"`
+	Incidents []weir.Incident `json:"incidents,omitempty"`
+	Omitted   int             `json:"omitted,omitempty"` // asked for, but over the limit
+}
+
+// LogPiece is a stretch of one step's log.
+type LogPiece struct {
+	FirstLine int64  `json:"first_line"` // number of the first line of Text, from 0
+	Text      string `json:"text"`       // may hold escape sequences; bytes that are not UTF-8 are replaced
+	NextLine  int64  `json:"next_line"`  // where to read on
+	Lines     int64  `json:"lines"`      // newlines recorded so far in the whole log
+	Bytes     int64  `json:"bytes"`      // bytes recorded so far in the whole log
+}

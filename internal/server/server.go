@@ -1,0 +1,62 @@
+// Package server is a farm's HTTP face: the worker protocol (workerapi), the
+// public API (api) and the pages (web) behind one handler, with what they all
+// need around them: security headers, compression, a log of requests, and a
+// calm answer should a handler panic.
+package server
+
+import (
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/weir-ci/weir/internal/server/api"
+	"github.com/weir-ci/weir/internal/server/web"
+	"github.com/weir-ci/weir/internal/server/workerapi"
+)
+
+// Farm is everything the server asks of a farm. *farm.Farm is one.
+type Farm interface {
+	workerapi.Farm
+	api.Farm
+	web.Farm
+}
+
+// Options is what a server is made of.
+type Options struct {
+	Farm    Farm
+	Name    string           // of the farm, shown on its pages; empty: "Weir"
+	Version string           // of the program, told by the API; empty: "dev"
+	Log     *slog.Logger     // nil: nothing is logged
+	Now     func() time.Time // nil: time.Now
+}
+
+// New makes the handler of a whole server. Its long polls and event streams
+// end when their request's context does; http.Server.BaseContext is the way
+// to end all of them at shutdown. Requests set their own deadlines, so
+// http.Server's ReadTimeout and WriteTimeout only bound what comes before.
+//
+// The error is not nil only if the program was built without its static files.
+func New(o Options) (http.Handler, error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Version == "" {
+		o.Version = "dev"
+	}
+	site, err := web.New(o.Farm, o.Name, o.Log, o.Now)
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	mux.Handle(workerapi.Prefix, workerapi.New(o.Farm, o.Log))
+	mux.Handle(api.Prefix, compress(api.New(o.Farm, o.Version, o.Log)))
+	mux.Handle("/", compress(patient(site)))
+	protected := http.NewCrossOriginProtection().Handler(mux)
+	return logged(o.Log, recovered(o.Log, site, secured(protected))), nil
+}
+
+// How long a page may take to be asked for and to be sent.
+const (
+	pageRead  = 30 * time.Second
+	pageWrite = time.Minute
+)

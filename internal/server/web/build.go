@@ -1,0 +1,259 @@
+package web
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/farm"
+)
+
+// BuildView is the page of one build.
+type BuildView struct {
+	ID          weir.BuildID
+	Title       string // "mill/test linux/amd64"
+	Mark        Mark
+	Live        bool   // it may still change
+	Reason      string // why the outcome is what it is
+	Judgement   string // what the farm makes of it
+	Why         string // the run's reason
+	Cause       string
+	RunURL      string
+	Pins        []PinLine
+	Platform    string
+	Worker      string
+	Created     When
+	Started     When
+	Finished    When
+	Took        string
+	RetryOf     string // URL; empty if it is no retry
+	Needs       []BuildLine
+	Regressions []RegressionCard
+	Changes     []ChangeLine
+	MoreChanges int
+	News        string
+	Attempts    []AttemptLine
+	Attempt     int        // whose steps are shown
+	Steps       []StepLine // of that attempt
+	Tests       TestsView
+	Repro       string
+}
+
+// PinLine is the revision of one project.
+type PinLine struct {
+	Project, Short, Revision string
+	Own                      bool // the build's own project
+}
+
+// ChangeLine is a test that is not as it was.
+type ChangeLine struct {
+	Test, Message, Cause string
+	Mark                 Mark
+	From, To             string
+}
+
+// AttemptLine is one attempt.
+type AttemptLine struct {
+	Number  int
+	URL     string
+	Mark    Mark
+	Worker  string
+	Reason  string
+	Leased  When
+	Took    string
+	Current bool // its steps are shown
+}
+
+// StepLine is one step and its log.
+type StepLine struct {
+	Index    int
+	Name     string
+	State    weir.StepState
+	Mark     Mark
+	Took     string
+	Exit     string // "exit 2" or "signal killed"; empty if it went well
+	Note     string
+	Command  string
+	LogURL   string // JSON pieces; "/raw" behind it is all of it
+	LogSize  string
+	HasLog   bool
+	Open     bool
+	Tail     string // its last lines, only if Open
+	TailNote string // "the last 200 of 10,000 lines"
+	ShowURL  string // this page with the step open
+}
+
+// maxChanges limits how many changed tests a page lists.
+const maxChanges = 200
+
+func buildView(d farm.BuildDetail, q buildQuery, now time.Time) BuildView {
+	b := d.Build
+	v := BuildView{ID: b.ID, Title: oneLine(b.Builder.Name(), maxName), Mark: buildMark(b), Live: !b.State.Final(),
+		Reason: reasonText(b), Judgement: judgementText(b), Why: oneLine(d.Run.Reason, maxSubject), Cause: causeWord(b.Cause),
+		RunURL: fmt.Sprintf("/builds?run=%d", b.Run), Pins: pinLines(b.Pins, b.Builder.Project),
+		Platform: oneLine(string(b.Builder.Platform), maxName), Worker: oneLine(b.Worker, maxName),
+		Created: when(b.Created, now), Started: when(b.Started, now), Finished: when(b.Finished, now), Took: took(b, now),
+		News: newsText(b.Changes), Repro: repro(d.Spec)}
+	if b.RetryOf != 0 {
+		v.RetryOf = buildURL(b.RetryOf)
+	}
+	for _, n := range d.Needs {
+		v.Needs = append(v.Needs, buildLine(n, now))
+	}
+	for _, r := range d.Regressions {
+		v.Regressions = append(v.Regressions, regressionCard(r, now))
+	}
+	for _, c := range d.Changes[:min(len(d.Changes), maxChanges)] {
+		v.Changes = append(v.Changes, ChangeLine{Test: oneLine(c.Test.String(), maxName), Message: block(c.Message, maxMessage),
+			Cause: incidentWords[c.Cause], Mark: verdictMark(c.Verdict), From: fromWord(c.From), To: statusMark(c.To).Word})
+	}
+	v.MoreChanges = len(d.Changes) - len(v.Changes)
+	v.attempts(d, q, now)
+	return v
+}
+
+func fromWord(s weir.Status) string {
+	if s == "" {
+		return "unknown"
+	}
+	return statusMark(s).Word
+}
+
+func pinLines(pins weir.Pins, own string) []PinLine {
+	lines := make([]PinLine, 0, len(pins))
+	for project, rev := range pins {
+		lines = append(lines, PinLine{Project: oneLine(project, maxName), Short: oneLine(weir.ShortRevision(rev), 60),
+			Revision: oneLine(rev, maxName), Own: project == own})
+	}
+	slices.SortFunc(lines, func(a, b PinLine) int {
+		if a.Own != b.Own {
+			if a.Own {
+				return -1
+			}
+			return 1
+		}
+		return strings.Compare(a.Project, b.Project)
+	})
+	return lines
+}
+
+// reasonWords says what a reason means where it came without a text.
+var reasonWords = map[weir.ReasonCode]string{
+	weir.ReasonTests: "tests failed", weir.ReasonStep: "a step failed, and no test says why",
+	weir.ReasonNoResults: "the tests left no readable results", weir.ReasonCheckout: "the revision cannot be checked out",
+	weir.ReasonPrepare: "a step failed before any test ran", weir.ReasonUpstreamBuild: "the product it needs could not be built",
+	weir.ReasonTimeout: "it took longer than it may", weir.ReasonQuiet: "it printed nothing for too long",
+	weir.ReasonLost: "the worker was lost", weir.ReasonWorker: "the worker could not do its part",
+	weir.ReasonDiskFull: "the worker's disk is full", weir.ReasonSourceDown: "the source did not answer",
+	weir.ReasonProductMissing: "the product could not be fetched", weir.ReasonRequested: "somebody cancelled it",
+	weir.ReasonSuperseded: "a newer revision took its place", weir.ReasonNothing: "there was nothing to do",
+}
+
+func reasonText(b weir.Build) string {
+	if text := oneLine(b.Reason.Text, weir.MaxReason); text != "" {
+		return text
+	}
+	return reasonWords[b.Reason.Code]
+}
+
+func judgementText(b weir.Build) string {
+	switch b.Judgement {
+	case weir.Unjudged:
+		if b.State == weir.Finished {
+			return "not compared with earlier builds yet"
+		}
+	case weir.Doubted:
+		return "something is newly bad; the same build runs again before anybody is told"
+	case weir.Settled:
+		if b.Outcome != weir.Passed && b.Changes.Worse() == 0 {
+			return "as bad as before: nothing in it is new"
+		}
+	case weir.Unusable:
+		return "says nothing about its revisions"
+	case weir.Answering:
+		return "answers a question and does not move the baseline"
+	}
+	return ""
+}
+
+// attempts fills in the attempts and the steps of the one asked for.
+func (v *BuildView) attempts(d farm.BuildDetail, q buildQuery, now time.Time) {
+	if len(d.Attempts) == 0 {
+		return
+	}
+	shown := len(d.Attempts) - 1
+	if i := slices.IndexFunc(d.Attempts, func(a farm.AttemptDetail) bool { return a.ID.Number == q.attempt }); i >= 0 {
+		shown = i
+	}
+	for i, a := range d.Attempts {
+		line := AttemptLine{Number: a.ID.Number, URL: fmt.Sprintf("%s?attempt=%d", buildURL(v.ID), a.ID.Number),
+			Mark: attemptMark(a.Attempt), Worker: oneLine(a.Worker, maxName), Leased: when(a.Leased, now), Current: i == shown,
+			Reason: reasonText(weir.Build{Reason: a.Reason})}
+		if !a.Ended.IsZero() {
+			line.Took = duration(a.Ended.Sub(a.Leased))
+		}
+		v.Attempts = append(v.Attempts, line)
+	}
+	attempt := d.Attempts[shown]
+	v.Attempt = attempt.ID.Number
+	open := openStep(attempt.Steps, q.step)
+	for _, s := range attempt.Steps {
+		line := stepLine(v.ID, v.Attempt, s, now)
+		line.Open = line.HasLog && s.Index == open
+		line.ShowURL = fmt.Sprintf("%s?attempt=%d&step=%d#step-%d", buildURL(v.ID), v.Attempt, s.Index, s.Index)
+		if i := s.Index; i < len(d.Spec.Job.Steps) && d.Spec.Job.Steps[i].Name == s.Name {
+			line.Command = block(d.Spec.Job.Steps[i].Run, maxMessage)
+		} else if i := slices.IndexFunc(d.Spec.Job.Steps, func(w weir.Step) bool { return w.Name == s.Name }); i >= 0 {
+			line.Command = block(d.Spec.Job.Steps[i].Run, maxMessage)
+		}
+		v.Steps = append(v.Steps, line)
+	}
+}
+
+// openStep picks the step whose log is worth seeing: the one asked for, the
+// one that went wrong, the one that runs, else the last one that printed something.
+func openStep(steps []farm.StepDetail, asked int) int {
+	best, rank := -1, 0
+	for _, s := range steps {
+		r := 0
+		switch {
+		case s.Index == asked:
+			r = 5
+		case s.State == weir.StepFailed || s.State == weir.StepKilled:
+			r = 4
+		case s.State == weir.StepRunning:
+			r = 3
+		case s.LogBytes > 0:
+			r = 2
+		}
+		if r > rank || r == rank && r == 2 {
+			best, rank = s.Index, r
+		}
+	}
+	return best
+}
+
+func stepLine(build weir.BuildID, attempt int, s farm.StepDetail, now time.Time) StepLine {
+	line := StepLine{Index: s.Index, Name: oneLine(s.Name, maxName), State: s.State, Mark: stepMark(s.State),
+		Note: oneLine(s.Note, maxSubject), HasLog: s.LogBytes > 0 || s.State == weir.StepRunning,
+		LogURL: fmt.Sprintf("/api/v1/builds/%d/attempts/%d/steps/%d/log", build, attempt, s.Index)}
+	if s.LogBytes > 0 {
+		line.LogSize = size(s.LogBytes)
+	}
+	switch {
+	case s.Started.IsZero():
+	case !s.Ended.IsZero():
+		line.Took = duration(s.Ended.Sub(s.Started))
+	case s.State == weir.StepRunning:
+		line.Took = duration(now.Sub(s.Started).Truncate(time.Second))
+	}
+	switch {
+	case s.Signal != "":
+		line.Exit = "signal " + oneLine(s.Signal, 40)
+	case s.State == weir.StepFailed:
+		line.Exit = fmt.Sprintf("exit %d", s.ExitCode)
+	}
+	return line
+}

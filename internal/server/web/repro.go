@@ -1,0 +1,96 @@
+package web
+
+import (
+	"fmt"
+	"path"
+	"strings"
+	"time"
+
+	"golang.org/x/mod/module"
+
+	"github.com/weir-ci/weir"
+)
+
+// repro writes the shell commands that do by hand what a build did: the
+// checkout, the variables, the steps. Everything that came from outside is
+// quoted for the shell, so the text can be pasted as it is.
+func repro(spec weir.Spec) string {
+	if spec.Revision == "" {
+		return ""
+	}
+	var b strings.Builder
+	checkout(&b, spec)
+	for _, in := range spec.Inputs {
+		name := weir.UpstreamVar(in.Project)
+		if in.Product.Digest != "" {
+			fmt.Fprintf(&b, "# the product of %s at this revision, unpacked where it was built for\n", comment(in.Project))
+			fmt.Fprintf(&b, "export %s=%s\n", name, quote(in.Product.Prefix))
+			fmt.Fprintf(&b, "export PATH=\"$%s/bin:$PATH\"\n", name)
+		}
+		fmt.Fprintf(&b, "export %s_REVISION=%s\n", name, quote(in.Revision))
+	}
+	exports(&b, spec.Job.Env)
+	for _, s := range spec.Job.Steps {
+		step(&b, s)
+	}
+	return clean(b.String(), maxRepro)
+}
+
+// maxRepro limits the text, in characters.
+const maxRepro = 32 << 10
+
+func checkout(b *strings.Builder, spec weir.Spec) {
+	dir := spec.Job.Dir
+	if dir == "" {
+		dir = strings.TrimSuffix(path.Base(spec.Source.Location), ".git")
+	}
+	if spec.Source.Kind == weir.Go {
+		fmt.Fprintf(b, "go mod download %s\n", quote(spec.Source.Location+"@"+spec.Revision))
+		escaped, err := module.EscapePath(spec.Source.Location)
+		if err != nil {
+			escaped = spec.Source.Location
+		}
+		fmt.Fprintf(b, "cp -R \"$(go env GOMODCACHE)\"/%s %s\n", quote(escaped+"@"+spec.Revision), quote("./"+dir))
+		fmt.Fprintf(b, "chmod -R u+w %s\n", quote("./"+dir))
+		fmt.Fprintf(b, "cd %s\n", quote("./"+dir))
+		return
+	}
+	fmt.Fprintf(b, "git clone %s %s\n", quote(spec.Source.Location), quote("./"+dir))
+	fmt.Fprintf(b, "cd %s\n", quote("./"+dir))
+	fmt.Fprintf(b, "git checkout --detach %s\n", quote(spec.Revision))
+}
+
+func exports(b *strings.Builder, vars []weir.EnvVar) {
+	for _, v := range vars {
+		fmt.Fprintf(b, "export %s=%s\n", comment(v.Name), quote(v.Value))
+	}
+}
+
+func step(b *strings.Builder, s weir.Step) {
+	fmt.Fprintf(b, "\n# step: %s", comment(s.Name))
+	if s.Timeout > 0 {
+		fmt.Fprintf(b, " (at most %s)", s.Timeout.Round(time.Second))
+	}
+	b.WriteString("\n")
+	if s.Dir == "" && len(s.Env) == 0 {
+		b.WriteString(strings.TrimSpace(s.Run) + "\n")
+		return
+	}
+	b.WriteString("(\n")
+	if s.Dir != "" {
+		fmt.Fprintf(b, "cd %s\n", quote("./"+s.Dir))
+	}
+	exports(b, s.Env)
+	b.WriteString(strings.TrimSpace(s.Run) + "\n)\n")
+}
+
+// quote makes s one word of the shell.
+func quote(s string) string {
+	if s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:@+,=") == "" {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+// comment makes s safe behind a # or as a variable's name: one line.
+func comment(s string) string { return oneLine(s, maxName) }

@@ -1,0 +1,192 @@
+// Package web is the pages of a farm: server-rendered HTML that says first
+// what is broken and by whom, then what runs, then the rest.
+//
+// A page is made in two steps. A view (overview.go, build.go, regression.go)
+// is computed from what the farm says: small typed structs that hold exactly
+// what the page shows, already cleaned of whatever foreign text could do to a
+// reader. A template (*.templ) lays the view out and decides nothing.
+//
+// Pages work without JavaScript. With it they are live: the browser listens to
+// /events, and what it hears makes htmx fetch the page's content again and
+// morph it in, at most once a second. Logs are shown by static/log.js, which
+// fetches and draws only the lines in sight. There is nothing inline, so the
+// Content-Security-Policy allows nothing but the farm's own files.
+//
+// After a change to a template, run: go tool templ generate ./internal/server/web
+package web
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/a-h/templ"
+
+	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/farm"
+	"github.com/weir-ci/weir/internal/protocol"
+)
+
+// Farm is what the pages read.
+type Farm interface {
+	// Overview reads the state of the whole farm.
+	Overview(ctx context.Context) (farm.Overview, error)
+	// Builds lists builds, newest first.
+	Builds(ctx context.Context, q farm.BuildQuery) ([]weir.Build, error)
+	// Build reads a build; NotFound if there is none.
+	Build(ctx context.Context, id weir.BuildID) (farm.BuildDetail, error)
+	// Results reads what the tests of a build reported; NotFound if they reported nothing.
+	Results(ctx context.Context, id weir.BuildID) (weir.ResultSet, error)
+	// ReadLog reads a step's log from a line on (negative: from the end), at most maxBytes.
+	ReadLog(ctx context.Context, id weir.AttemptID, step int, line int64, maxBytes int) (farm.LogPiece, error)
+	// Regressions lists regressions, newest first: the open ones, or all.
+	Regressions(ctx context.Context, all bool) ([]weir.Regression, error)
+	// Regression reads one; NotFound if there is none.
+	Regression(ctx context.Context, id weir.RegressionID) (farm.RegressionDetail, error)
+	// Events lists what happened after the event with the given number.
+	Events(ctx context.Context, after int64) ([]weir.Event, error)
+	// LastEvent is the number of the newest event.
+	LastEvent(ctx context.Context) (int64, error)
+	// Changed returns a channel that is closed when something may have changed.
+	Changed() <-chan struct{}
+}
+
+// Site serves the pages. Make one with New.
+type Site struct {
+	farm   Farm
+	name   string
+	log    *slog.Logger
+	now    func() time.Time
+	assets *assets
+	mux    *http.ServeMux
+}
+
+// New makes the pages of a farm. Name is shown in the header of each page;
+// empty means "Weir". Nil now means time.Now.
+func New(f Farm, name string, log *slog.Logger, now func() time.Time) (*Site, error) {
+	if now == nil {
+		now = time.Now
+	}
+	if name == "" {
+		name = "Weir"
+	}
+	files, err := newAssets()
+	if err != nil {
+		return nil, err
+	}
+	s := &Site{farm: f, name: oneLine(name, 60), log: log, now: now, assets: files, mux: http.NewServeMux()}
+	s.mux.HandleFunc("GET /{$}", s.overview)
+	s.mux.HandleFunc("GET /builds", s.builds)
+	s.mux.HandleFunc("GET /builds/{id}", s.build)
+	s.mux.HandleFunc("GET /regressions", s.regressions)
+	s.mux.HandleFunc("GET /regressions/{id}", s.regression)
+	s.mux.HandleFunc("GET /events", s.events)
+	s.mux.Handle("GET /static/", files)
+	s.mux.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) {
+		s.Fail(w, r, weir.Errorf(weir.NotFound, "there is no page %.200s", r.URL.Path))
+	})
+	return s, nil
+}
+
+// ServeHTTP serves a page.
+func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
+
+// Page is what every page has around its content.
+type Page struct {
+	Title   string
+	Farm    string // its name
+	Section string // which link of the header is current
+	URL     string // of this page, to fetch its content again
+	Events  string // URL of the events that concern it; empty: it is not live
+	Now     When
+	Assets
+}
+
+// page prepares the frame of a page. Events are followed from after on.
+func (s *Site) page(r *http.Request, title, section, topics string, after int64) Page {
+	p := Page{Title: title, Farm: s.name, Section: section, URL: r.URL.RequestURI(),
+		Now: when(s.now(), s.now()), Assets: s.assets.Assets}
+	if topics != "" {
+		p.Events = "/events?" + url.Values{"topics": {topics}, "after": {strconv.FormatInt(after, 10)}}.Encode()
+	}
+	return p
+}
+
+// render sends a page, or only its content if htmx asks for it.
+func (s *Site) render(w http.ResponseWriter, r *http.Request, status int, p Page, content templ.Component) {
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Cache-Control", "no-cache")
+	h.Add("Vary", "HX-Request")
+	w.WriteHeader(status)
+	component := layout(p, content)
+	if r.Header.Get("HX-Request") == "true" {
+		component = contentOf(p, content)
+	}
+	if err := component.Render(r.Context(), w); err != nil {
+		s.log.DebugContext(r.Context(), "page not sent", "page", r.URL.Path, "error", err)
+	}
+}
+
+// Fail answers with an error page. Of an internal error the page shows
+// nothing; the log has it.
+func (s *Site) Fail(w http.ResponseWriter, r *http.Request, err error) {
+	problem := protocol.ProblemOf(err)
+	if problem.Status >= http.StatusInternalServerError && r.Context().Err() == nil {
+		s.log.ErrorContext(r.Context(), "page failed", "page", r.URL.Path, "error", err, "cause", unwrap(err))
+	}
+	v := ErrorView{Status: problem.Status, Title: "Something went wrong", Detail: oneLine(problem.Detail, maxMessage),
+		Hint: oneLine(problem.Hint, maxMessage)}
+	switch problem.Code {
+	case weir.NotFound:
+		v.Title = "Not found"
+	case weir.Invalid:
+		v.Title = "This cannot be asked"
+	case weir.Internal:
+		v.Detail = "The farm hit an error while it made this page. Its log says what happened."
+	}
+	s.render(w, r, problem.Status, s.page(r, v.Title, "", "", 0), errorPage(v))
+}
+
+func unwrap(err error) error {
+	if u, ok := err.(interface{ Unwrap() error }); ok {
+		return u.Unwrap()
+	}
+	return nil
+}
+
+// ErrorView is the page of an error.
+type ErrorView struct {
+	Status              int
+	Title, Detail, Hint string
+}
+
+func (s *Site) overview(w http.ResponseWriter, r *http.Request) {
+	after, err := s.farm.LastEvent(r.Context()) // before reading, so that nothing is missed
+	if err != nil {
+		s.Fail(w, r, err)
+		return
+	}
+	o, err := s.farm.Overview(r.Context())
+	if err != nil {
+		s.Fail(w, r, err)
+		return
+	}
+	o.At = s.now()
+	v := overviewView(o)
+	p := s.page(r, v.Headline, "overview", "build,run,queue,regression,worker,source,revisions", after)
+	if o.Name != "" {
+		p.Farm = oneLine(o.Name, 60)
+	}
+	s.render(w, r, http.StatusOK, p, overviewPage(v))
+}
+
+// number reads a positive number from the path or a query; ok is false if it is none.
+func number(text string) (int64, bool) {
+	n, err := strconv.ParseInt(text, 10, 64)
+	return n, err == nil && n > 0 && !strings.HasPrefix(text, "+")
+}
