@@ -20,6 +20,10 @@ func (s *Store) Advance(ctx context.Context, u store.RegressionUpdate) error {
 	} else if u.Regression.State == weir.Merged {
 		return weir.Errorf(weir.Invalid, "regression %d is to be merged, but not into which other", u.Regression.ID)
 	}
+	rest := store.Settlement{States: u.States}
+	if err := cleanStates(&rest); err != nil {
+		return err
+	}
 	return s.write(ctx, "advance a search", now, func(t *tx) error {
 		old, into, err := t.lockForAdvance(u)
 		if err != nil {
@@ -49,6 +53,9 @@ func (s *Store) Advance(ctx context.Context, u store.RegressionUpdate) error {
 			return err
 		}
 		if err := t.split(old, u.Split, probes, now); err != nil {
+			return err
+		}
+		if err := t.saveStates(old.Builder.ID, rest); err != nil {
 			return err
 		}
 		for _, run := range u.Probes {

@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -80,6 +81,9 @@ func (p *plan) check() error {
 			if n < 0 || n >= i {
 				return weir.Errorf(weir.Invalid, "build %d of the run needs build %d, which is not before it", i, n)
 			}
+		}
+		if nb.Cause != "" && !slices.Contains(weir.Causes(), nb.Cause) {
+			return weir.Errorf(weir.Invalid, "%.40q is not a cause of a build", string(nb.Cause))
 		}
 		switch nb.Share {
 		case store.ShareNone, store.SharePending, store.ShareAny, "":
@@ -223,7 +227,7 @@ func (p *plan) place(i int, ids []weir.BuildID) (weir.BuildID, error) {
 	if id := p.made[p.key(i)]; id != 0 && mayStandIn(p.builds[id], nb.Share) {
 		return id, nil
 	}
-	b := weir.Build{Cause: p.nr.Cause, Builder: p.builders[nb.Builder], Pins: nb.Pins, Created: p.nr.Now, RetryOf: nb.RetryOf}
+	b := weir.Build{Cause: cmp.Or(nb.Cause, p.nr.Cause), Builder: p.builders[nb.Builder], Pins: nb.Pins, Created: p.nr.Now, RetryOf: nb.RetryOf}
 	var needs []weir.Build
 	var needIDs []weir.BuildID
 	for _, n := range nb.Needs {

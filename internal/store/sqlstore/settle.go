@@ -179,7 +179,8 @@ func (t *tx) saveChanges(b weir.Build, changes []weir.TestChange) error {
 }
 
 // fixVictims notes which victims of open regressions a build has fixed, and
-// closes the regressions that have no other victim left.
+// closes the regressions that have no other victim left. One that is still
+// being searched stays open: who did it is worth knowing all the same.
 func (t *tx) fixVictims(b weir.Build, changes []weir.TestChange, now time.Time) error {
 	var fixed [][]any
 	for _, c := range changes {
@@ -239,7 +240,7 @@ func (t *tx) fixVictimsOf(r weir.Regression, b weir.Build, data string, now time
 		return err
 	}
 	r.Updated = laterThan(r.Updated, now)
-	if left == 0 && r.State.CanBecome(weir.Recovered) {
+	if left == 0 && r.State != weir.Searching && r.State.CanBecome(weir.Recovered) {
 		r.State, r.Closed = weir.Recovered, now
 		r.Note = fmt.Sprintf("every test is good again since build %d", b.ID)
 	}
