@@ -1,0 +1,261 @@
+package worker
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/protocol"
+)
+
+// fault is what happens to one message on its way.
+type fault int
+
+const (
+	fine       fault = iota
+	lost             // does not arrive
+	unanswered       // arrives; the answer does not
+	doubled          // arrives twice
+	broken           // the server says 500
+	garbled          // something else answers
+	fenced           // 409
+	expelled         // 401
+)
+
+// farm is a server that speaks the protocol and checks what it is told.
+type farm struct {
+	t   *testing.T
+	url string
+
+	mu       sync.Mutex
+	queue    []protocol.Assignment
+	fault    func(verb string, n int) fault // n counts the messages of the verb from 0
+	answer   func(s protocol.Sync) protocol.SyncAnswer
+	keep     bool
+	count    map[string]int
+	hellos   []protocol.Hello
+	logs     map[int][]byte
+	steps    map[int]weir.StepRecord
+	seq      int64
+	finishes []protocol.Finish
+	blobs    map[weir.Digest][]byte
+	changed  chan struct{} // closed and replaced with every message
+}
+
+func newFarm(t *testing.T, queue ...protocol.Assignment) *farm {
+	f := &farm{t: t, queue: queue, keep: true, count: map[string]int{}, logs: map[int][]byte{}, steps: map[int]weir.StepRecord{},
+		blobs: map[weir.Digest][]byte{}, changed: make(chan struct{}),
+		fault:  func(string, int) fault { return fine },
+		answer: func(protocol.Sync) protocol.SyncAnswer { return protocol.SyncAnswer{} }}
+	srv := httptest.NewServer(f)
+	t.Cleanup(srv.Close)
+	f.url = srv.URL
+	return f
+}
+
+// tell wakes everybody who waits for something. The caller holds mu.
+func (f *farm) tell() {
+	close(f.changed)
+	f.changed = make(chan struct{})
+}
+
+// until waits for something to become true.
+func (f *farm) until(what string, ok func() bool) {
+	f.t.Helper()
+	for {
+		f.mu.Lock()
+		done, changed := ok(), f.changed
+		f.mu.Unlock()
+		if done {
+			return
+		}
+		select {
+		case <-changed:
+		case <-f.t.Context().Done():
+			f.t.Fatalf("waited for ever: %s", what)
+		}
+	}
+}
+
+func (f *farm) ended() bool { return len(f.finishes) > 0 }
+
+func (f *farm) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Header.Get("Authorization") != "Bearer secret" {
+		f.problem(w, weir.Unauthenticated)
+		return
+	}
+	path := strings.TrimPrefix(r.URL.Path, "/worker/v1/")
+	verb := path[strings.LastIndex(path, "/")+1:]
+	if strings.HasPrefix(path, "blobs/") {
+		verb = r.Method
+	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return
+	}
+	f.mu.Lock()
+	kind := f.fault(verb, f.count[verb])
+	f.count[verb]++
+	f.tell()
+	f.mu.Unlock()
+	switch kind {
+	case lost:
+		panic(http.ErrAbortHandler)
+	case broken:
+		f.problem(w, weir.Internal)
+		return
+	case fenced:
+		f.problem(w, weir.Fenced)
+		return
+	case expelled:
+		f.problem(w, weir.Unauthenticated)
+		return
+	case garbled:
+		io.WriteString(w, "<html>please sign in to the network")
+		return
+	case doubled:
+		f.handle(httptest.NewRecorder(), r, verb, path, body)
+	}
+	out := httptest.NewRecorder()
+	f.handle(out, r, verb, path, body)
+	if kind == unanswered {
+		panic(http.ErrAbortHandler)
+	}
+	for k, v := range out.Header() {
+		w.Header()[k] = v
+	}
+	w.WriteHeader(out.Code)
+	_, _ = w.Write(out.Body.Bytes())
+}
+
+func (f *farm) problem(w http.ResponseWriter, code weir.Code) {
+	p := protocol.Problem{Code: code, Status: protocol.Status(code), Title: string(code)}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(p.Status)
+	_ = json.NewEncoder(w).Encode(p)
+}
+
+func (f *farm) handle(w http.ResponseWriter, r *http.Request, verb, path string, body []byte) {
+	if verb == "lease" {
+		f.wait(r)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	defer f.tell()
+	var answer any
+	switch verb {
+	case "hello":
+		msg := decode[protocol.Hello](f.t, body)
+		f.hellos = append(f.hellos, msg)
+		a := protocol.HelloAnswer{Version: 1, Name: "w1", SyncInterval: 20 * time.Millisecond, FlushInterval: time.Millisecond}
+		if f.keep {
+			a.Keep = msg.Holds
+		}
+		answer = a
+	case "lease":
+		free := min(decode[protocol.Lease](f.t, body).Free, len(f.queue))
+		answer = protocol.LeaseAnswer{Attempts: f.queue[:free]}
+		f.queue = f.queue[free:]
+	case "sync":
+		answer = f.sync(decode[protocol.Sync](f.t, body))
+	case "finish":
+		f.finishes = append(f.finishes, decode[protocol.Finish](f.t, body))
+		answer = protocol.FinishAnswer{}
+	default:
+		f.blob(w, r, weir.Digest(strings.TrimPrefix(path, "blobs/")), body)
+		return
+	}
+	_ = json.NewEncoder(w).Encode(answer)
+}
+
+// wait is the long poll.
+func (f *farm) wait(r *http.Request) {
+	for {
+		f.mu.Lock()
+		n, changed := len(f.queue), f.changed
+		f.mu.Unlock()
+		if n > 0 {
+			return
+		}
+		select {
+		case <-changed:
+		case <-r.Context().Done():
+			return
+		case <-f.t.Context().Done():
+			return
+		}
+	}
+}
+
+// sync records what a store would.
+func (f *farm) sync(msg protocol.Sync) protocol.SyncAnswer {
+	if msg.Token != "t1" || len(msg.Frames) > protocol.MaxSyncFrames {
+		f.t.Errorf("token %q, %d frames", msg.Token, len(msg.Frames))
+	}
+	if msg.Seq > f.seq {
+		f.seq = msg.Seq
+		for _, s := range msg.Steps {
+			f.steps[s.Index] = s
+		}
+	}
+	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	defer dec.Close()
+	for _, fr := range msg.Frames {
+		data, err := dec.DecodeAll(fr.Data, nil)
+		if err != nil || len(data) != fr.Size {
+			f.t.Errorf("frame of %d bytes: %v", fr.Size, err)
+		}
+		log := f.logs[fr.Step]
+		switch {
+		case fr.Offset+int64(fr.Size) <= int64(len(log)): // known
+		case fr.Offset == int64(len(log)):
+			if n := bytes.Count(log, []byte("\n")); int64(n) != fr.FirstLine {
+				f.t.Errorf("frame begins at line %d, not %d", fr.FirstLine, n)
+			}
+			f.logs[fr.Step] = append(log, data...)
+		default:
+			f.t.Errorf("step %d: frame %d+%d, log ends at %d", fr.Step, fr.Offset, fr.Size, len(log))
+		}
+	}
+	answer := f.answer(msg)
+	answer.Offsets = map[int]int64{}
+	for step, log := range f.logs {
+		answer.Offsets[step] = int64(len(log))
+	}
+	return answer
+}
+
+func (f *farm) blob(w http.ResponseWriter, r *http.Request, d weir.Digest, body []byte) {
+	data, ok := f.blobs[d]
+	switch {
+	case r.Method == http.MethodPut:
+		if weir.DigestOf(body) != d {
+			f.t.Errorf("a blob arrived as another one: %s", d.Short())
+		}
+		f.blobs[d] = body
+	case !ok:
+		f.problem(w, weir.NotFound)
+	default:
+		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(data))
+	}
+}
+
+func decode[T any](t *testing.T, data []byte) T {
+	var v T
+	if err := json.Unmarshal(data, &v); err != nil {
+		t.Errorf("%s: %v", data, err)
+	}
+	return v
+}
