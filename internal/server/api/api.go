@@ -156,7 +156,7 @@ func (h *handler) regressions(ctx context.Context, in *regressionsIn) (*body[[]w
 }
 
 type resultsIn struct {
-	byBuild
+	ID     int64  `path:"id" minimum:"1" doc:"the build"`
 	Status string `query:"status" enum:"bad,all" default:"bad" doc:"bad: failures, errors and what ran with mixed outcomes"`
 	Limit  int    `query:"limit" minimum:"1" maximum:"100000" default:"1000"`
 }

@@ -16,50 +16,43 @@ import (
 	"github.com/weir-ci/weir/internal/server/rest"
 )
 
-type byStep struct {
-	byBuild
-	Attempt int `path:"attempt" minimum:"1" doc:"number of the attempt"`
-	Step    int `path:"step" minimum:"0" doc:"index of the step"`
-}
-
-func (in byStep) id() weir.AttemptID {
-	return weir.AttemptID{Build: weir.BuildID(in.ID), Number: in.Attempt}
+type stepIn struct {
+	ID      int64 `path:"id" minimum:"1" doc:"the build"`
+	Attempt int   `path:"attempt" minimum:"1" doc:"number of the attempt"`
+	Step    int   `path:"step" minimum:"0" doc:"index of the step"`
 }
 
 type logIn struct {
-	byStep
-	Line  int64 `query:"line" doc:"number of the first line, from 0; negative: counted from the end"`
-	Bytes int   `query:"bytes" minimum:"0" maximum:"1048576" default:"65536" doc:"at most so much text"`
+	ID      int64 `path:"id" minimum:"1" doc:"the build"`
+	Attempt int   `path:"attempt" minimum:"1" doc:"number of the attempt"`
+	Step    int   `path:"step" minimum:"0" doc:"index of the step"`
+	Line    int64 `query:"line" doc:"number of the first line, from 0; negative: counted from the end"`
+	Bytes   int   `query:"bytes" minimum:"0" maximum:"1048576" default:"65536" doc:"at most so much text"`
 }
 
 func (h *handler) readLog(ctx context.Context, in *logIn) (*body[farm.LogPiece], error) {
-	if err := checkStep(in.byStep); err != nil {
-		return nil, err
+	id := weir.AttemptID{Build: weir.BuildID(in.ID), Number: in.Attempt}
+	if in.Step >= protocol.MaxSteps {
+		return nil, weir.Errorf(weir.NotFound, "attempt %s has no step %d", id, in.Step)
 	}
 	limit := in.Bytes
 	if limit <= 0 {
 		limit = defaultLog
 	}
-	piece, err := h.farm.ReadLog(ctx, in.id(), in.Step, in.Line, min(limit, maxLogBytes))
+	piece, err := h.farm.ReadLog(ctx, id, in.Step, in.Line, min(limit, maxLogBytes))
 	return &body[farm.LogPiece]{piece}, err
-}
-
-func checkStep(in byStep) error {
-	if in.Step >= protocol.MaxSteps {
-		return weir.Errorf(weir.NotFound, "attempt %s has no step %d", in.id(), in.Step)
-	}
-	return nil
 }
 
 // rawLog streams a log. It looks the step up first: once bytes flow, an error
 // can only be told by breaking the connection.
-func (h *handler) rawLog(ctx context.Context, in *byStep) (*huma.StreamResponse, error) {
-	build, err := h.farm.Build(ctx, weir.BuildID(in.ID))
+func (h *handler) rawLog(ctx context.Context, in *stepIn) (*huma.StreamResponse, error) {
+	id := weir.AttemptID{Build: weir.BuildID(in.ID), Number: in.Attempt}
+	build, err := h.farm.Build(ctx, id.Build)
 	if err != nil {
 		return nil, err
 	}
 	if !hasStep(build, in.Attempt, in.Step) {
-		return nil, weir.Errorf(weir.NotFound, "attempt %s has no step %d", in.id(), in.Step)
+		return nil, weir.Errorf(weir.NotFound, "attempt %s has no step %d", id, in.Step)
 	}
 	return &huma.StreamResponse{Body: func(hctx huma.Context) {
 		_, w := humago.Unwrap(hctx)
@@ -67,9 +60,9 @@ func (h *handler) rawLog(ctx context.Context, in *byStep) (*huma.StreamResponse,
 		header.Set("Content-Type", "text/plain; charset=utf-8")
 		header.Set("X-Content-Type-Options", "nosniff")
 		header.Set("Content-Security-Policy", "sandbox; default-src 'none'")
-		header.Set("Content-Disposition", fmt.Sprintf(`inline; filename="weir-%s-%d.log"`, in.id(), in.Step))
-		if err := h.farm.CopyLog(ctx, steady{w}, in.id(), in.Step); err != nil {
-			h.log.DebugContext(ctx, "log not sent to its end", "attempt", in.id(), "step", in.Step, "error", err)
+		header.Set("Content-Disposition", fmt.Sprintf(`inline; filename="weir-%s-%d.log"`, id, in.Step))
+		if err := h.farm.CopyLog(ctx, steady{w}, id, in.Step); err != nil {
+			h.log.DebugContext(ctx, "log not sent to its end", "attempt", id, "step", in.Step, "error", err)
 			panic(http.ErrAbortHandler) // so that nobody takes the part for the whole
 		}
 	}}, nil

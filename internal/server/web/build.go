@@ -190,7 +190,7 @@ func (v *BuildView) attempts(d farm.BuildDetail, q buildQuery, now time.Time) {
 	for i, a := range d.Attempts {
 		line := AttemptLine{Number: a.ID.Number, URL: fmt.Sprintf("%s?attempt=%d", buildURL(v.ID), a.ID.Number),
 			Mark: attemptMark(a.Attempt), Worker: oneLine(a.Worker, maxName), Leased: when(a.Leased, now), Current: i == shown,
-			Reason: reasonText(weir.Build{Reason: a.Reason})}
+			Reason: clean(reasonText(weir.Build{Reason: a.Reason}), maxSubject)}
 		if !a.Ended.IsZero() {
 			line.Took = duration(a.Ended.Sub(a.Leased))
 		}

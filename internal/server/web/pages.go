@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -68,7 +69,8 @@ func (s *Site) build(w http.ResponseWriter, r *http.Request) {
 // without JavaScript.
 const (
 	tailLines   = 200
-	tailBytes   = 256 << 10
+	tailBytes   = 256 << 10 // of one read
+	tailReads   = 12
 	maxTailLine = 1000 // characters of one line
 )
 
@@ -81,31 +83,72 @@ func (s *Site) tails(r *http.Request, v *BuildView) {
 			continue
 		}
 		id := weir.AttemptID{Build: v.ID, Number: v.Attempt}
-		piece, err := s.farm.ReadLog(r.Context(), id, step.Index, -tailLines, tailBytes)
+		lines, first, total, err := s.tail(r.Context(), id, step.Index)
 		if err != nil {
 			s.log.WarnContext(r.Context(), "log cannot be read", "attempt", id, "step", step.Index, "error", err)
 			step.TailNote = "the log cannot be read just now"
 			continue
 		}
-		step.Tail = tail(piece)
-		step.TailNote = count(int(piece.Lines), "line", "lines")
-		if piece.FirstLine > 0 {
-			step.TailNote = fmt.Sprintf("from line %s of %s on", thousands(piece.FirstLine+1), thousands(piece.Lines))
+		step.Tail = strings.Join(lines, "\n")
+		step.TailNote = count(int(total), "line", "lines")
+		if first > 0 {
+			step.TailNote = fmt.Sprintf("from line %s of %s on", thousands(first+1), thousands(total))
 		}
 	}
 }
 
-// tail renders a stretch of log as plain text; long lines are cut and say so.
-func tail(piece farm.LogPiece) string {
-	lines := strings.Split(strings.TrimSuffix(piece.Text, "\n"), "\n")
-	for i, line := range lines {
-		short := clean(plain(line), maxTailLine)
-		if len(line) > 8*maxTailLine || strings.HasSuffix(short, "…") {
-			short += fmt.Sprintf(" [line is %s bytes]", thousands(int64(len(line))))
+// tail reads the last lines of a log as plain text. Long lines are cut and say
+// so; one that does not fit into a piece is passed over behind its beginning.
+func (s *Site) tail(ctx context.Context, id weir.AttemptID, step int) (lines []string, first, total int64, err error) {
+	next := int64(-tailLines)
+	for range tailReads {
+		piece, err := s.farm.ReadLog(ctx, id, step, next, tailBytes)
+		if err != nil {
+			return nil, 0, 0, err
 		}
-		lines[i] = short
+		if lines == nil {
+			first = piece.FirstLine
+		}
+		total = piece.Lines
+		if piece.Text == "" {
+			break
+		}
+		whole, rest := cutLast(piece.Text)
+		for _, line := range whole {
+			lines = append(lines, tailLine(line, ""))
+		}
+		next = piece.NextLine
+		switch {
+		case rest == "":
+		case next >= total: // the last line, not finished yet
+			lines = append(lines, tailLine(rest, ""))
+		case len(whole) == 0: // longer than a piece
+			lines = append(lines, tailLine(rest, "more than "))
+			next++
+		}
+		if next >= total {
+			break
+		}
 	}
-	return strings.Join(lines, "\n")
+	return lines, first, total, nil
+}
+
+// cutLast splits text into its finished lines and what follows the last of them.
+func cutLast(text string) (whole []string, rest string) {
+	i := strings.LastIndexByte(text, '\n')
+	if i < 0 {
+		return nil, text
+	}
+	return strings.Split(text[:i], "\n"), text[i+1:]
+}
+
+func tailLine(line, more string) string {
+	head := line[:min(len(line), 8*maxTailLine)]
+	short := clean(plain(head), maxTailLine)
+	if len(head) < len(line) || more != "" || strings.HasSuffix(short, "…") {
+		short += fmt.Sprintf(" [line is %s%s bytes]", more, thousands(int64(len(line))))
+	}
+	return short
 }
 
 func (s *Site) regression(w http.ResponseWriter, r *http.Request) {
