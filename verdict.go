@@ -10,6 +10,7 @@ const (
 	NewlyFailing Verdict = "newly_failing" // was good, fails
 	NewlySkipped Verdict = "newly_skipped" // ran before, is skipped
 	Vanished     Verdict = "vanished"      // reported before, did not now
+	Removed      Verdict = "removed"       // reported before; its own project has taken it out
 	Fixed        Verdict = "fixed"         // was failing, skipped or absent; is good
 	Flaky        Verdict = "flaky"         // both outcomes at the same revisions
 	InfraError   Verdict = "infra_error"   // the farm's fault: nothing is said
@@ -17,7 +18,7 @@ const (
 
 // Verdicts lists every verdict.
 func Verdicts() []Verdict {
-	return []Verdict{Same, New, NewlyFailing, NewlySkipped, Vanished, Fixed, Flaky, InfraError}
+	return []Verdict{Same, New, NewlyFailing, NewlySkipped, Vanished, Removed, Fixed, Flaky, InfraError}
 }
 
 // Worse reports whether the verdict accuses somebody, once confirmed.

@@ -94,13 +94,28 @@ func (f *Farm) compare(ctx context.Context, b weir.Build) (judged, error) {
 		}
 	}
 	j.comparison = verdict.Compare(j.base, b, j.set)
+	if last != nil && onlyOwn(b, *last) {
+		j.comparison.Changes = verdict.Excuse(j.comparison.Changes, len(states))
+	}
 	return j, nil
+}
+
+// onlyOwn reports whether nothing but the build's own project has moved since
+// an earlier build.
+func onlyOwn(b, earlier weir.Build) bool {
+	for name, rev := range b.Pins {
+		if name != b.Builder.Project && earlier.Pins[name] != rev {
+			return false
+		}
+	}
+	return true
 }
 
 // settle completes a settlement with these changes.
 func (j judged) settle(s store.Settlement, changes []weir.TestChange) store.Settlement {
 	s.Become, s.Changes = weir.Settled, changes
 	s.States = verdict.Apply(j.base, changes, j.comparison.Quiet, j.build.ID)
+	s.Forget = verdict.Forget(changes)
 	return s
 }
 

@@ -76,6 +76,7 @@ type evidence struct {
 	fresh   map[weir.BuildID]int // builds that are not recorded as probes yet -> index of trials
 	builds  []weir.Build         // parallel to trials
 	count   int                  // settled builds of the builder
+	known   int                  // tests of the builder
 	flakes  map[weir.TestID]weir.TestState
 }
 
@@ -129,6 +130,7 @@ func (f *Farm) gatherFlakes(ctx context.Context, r weir.Regression, e *evidence)
 	if err != nil {
 		return err
 	}
+	e.known = len(states)
 	victim := make(map[weir.TestID]bool, len(r.Victims))
 	for _, v := range r.Victims {
 		victim[v.Test] = true
@@ -322,6 +324,11 @@ func (f *Farm) describe(r *weir.Regression, e evidence, finding bisect.Finding) 
 	switch finding.Kind {
 	case bisect.Found:
 		project, rev := e.route.step(finding.First)
+		if project == r.Builder.Project && removed(*r, e.known) {
+			r.State, r.Closed, r.Suspects = weir.Dismissed, now, weir.Span{}
+			r.Note = fmt.Sprintf("%s took the tests out itself with %s", project, rev.Short())
+			return
+		}
 		r.State = weir.Located
 		r.Culprit = weir.Culprit{Project: project, Revision: rev, Confidence: finding.Confidence}
 		r.Note = fmt.Sprintf("bad at %s %s and good right before it, %s", project, rev.Short(), after)
@@ -341,6 +348,17 @@ func (f *Farm) describe(r *weir.Regression, e evidence, finding bisect.Finding) 
 		r.State, r.Closed = weir.Recovered, now
 		r.Note += "; good again meanwhile"
 	}
+}
+
+// removed reports whether all victims are just gone, and few: what a project
+// does that tidies up its own tests.
+func removed(r weir.Regression, known int) bool {
+	for _, v := range r.Victims {
+		if v.Verdict != weir.Vanished || v.Cause != weir.Gone {
+			return false
+		}
+	}
+	return !verdict.Many(len(r.Victims), known)
 }
 
 // merge hands the victims of a regression to an older open one with the same culprit.

@@ -240,8 +240,11 @@ type Judge interface {
 	// test, and the newest settled build (nil if there is none).
 	Baseline(ctx context.Context, builder weir.BuilderID) (states []weir.TestState, last *weir.Build, err error)
 	// Settle records a judgement, and with it everything that follows: changed
-	// test states, verdicts, regressions opened and closed. Conflict if the
-	// build's judgement is not the expected one any more.
+	// test states, verdicts, regressions opened. A Fixed change marks that
+	// builder's victims of open regressions; a located or narrowed regression
+	// whose victims are all fixed becomes Recovered, one that is still being
+	// searched stays open until the search ends. Conflict if the build's
+	// judgement is not the expected one any more.
 	Settle(ctx context.Context, s Settlement) error
 	// Doubted lists builds whose judgement is Doubted, with their retries.
 	Doubted(ctx context.Context) ([]Doubt, error)

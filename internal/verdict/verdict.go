@@ -122,6 +122,34 @@ func judge(s weir.TestState, r weir.Result, incidents []weir.Incident) (change w
 	}
 }
 
+// Excuse turns vanished tests into removed ones where their own project's
+// change took them out: nothing upstream has moved, no incident explains the
+// absence, and they are few. A suite that loses many tests at once speaks up
+// whoever did it, because that is how a broken test discovery looks.
+func Excuse(changes []weir.TestChange, known int) []weir.TestChange {
+	gone := 0
+	for _, c := range changes {
+		if c.Verdict == weir.Vanished && c.Cause == weir.Gone {
+			gone++
+		}
+	}
+	if Many(gone, known) {
+		return changes
+	}
+	out := slices.Clone(changes)
+	for i, c := range out {
+		if c.Verdict == weir.Vanished && c.Cause == weir.Gone {
+			out[i].Verdict, out[i].Cause = weir.Removed, ""
+		}
+	}
+	sortChanges(out)
+	return out
+}
+
+// Many reports whether so many of the known tests are gone that it is not
+// taken for tidying up: more than three, and more than a tenth.
+func Many(gone, known int) bool { return gone > 3 && gone*10 > known }
+
 // causeOf says why a test did not report: the first incident, in the order of
 // weir.IncidentKinds, that covers its suite.
 func causeOf(t weir.TestID, incidents []weir.Incident) (weir.IncidentKind, string) {
@@ -142,7 +170,7 @@ func causeOf(t weir.TestID, incidents []weir.Incident) (weir.IncidentKind, strin
 
 // rank orders verdicts for people: what accuses first.
 var rank = map[weir.Verdict]int{weir.NewlyFailing: 0, weir.Vanished: 1, weir.NewlySkipped: 2,
-	weir.Flaky: 3, weir.Fixed: 4, weir.New: 5, weir.InfraError: 6, weir.Same: 7}
+	weir.Flaky: 3, weir.Removed: 4, weir.Fixed: 5, weir.New: 6, weir.InfraError: 7, weir.Same: 8}
 
 // Rank is the place of a verdict when the worst comes first.
 func Rank(v weir.Verdict) int { return rank[v] }
@@ -255,7 +283,7 @@ func ObserveAll(victims []weir.Victim, b weir.Build, set weir.ResultSet) []weir.
 }
 
 // Apply turns changes into new baseline states. Flaky tests keep their status
-// and count one more flake.
+// and count one more flake. Removed tests have no state any more: see Forget.
 func Apply(base Baseline, changes, quiet []weir.TestChange, build weir.BuildID) []weir.TestState {
 	old := make(map[weir.TestID]weir.TestState, len(base.States))
 	for _, s := range base.States {
@@ -263,6 +291,9 @@ func Apply(base Baseline, changes, quiet []weir.TestChange, build weir.BuildID) 
 	}
 	out := make([]weir.TestState, 0, len(changes)+len(quiet))
 	for _, c := range slices.Concat(changes, quiet) {
+		if c.Verdict == weir.Removed {
+			continue
+		}
 		s := old[c.Test]
 		s.Test = c.Test
 		if c.Verdict == weir.Flaky {
@@ -272,6 +303,17 @@ func Apply(base Baseline, changes, quiet []weir.TestChange, build weir.BuildID) 
 			s.Status, s.Since = c.To, build
 		}
 		out = append(out, s)
+	}
+	return out
+}
+
+// Forget lists the tests that have no baseline any more.
+func Forget(changes []weir.TestChange) []weir.TestID {
+	var out []weir.TestID
+	for _, c := range changes {
+		if c.Verdict == weir.Removed {
+			out = append(out, c.Test)
+		}
 	}
 	return out
 }

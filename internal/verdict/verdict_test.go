@@ -106,6 +106,35 @@ func TestNewFailureInsideARedBuild(t *testing.T) {
 	}
 }
 
+func TestExcuse(t *testing.T) {
+	t.Parallel()
+	gone := func(n int, cause weir.IncidentKind) (out []weir.TestChange) {
+		for i := range n {
+			out = append(out, weir.TestChange{Test: weir.TestID{Name: string(rune('a' + i))}, Verdict: weir.Vanished, Cause: cause})
+		}
+		return out
+	}
+	tests := []struct {
+		name    string
+		changes []weir.TestChange
+		known   int
+		want    weir.Verdict
+	}{
+		{"a few of many", gone(3, weir.Gone), 40, weir.Removed},
+		{"all of a small suite", gone(3, weir.Gone), 3, weir.Removed},
+		{"a tenth of a suite", gone(4, weir.Gone), 40, weir.Removed},
+		{"half of a suite", gone(20, weir.Gone), 40, weir.Vanished},
+		{"a crash", gone(1, weir.Panicked), 40, weir.Vanished},
+	}
+	for _, tt := range tests {
+		for _, c := range Excuse(tt.changes, tt.known) {
+			if c.Verdict != tt.want {
+				t.Errorf("%s: %s, want %s", tt.name, c.Verdict, tt.want)
+			}
+		}
+	}
+}
+
 func TestConfirm(t *testing.T) {
 	t.Parallel()
 	accuse := func(name string, v weir.Verdict, cause weir.IncidentKind) weir.TestChange {

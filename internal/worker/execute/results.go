@@ -204,7 +204,7 @@ func (a *attempt) saveResults(why weir.Reason) weir.Reason {
 	}
 	a.set.Incidents = append(a.set.Incidents, incidents(a.facts)...)
 	a.set.Results = append(a.set.Results, a.stepResults()...)
-	f, err := os.Create(a.out("results"))
+	f, err := a.create("results")
 	if err != nil {
 		return a.machine(err, "the results cannot be kept")
 	}
@@ -252,9 +252,10 @@ func incidents(f facts) []weir.Incident {
 }
 
 // stepResults makes the results that stand for the steps that ran. A failed
-// step that a failed test explains passes, so that one break is told once.
+// step passes if its tests explain it, by a failure or by an incident such as
+// a crash that took tests with it, so that one break is told once.
 func (a *attempt) stepResults() []weir.Result {
-	explained := a.facts.counts.Bad() > 0
+	explained := a.facts.counts.Bad() > 0 || a.facts.counts.Total() > 0 && len(a.set.Incidents) > 0
 	used := map[string]int{}
 	var out []weir.Result
 	for i, s := range a.steps {

@@ -1,0 +1,249 @@
+// Package app puts the program together: from a configuration to a running
+// server or worker. It is the only package that knows every part, and the only
+// one that names a database.
+//
+// Server and Worker are types with Run, so that tests can have as many of them
+// in one process as they like.
+package app
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/blob"
+	"github.com/weir-ci/weir/internal/farm"
+	"github.com/weir-ci/weir/internal/recipe"
+	"github.com/weir-ci/weir/internal/server"
+	"github.com/weir-ci/weir/internal/source"
+	"github.com/weir-ci/weir/internal/source/git"
+	"github.com/weir-ci/weir/internal/source/gomod"
+	"github.com/weir-ci/weir/internal/store"
+	"github.com/weir-ci/weir/internal/store/postgres"
+	"github.com/weir-ci/weir/internal/store/sqlite"
+)
+
+// Version is the program's version. The build sets it.
+var Version = "devel"
+
+// HostPlatform is the platform of this machine.
+func HostPlatform() weir.Platform { return weir.Platform(runtime.GOOS + "/" + runtime.GOARCH) }
+
+// OpenStore opens and migrates the database of a farm: the one it names, or
+// SQLite in its data directory, which is made if it is missing.
+func OpenStore(ctx context.Context, f *recipe.Farm) (store.Store, error) {
+	var db store.Store
+	var err error
+	if f.Database != "" {
+		db, err = postgres.Open(ctx, f.Database)
+	} else {
+		if err := os.MkdirAll(f.Data, 0o700); err != nil {
+			return nil, dataError(f.Data, err)
+		}
+		db, err = sqlite.Open(ctx, filepath.Join(f.Data, "weir.db"))
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := db.Migrate(ctx); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
+func dataError(dir string, err error) error {
+	code := weir.Invalid
+	if errors.Is(err, syscall.ENOSPC) {
+		code = weir.Exhausted
+	}
+	var path *os.PathError
+	if errors.As(err, &path) {
+		err = path.Err
+	}
+	return weir.Errorf(code, "the data directory %s cannot be used: %w", dir, err).
+		WithHint("choose another one with the key data of the farm file")
+}
+
+// sources puts together what reads sources, with its caches below dir.
+func sources(dir string) *source.Sources {
+	return source.New(source.Adapters{
+		weir.Git: git.New(filepath.Join(dir, "git"), nil),
+		weir.Go:  gomod.New(nil),
+	})
+}
+
+// ServerOptions is what a server is made of.
+type ServerOptions struct {
+	Farm *recipe.Farm
+	Log  *slog.Logger // nil: nothing is logged
+	// Store replaces the database that the farm names; the server closes it.
+	Store store.Store
+}
+
+// Server is a running server. Make one with NewServer.
+type Server struct {
+	farm     *farm.Farm
+	store    store.Store
+	http     *http.Server
+	listener net.Listener
+	log      *slog.Logger
+	url      string
+	stop     context.CancelFunc // ends long polls and streams
+}
+
+// NewServer opens everything a server needs and starts to listen, so that
+// what can be wrong is known before Run. Close it if Run is never called.
+func NewServer(ctx context.Context, o ServerOptions) (*Server, error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	listener, err := net.Listen("tcp", o.Farm.Listen)
+	if err != nil {
+		return nil, listenError(o.Farm.Listen, err)
+	}
+	s := &Server{listener: listener, log: o.Log, store: o.Store}
+	if err := s.open(ctx, o.Farm); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func (s *Server) open(ctx context.Context, f *recipe.Farm) error {
+	var err error
+	if s.store == nil {
+		if s.store, err = OpenStore(ctx, f); err != nil {
+			return err
+		}
+	}
+	blobs, err := blob.NewDir(filepath.Join(f.Data, "blobs"))
+	if err != nil {
+		return err
+	}
+	s.farm = farm.New(farm.Options{Store: s.store, Blobs: blobs, Log: s.log, Host: HostPlatform(),
+		Sources: sources(filepath.Join(f.Data, "sources"))})
+	if err := s.farm.Configure(ctx, f); err != nil {
+		return err
+	}
+	s.url = f.URL
+	if s.url == "" {
+		s.url = "http://" + reachable(s.listener.Addr())
+	}
+	handler, err := server.New(server.Options{Farm: s.farm, Name: f.Name, Version: Version, Log: s.log})
+	if err != nil {
+		return err
+	}
+	base, stop := context.WithCancel(context.WithoutCancel(ctx))
+	s.stop = stop
+	s.http = &http.Server{
+		Handler:           handler,
+		BaseContext:       func(net.Listener) context.Context { return base },
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+	return nil
+}
+
+func listenError(address string, err error) error {
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return weir.Errorf(weir.Conflict, "%s is in use by another program, perhaps another weir", address).
+			WithHint("stop it, or choose another address with the key listen of the farm file")
+	}
+	return weir.Errorf(weir.Invalid, "cannot listen on %s", address).WithCause(err).
+		WithHint("the key listen of the farm file is HOST:PORT, for example 127.0.0.1:8710")
+}
+
+// reachable is an address of the listener that this machine can dial.
+func reachable(a net.Addr) string {
+	if tcp, ok := a.(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
+		return net.JoinHostPort("127.0.0.1", strings.TrimPrefix(a.String(), "[::]:"))
+	}
+	return a.String()
+}
+
+// URL is the address of the pages.
+func (s *Server) URL() string { return s.url }
+
+// Address is where this machine reaches the server, whatever URL says.
+func (s *Server) Address() string { return "http://" + reachable(s.listener.Addr()) }
+
+// Farm is the farm behind the server.
+func (s *Server) Farm() *farm.Farm { return s.farm }
+
+// shutdownTime is how long requests may take to end.
+const shutdownTime = 5 * time.Second
+
+// Run serves and does the farm's background work until ctx ends, and returns
+// when everything has stopped and the database is closed.
+func (s *Server) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return s.farm.Run(ctx) })
+	g.Go(func() error {
+		if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		return nil
+	})
+	g.Go(func() error {
+		<-ctx.Done()
+		s.stop()
+		deadline, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
+		defer cancel()
+		if err := s.http.Shutdown(deadline); err != nil {
+			return s.http.Close()
+		}
+		return nil
+	})
+	return errors.Join(g.Wait(), s.Close())
+}
+
+// Close lets everything go that NewServer opened. Run calls it.
+func (s *Server) Close() error {
+	var errs []error
+	if err := s.listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+		errs = append(errs, err)
+	}
+	if s.stop != nil {
+		s.stop()
+	}
+	if s.store != nil {
+		errs = append(errs, s.store.Close())
+		s.store = nil
+	}
+	return errors.Join(errs...)
+}
+
+// NewToken makes a worker's token and returns its secret, which is kept
+// nowhere. An earlier token of that name stops working if replace is set;
+// otherwise the name must be free.
+func NewToken(ctx context.Context, db store.Access, name string, replace bool) (secret string, err error) {
+	if !weir.ValidName(name) {
+		return "", weir.Errorf(weir.Invalid, "%.80q cannot name a worker", name).
+			WithHint("use up to 64 letters, digits, dots, dashes and underscores")
+	}
+	if replace {
+		if err := db.RevokeToken(ctx, name); err != nil && weir.CodeOf(err) != weir.NotFound {
+			return "", err
+		}
+	}
+	secret = farm.NewSecret()
+	return secret, db.AddToken(ctx, store.Token{Name: name, Hash: farm.HashToken(secret), Created: time.Now()})
+}
+
+// Access is the server's list of tokens.
+func (s *Server) Access() store.Access { return s.store }
+
+// Tokens is the part of a database that keeps tokens.
+type Tokens = store.Access

@@ -1,0 +1,146 @@
+// Package cli is the command line: one file per verb, one printer for errors,
+// one table of exit codes.
+//
+// A verb parses its flags, calls the package that does the work and prints
+// what people want to know. Errors are returned, never printed by verbs: Main
+// prints them once, with the hint that says what to do next.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/weir-ci/weir"
+)
+
+// The exit codes.
+const (
+	ExitOK          = 0
+	ExitBad         = 1 // the answer is bad news: a build failed, a file has problems, regressions are open
+	ExitUsage       = 2 // the command line is wrong
+	ExitUnavailable = 3 // something outside does not answer
+	ExitDenied      = 4 // not allowed
+	ExitInternal    = 5 // a bug or an unknown failure
+	ExitInterrupted = 130
+)
+
+// badNews ends a verb whose answer is bad news that it has printed already.
+var errBadNews = errors.New("bad news")
+
+// usageError marks mistakes on the command line.
+type usageError struct{ error }
+
+// Main runs the command line and returns the exit code.
+func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	root := newRoot()
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	if err != nil && !errors.Is(err, errBadNews) {
+		printError(stderr, err)
+	}
+	return exitCode(ctx, err)
+}
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "weir",
+		Short: "a build farm that says which upstream commit broke which tests of whom",
+		Long: `Weir builds an upstream project whenever it changes, runs the tests of
+every downstream project against that fresh build, and says which commit
+broke which tests of whom, and how sure it is.
+
+Start here:
+  weir demo               see a whole farm at work on a toy ecosystem
+  weir init               write a commented weir.yaml
+  weir up                 run the server and a worker on this machine
+  weir status             what is broken, and what runs
+
+Exit codes: 0 fine, 1 bad news (a build failed, a file has problems, there
+are regressions), 2 wrong command line, 3 something does not answer,
+4 not allowed, 5 internal error.`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usageError{err} })
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.AddCommand(newInit(), newCheck(), newServe(), newWorker(), newUp(), newRun(), newStatus(),
+		newLogs(), newRegressions(), newToken(), newDemo(), newVersion())
+	for _, c := range root.Commands() {
+		wrapArgs(c)
+	}
+	return root
+}
+
+// wrapArgs marks errors about positional arguments as usage errors.
+func wrapArgs(c *cobra.Command) {
+	if check := c.Args; check != nil {
+		c.Args = func(c *cobra.Command, args []string) error {
+			if err := check(c, args); err != nil {
+				return usageError{err}
+			}
+			return nil
+		}
+	}
+	for _, sub := range c.Commands() {
+		wrapArgs(sub)
+	}
+}
+
+// printError prints an error the way all verbs do: what is wrong, and below
+// it what to do next.
+func printError(w io.Writer, err error) {
+	var usage usageError
+	var e *weir.Error
+	switch {
+	case errors.As(err, &usage):
+		fmt.Fprintf(w, "weir: %v\nhint: see weir --help\n", usage.error)
+	case errors.As(err, &e):
+		fmt.Fprintf(w, "weir: %s\n", e.Message)
+		if e.Hint != "" {
+			fmt.Fprintf(w, "hint: %s\n", e.Hint)
+		}
+		if e.Code == weir.Internal && e.Err != nil {
+			fmt.Fprintf(w, "cause: %v\n", e.Err)
+		}
+	case strings.HasPrefix(err.Error(), "unknown command"):
+		fmt.Fprintf(w, "weir: %v\nhint: see weir --help\n", err)
+	default:
+		fmt.Fprintf(w, "weir: %v\n", err)
+	}
+}
+
+func exitCode(ctx context.Context, err error) int {
+	var usage usageError
+	switch {
+	case err == nil:
+		return ExitOK
+	case errors.Is(err, errBadNews):
+		return ExitBad
+	case errors.As(err, &usage), strings.HasPrefix(err.Error(), "unknown command"):
+		return ExitUsage
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		return ExitInterrupted
+	}
+	switch weir.CodeOf(err) {
+	case weir.Unavailable:
+		return ExitUnavailable
+	case weir.Unauthenticated, weir.Forbidden:
+		return ExitDenied
+	case weir.Internal:
+		return ExitInternal
+	}
+	return ExitBad
+}

@@ -1,0 +1,306 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/client"
+)
+
+func newStatus() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "status",
+		Short: "what is broken and by whom, what runs, what waits",
+		Long: `Show the state of a farm: open regressions with their culprits first, then
+what runs and what waits, then each builder's newest builds (the newest on
+the left), then workers and sources that need attention.
+
+Exits with 1 if there are open regressions.`,
+		Args: cobra.NoArgs,
+	}
+	server := serverFlag(c)
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		farm, err := client.New(server(), nil)
+		if err != nil {
+			return err
+		}
+		o, err := farm.Overview(c.Context())
+		if err != nil {
+			return err
+		}
+		writeStatus(c.OutOrStdout(), o)
+		if len(o.Regressions) > 0 {
+			return errBadNews
+		}
+		return nil
+	}
+	return c
+}
+
+func writeStatus(w io.Writer, o client.Overview) {
+	if len(o.Regressions) == 0 {
+		fmt.Fprintln(w, "no open regressions")
+	} else {
+		writeRegressions(w, o.Regressions)
+	}
+	fmt.Fprintf(w, "\nrunning %d, queued %d, blocked %d", len(o.Running), o.Queue[weir.Queued], o.Queue[weir.Blocked])
+	if o.Doubted > 0 {
+		fmt.Fprintf(w, ", %d run again because something is newly bad", o.Doubted)
+	}
+	fmt.Fprintln(w)
+	for _, b := range o.Running {
+		fmt.Fprintf(w, "  build %d  %s  on %s  %s\n", b.ID, safe(b.Builder.Name()), safe(b.Worker), age(o.At, b.Started))
+	}
+	if len(o.Builders) > 0 {
+		fmt.Fprintln(w)
+	}
+	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+	for _, row := range o.Builders {
+		var marks strings.Builder
+		for _, b := range row.Recent {
+			marks.WriteString(mark(b))
+		}
+		last := ""
+		if len(row.Recent) > 0 {
+			last = buildLine(row.Recent[0])
+		}
+		fmt.Fprintf(t, "  %s\t%s\t%s\n", safe(row.Builder.Name()), marks.String(), last)
+	}
+	t.Flush()
+	for _, worker := range o.Workers {
+		if worker.Away(o.At) {
+			fmt.Fprintf(w, "\nworker %s has not been heard of for %s\n", safe(worker.Name), age(o.At, worker.Seen))
+		}
+	}
+	if len(o.Workers) == 0 {
+		fmt.Fprint(w, "\nno worker has said hello yet: start one with weir worker, or use weir up\n")
+	}
+	for _, s := range o.Sources {
+		if s.Error != "" {
+			fmt.Fprintf(w, "\nsource of %s does not answer: %s\n", safe(s.Project), safe(s.Error))
+		}
+	}
+}
+
+// mark is one build as one letter: its outcome by shape, not by colour.
+func mark(b weir.Build) string {
+	if !b.State.Final() {
+		return "·"
+	}
+	switch b.Outcome {
+	case weir.Passed:
+		return "✓"
+	case weir.Failed:
+		return "✗"
+	case weir.Broken:
+		return "!"
+	case weir.TimedOut:
+		return "t"
+	case weir.Infra:
+		return "?"
+	}
+	return "-"
+}
+
+// buildLine says in few words how a build ended.
+func buildLine(b weir.Build) string {
+	s := fmt.Sprintf("build %d %s", b.ID, b.State)
+	if b.State.Final() {
+		s = fmt.Sprintf("build %d %s", b.ID, b.Outcome)
+	}
+	if n := b.Counts.Total(); n > 0 {
+		s += fmt.Sprintf(", %d of %d tests bad", b.Counts.Bad(), n)
+	}
+	if n := b.Changes.Worse(); n > 0 {
+		s += fmt.Sprintf(", %d newly", n)
+	}
+	return s
+}
+
+func newRegressions() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "regressions [ID]",
+		Short: "who broke which tests of whom",
+		Long: `List regressions with their culprits, or tell the whole story of one: the
+tests, the range, every build that was asked, and what it said.
+
+Exits with 1 if any is open.`,
+		Example: "  weir regressions\n  weir regressions --all\n  weir regressions 3",
+		Args:    cobra.MaximumNArgs(1),
+	}
+	server := serverFlag(c)
+	all := c.Flags().Bool("all", false, "closed ones too")
+	c.RunE = func(c *cobra.Command, args []string) error {
+		farm, err := client.New(server(), nil)
+		if err != nil {
+			return err
+		}
+		if len(args) == 1 {
+			return showRegression(c.Context(), c.OutOrStdout(), farm, args[0])
+		}
+		list, err := farm.Regressions(c.Context(), *all)
+		if err != nil {
+			return err
+		}
+		if len(list) == 0 {
+			fmt.Fprintln(c.OutOrStdout(), "no regressions")
+			return nil
+		}
+		writeRegressions(c.OutOrStdout(), list)
+		if slices.ContainsFunc(list, func(r weir.Regression) bool { return r.State.Open() }) {
+			return errBadNews
+		}
+		return nil
+	}
+	return c
+}
+
+func parseID(s, what string) (int64, error) {
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || n < 1 {
+		return 0, usageError{fmt.Errorf("%.40q is not the number of a %s", s, what)}
+	}
+	return n, nil
+}
+
+func showRegression(ctx context.Context, w io.Writer, farm *client.Client, arg string) error {
+	id, err := parseID(arg, "regression")
+	if err != nil {
+		return err
+	}
+	d, err := farm.Regression(ctx, weir.RegressionID(id))
+	if err != nil {
+		return err
+	}
+	r := d.Regression
+	writeRegressions(w, []weir.Regression{r})
+	fmt.Fprintf(w, "\ngood in build %d, bad in build %d; %s\n", r.Good.Build, r.Bad.Build, safe(r.Note))
+	if r.Culprit.Project != "" {
+		fmt.Fprintf(w, "\nculprit   %s %s\nauthor    %s\nsays      %s\nsure      %.2f %%\n", safe(r.Culprit.Project),
+			r.Culprit.Revision.ID, safe(r.Culprit.Revision.Author), safe(r.Culprit.Revision.Subject()), 100*r.Culprit.Confidence)
+	}
+	fmt.Fprintln(w, "\ntests:")
+	for _, v := range r.Victims {
+		line := fmt.Sprintf("  %s  %s  %s", safe(v.Builder.Name()), safe(v.Test.String()), strings.ReplaceAll(string(v.Verdict), "_", " "))
+		if v.Cause != "" {
+			line += ": " + strings.ReplaceAll(string(v.Cause), "_", " ")
+		}
+		fmt.Fprintln(w, line)
+	}
+	fmt.Fprintln(w, "\npath:")
+	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+	for _, p := range d.Points {
+		said := ""
+		for _, probe := range d.Probes {
+			if probe.Position != p.Position {
+				continue
+			}
+			switch {
+			case !probe.State.Final():
+				said += " ·"
+			case probe.Bad > 0:
+				said += " ✗"
+			case probe.Good > 0:
+				said += " ✓"
+			default:
+				said += " -"
+			}
+			said += fmt.Sprint(probe.Build)
+		}
+		sign := " "
+		if p.Suspect && r.State != weir.Dismissed {
+			sign = ">"
+		}
+		fmt.Fprintf(t, "%s %d\t%s\t%s\t%s\t%s\n", sign, p.Position, safe(p.Project), p.Revision.Short(), said, safe(p.Revision.Subject()))
+	}
+	t.Flush()
+	if r.State.Open() {
+		return errBadNews
+	}
+	return nil
+}
+
+// writeRegressions prints a table of regressions.
+func writeRegressions(w io.Writer, list []weir.Regression) {
+	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+	fmt.Fprintln(t, "REGRESSION\tSTATE\tCULPRIT\tCHANGE\tBROKE")
+	for _, r := range list {
+		who, what := "?", safe(r.Note)
+		if r.Culprit.Project != "" {
+			who = safe(r.Culprit.Project) + " " + r.Culprit.Revision.Short()
+			what = clip(safe(r.Culprit.Revision.Subject()), 44)
+		}
+		fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\n", r.ID, r.State, who, clip(what, 60), victims(r.Victims))
+	}
+	t.Flush()
+}
+
+// victims sums up who suffers: tests per project.
+func victims(list []weir.Victim) string {
+	counts := map[string]int{}
+	var order []string
+	for _, v := range list {
+		if counts[v.Builder.Project] == 0 {
+			order = append(order, v.Builder.Project)
+		}
+		counts[v.Builder.Project]++
+	}
+	slices.Sort(order)
+	var parts []string
+	for _, p := range order {
+		noun := "tests"
+		if counts[p] == 1 {
+			noun = "test"
+		}
+		parts = append(parts, fmt.Sprintf("%d %s of %s", counts[p], noun, safe(p)))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// safe makes text from the farm harmless for a terminal: control characters
+// and direction marks are shown as �.
+func safe(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r >= 0x7f && r < 0xa0 || r >= 0x200e && r <= 0x200f || r >= 0x202a && r <= 0x202e ||
+			r >= 0x2066 && r <= 0x2069 {
+			return '�'
+		}
+		return r
+	}, s)
+}
+
+func clip(s string, n int) string {
+	r := []rune(s)
+	if len(r) <= n {
+		return s
+	}
+	return string(r[:n-1]) + "…"
+}
+
+// age says how long ago something was.
+func age(now, then time.Time) string {
+	if then.IsZero() {
+		return "not started"
+	}
+	d := now.Sub(then)
+	switch {
+	case d < time.Second:
+		return "just now"
+	case d < time.Minute:
+		return fmt.Sprintf("%d s", int(d.Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%d min", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d h", int(d.Hours()))
+	}
+	return fmt.Sprintf("%d days", int(d.Hours()/24))
+}

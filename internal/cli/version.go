@@ -1,0 +1,32 @@
+package cli
+
+import (
+	"fmt"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+
+	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/app"
+	"github.com/weir-ci/weir/internal/protocol"
+)
+
+func hostPlatform() weir.Platform { return weir.Platform(runtime.GOOS + "/" + runtime.GOARCH) }
+
+func newVersion() *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "print the version of this program",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			built := "with an unknown Go"
+			if info, ok := debug.ReadBuildInfo(); ok {
+				built = "with " + info.GoVersion
+			}
+			_, err := fmt.Fprintf(c.OutOrStdout(), "weir %s %s, built %s, worker protocol %d\n",
+				app.Version, hostPlatform(), built, protocol.Version)
+			return err
+		},
+	}
+}

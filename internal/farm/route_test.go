@@ -1,0 +1,73 @@
+package farm
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/weir-ci/weir"
+	"pgregory.net/rapid"
+)
+
+// testRoute makes a route on which each project makes so many steps.
+func testRoute(lengths ...int) route {
+	r := route{base: weir.Pins{"still": "s"}}
+	for i, n := range lengths {
+		name := fmt.Sprintf("p%d", i)
+		leg := routeLeg{Leg: weir.Leg{Project: name, From: 1, To: int64(n) + 1}}
+		for k := range n + 1 {
+			leg.revisions = append(leg.revisions, weir.Revision{ID: fmt.Sprintf("%s.%d", name, k), Position: int64(k) + 1})
+		}
+		r.base[name] = leg.revisions[0].ID
+		r.legs = append(r.legs, leg)
+	}
+	return r
+}
+
+func TestRoute(t *testing.T) {
+	t.Parallel()
+	r := testRoute(2, 1)
+	want := []string{
+		"p0@p0.0 p1@p1.0 still@s", "p0@p0.1 p1@p1.0 still@s", "p0@p0.2 p1@p1.0 still@s", "p0@p0.2 p1@p1.1 still@s",
+	}
+	if r.len() != len(want)-1 {
+		t.Fatalf("length %d, want %d", r.len(), len(want)-1)
+	}
+	for i, w := range want {
+		if got := r.pins(i).Key(); got != w {
+			t.Errorf("pins at %d are %s, want %s", i, got, w)
+		}
+	}
+	for i, w := range []string{"p0.1", "p0.2", "p1.1"} {
+		if _, rev := r.step(i + 1); rev.ID != w {
+			t.Errorf("step %d takes %s, want %s", i+1, rev.ID, w)
+		}
+	}
+	for _, off := range []weir.Pins{
+		{"p0": "p0.0", "p1": "p1.1", "still": "s"}, // the second leg before the first has ended
+		{"p0": "p0.1", "p1": "p1.0", "still": "other"},
+		{"p0": "elsewhere", "p1": "p1.0", "still": "s"},
+		{"p0": "p0.1", "p1": "p1.0"},
+	} {
+		if at, ok := r.position(off); ok {
+			t.Errorf("%v is said to be at %d of the route", off, at)
+		}
+	}
+}
+
+func TestPinsAndPositionAreInverse(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		r := testRoute(rapid.SliceOfN(rapid.IntRange(1, 9), 1, 4).Draw(t, "lengths")...)
+		for i := range r.len() + 1 {
+			if at, ok := r.position(r.pins(i)); !ok || at != i {
+				t.Fatalf("position of the pins at %d is %d, %v", i, at, ok)
+			}
+		}
+		for i := 1; i <= r.len(); i++ {
+			project, rev := r.step(i)
+			if r.pins(i)[project] != rev.ID || r.pins(i - 1)[project] == rev.ID {
+				t.Fatalf("step %d takes %s %s, which does not tell %v from %v", i, project, rev.ID, r.pins(i-1), r.pins(i))
+			}
+		}
+	})
+}
