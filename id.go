@@ -44,17 +44,19 @@ func (id *AttemptID) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// ParseAttemptID reads BUILD.NUMBER; both parts must be positive.
-// Its error has code Invalid.
+// ParseAttemptID reads BUILD.NUMBER; both parts must be positive and written
+// as String writes them, so that an attempt has one name. Its error has code
+// Invalid.
 func ParseAttemptID(s string) (AttemptID, error) {
 	build, number, ok := strings.Cut(s, ".")
 	b, err1 := strconv.ParseInt(build, 10, 64)
 	n, err2 := strconv.Atoi(number)
-	if !ok || err1 != nil || err2 != nil || b < 1 || n < 1 {
+	id := AttemptID{Build: BuildID(b), Number: n}
+	if !ok || err1 != nil || err2 != nil || b < 1 || n < 1 || id.String() != s {
 		return AttemptID{}, Errorf(Invalid, "%.40q is not an attempt id", s).
 			WithHint("an attempt id is BUILD.NUMBER, for example 41.2")
 	}
-	return AttemptID{Build: BuildID(b), Number: n}, nil
+	return id, nil
 }
 
 // Digest names a blob by its content: "sha256:" and 64 lower-case hex digits.
