@@ -169,12 +169,16 @@ func (c *client) call(ctx context.Context, path string, limit time.Duration, in,
 // same bytes every time, so that the server can tell a repetition.
 func (c *client) persist(ctx context.Context, path string, in, out any) error {
 	retry := c.newBackoff()
-	for {
+	for n := 1; ; n++ {
 		err := c.call(ctx, path, messageTime, in, out)
 		if err == nil || !errors.Is(err, errTransient) {
 			return err
 		}
-		c.log.Debug("a message is sent again", "message", path, "error", errors.Unwrap(err))
+		level := slog.LevelDebug
+		if n == 3 { // by then somebody may want to look; later it is no news
+			level = slog.LevelWarn
+		}
+		c.log.Log(ctx, level, "a message is sent again", "message", path, "error", err, "cause", errors.Unwrap(err))
 		if err := retry.wait(ctx); err != nil {
 			return err
 		}

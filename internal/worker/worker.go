@@ -56,8 +56,8 @@ type Options struct {
 	Host     string // empty means the machine's name
 	// MaxLogBytes is how much of a step's output is kept; zero means logs.DefaultLimit.
 	MaxLogBytes int64
-	// Runner runs the builds. Its Fetch is the worker's own, and an empty
-	// CacheDir means one below Dir.
+	// Runner runs the builds. Its Fetch is the worker's own, an empty CacheDir
+	// means one below Dir, and no CPUs mean that the slots share all.
 	Runner execute.Runner
 	Client *http.Client // nil means one with sensible limits
 	Logger *slog.Logger // nil means silence
@@ -113,6 +113,9 @@ func New(o Options) (*Worker, error) {
 	}
 	if o.Runner.CacheDir == "" {
 		o.Runner.CacheDir = filepath.Join(o.Dir, "cache")
+	}
+	if o.Runner.CPUs <= 0 {
+		o.Runner.CPUs = max(1, runtime.NumCPU()/o.Slots)
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)

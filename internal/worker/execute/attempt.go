@@ -25,6 +25,7 @@ type attempt struct {
 	set   weir.ResultSet
 
 	checkout string // absolute
+	outDir   string // for the packed product and the results; made when needed
 	holds    []*product.Hold
 	making   *product.Hold            // also in holds
 	inputs   map[string]*product.Hold // by project
@@ -109,7 +110,21 @@ func (a *attempt) report(why weir.Reason) Report {
 	return r
 }
 
-func (a *attempt) out(name string) string { return filepath.Join(a.job.Dir, "out", name) }
+// out names a file of the worker's own. Its directory is made once the steps
+// have ended, with a name that they could not know: whatever they put into the
+// way, such as a link, is not written through.
+func (a *attempt) out(name string) string { return filepath.Join(a.outDir, name) }
+
+func (a *attempt) create(name string) (*os.File, error) {
+	if a.outDir == "" {
+		dir, err := os.MkdirTemp(a.job.Dir, "out-*")
+		if err != nil {
+			return nil, err
+		}
+		a.outDir = dir
+	}
+	return os.OpenFile(a.out(name), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+}
 
 // prepare makes the directories, checks out and brings the products. If it
 // cannot, the reason says why and ok is false.
@@ -119,7 +134,7 @@ func (a *attempt) prepare(ctx context.Context) (why weir.Reason, ok bool) {
 		return reason(weir.ReasonWorker, "%v", err), false
 	}
 	a.checkout = filepath.Join(a.job.Dir, "src", name)
-	for _, dir := range []string{a.checkout, a.home(), a.tmp(), filepath.Join(a.job.Dir, "out")} {
+	for _, dir := range []string{a.checkout, a.home(), a.tmp()} {
 		if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // steps may run helpers as other users
 			return a.machine(err, "the directory "+dir+" cannot be made"), false
 		}

@@ -64,7 +64,7 @@ type Job struct {
 	Build string
 	Spec  weir.Spec
 	// Dir is an absolute directory for everything that belongs to the build:
-	// below it are src (the checkout's parent), home, tmp and out. It should be
+	// below it are src (the checkout's parent), home, tmp and out-*. It should be
 	// short, and the same for later builds, since compilers' caches remember
 	// paths. The caller removes it.
 	Dir string

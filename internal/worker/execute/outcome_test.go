@@ -44,7 +44,7 @@ func TestOutcomes(t *testing.T) {
 		{name: "empty results", spec: withResults("r", ": > r"), code: weir.ReasonNoResults, text: "r cannot be read", steps: "pass", incident: "truncated"},
 		{name: "empty results, step bad", spec: withResults("r", ": > r; exit 1"), code: weir.ReasonPrepare, text: "exit status 1", steps: "fail", incident: "did_not_build"},
 		{name: "truncated results", spec: withResults("r", "printf 'pass x\ncut\n' > r"), code: weir.ReasonNoResults, text: "r ends in the middle", steps: "pass", incident: "truncated"},
-		{name: "truncated results, step bad", spec: withResults("r", "printf 'pass x\ncut\n' > r; exit 1"), code: weir.ReasonStep, text: "exit status 1", steps: "fail", incident: "truncated,exit"},
+		{name: "truncated results, step bad", spec: withResults("r", "printf 'pass x\ncut\n' > r; exit 1"), code: weir.ReasonStep, text: "exit status 1", steps: "pass", incident: "truncated,exit"},
 		{name: "junk after a failure", spec: withResults("r", "printf 'fail x\njunk\n' > r"), code: weir.ReasonTests, text: "1 of 1 test failed", steps: "pass", incident: "truncated"},
 		{name: "stale results", src: files{"r": "fail x\n"}, spec: withResults("r", "true"), code: weir.ReasonNoResults, text: "r is older than the build", steps: "pass", incident: "exit"},
 		{name: "stale results written again", src: files{"r": "fail x\n"}, spec: withResults("r", "echo pass xyz > r"), steps: "pass"},

@@ -59,23 +59,25 @@ func TestTreeIsKilled(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name, run string
-		change    func(*weir.Spec)
+		cancel    bool // when it says "go"
 		want      weir.ReasonCode
 	}{
-		{"after success", stubborn + "echo done", nil, ""},
-		{"after failure", stubborn + "exit 1", nil, weir.ReasonStep},
-		{"at a limit", stubborn + "echo go; wait", func(s *weir.Spec) { s.Job.Quiet = 100 * time.Millisecond }, weir.ReasonQuiet},
-		{"when the shell is stubborn", `trap "" TERM; echo $$ > pid; sleep 600; sleep 600`,
-			func(s *weir.Spec) { s.Job.Quiet = 100 * time.Millisecond }, weir.ReasonQuiet},
+		{"after success", stubborn + "echo done", false, ""},
+		{"after failure", stubborn + "exit 1", false, weir.ReasonStep},
+		{"when cancelled", stubborn + "echo go; wait", true, weir.ReasonRequested},
+		{"when the shell is stubborn", `trap "" TERM; echo $$ > pid; echo go; sleep 600; sleep 600`, true, weir.ReasonRequested},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			s := spec(c.run)
-			if c.change != nil {
-				c.change(&s)
-			}
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
 			rec, dir := newRecorder(), t.TempDir()
-			got := newRunner(t, files{}).Run(t.Context(), Job{Spec: s, Dir: dir}, rec)
+			rec.onOut = func(_ int, p []byte) {
+				if c.cancel && bytes.Contains(p, []byte("go")) {
+					cancel()
+				}
+			}
+			got := newRunner(t, files{}).Run(ctx, Job{Spec: spec(c.run), Dir: dir}, rec)
 			if got.Reason.Code != c.want {
 				t.Fatalf("got %+v", got.Reason)
 			}
@@ -88,10 +90,16 @@ func TestGrace(t *testing.T) {
 	t.Parallel()
 	// The shell dies at once; what it runs says good-bye.
 	s := spec(`sh -c 'trap "echo bye; exit 0" TERM; echo hi; while :; do sleep 0.01; done'; true`)
-	s.Job.Steps[0].Timeout = 200 * time.Millisecond
 	r, rec := newRunner(t, files{}), newRecorder()
 	r.Grace = time.Minute
-	if got := run(t, r, s, rec); got.Outcome != weir.TimedOut || !strings.HasSuffix(rec.log(1), "bye\n") {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	rec.onOut = func(_ int, p []byte) {
+		if bytes.Contains(p, []byte("hi")) {
+			cancel()
+		}
+	}
+	if got := r.Run(ctx, Job{Spec: s, Dir: t.TempDir()}, rec); got.Outcome != weir.OutcomeCancelled || !strings.HasSuffix(rec.log(1), "bye\n") {
 		t.Errorf("got %s, %q", got.Outcome, rec.log(1))
 	}
 }

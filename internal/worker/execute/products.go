@@ -174,7 +174,7 @@ func (a *attempt) productTree() (string, error) {
 }
 
 func (a *attempt) packTree(ctx context.Context, tree string) (product.Stats, error) {
-	f, err := os.Create(a.out("product"))
+	f, err := a.create("product")
 	if err != nil {
 		return product.Stats{}, err
 	}

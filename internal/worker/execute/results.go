@@ -202,8 +202,9 @@ func (a *attempt) saveResults(why weir.Reason) weir.Reason {
 		a.set = weir.ResultSet{}
 		return why
 	}
-	a.set.Incidents = append(a.set.Incidents, incidents(a.facts)...)
+	// In this order: what the worker adds to the incidents explains no step.
 	a.set.Results = append(a.set.Results, a.stepResults()...)
+	a.set.Incidents = append(a.set.Incidents, incidents(a.facts)...)
 	f, err := a.create("results")
 	if err != nil {
 		return a.machine(err, "the results cannot be kept")
@@ -252,8 +253,9 @@ func incidents(f facts) []weir.Incident {
 }
 
 // stepResults makes the results that stand for the steps that ran. A failed
-// step passes if its tests explain it, by a failure or by an incident such as
-// a crash that took tests with it, so that one break is told once.
+// step passes if its tests explain it, by a failure or by an incident that
+// they report, such as a crash that took tests with it, so that one break is
+// told once.
 func (a *attempt) stepResults() []weir.Result {
 	explained := a.facts.counts.Bad() > 0 || a.facts.counts.Total() > 0 && len(a.set.Incidents) > 0
 	used := map[string]int{}
