@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -15,169 +16,270 @@ import (
 	"github.com/weir-ci/weir"
 )
 
-// Dir keeps blobs as files of one directory: DIR/ab/cdef... for a digest that
-// starts with abcdef. A blob appears whole or not at all: it is written beside
-// its place, flushed to the disk and renamed.
-type Dir struct{ root string }
-
-// leftoverAge is how old an unfinished file must be before NewDir takes it
-// for the remains of a crash and not for another server's work.
-const leftoverAge = time.Hour
-
-const unfinished = "put-"
-
-// NewDir opens a directory, makes it if it is missing, and removes what a
-// crash has left unfinished.
-func NewDir(root string) (*Dir, error) {
-	if err := os.MkdirAll(root, 0o700); err != nil {
-		return nil, diskError(root, err)
-	}
-	left, err := filepath.Glob(filepath.Join(root, unfinished+"*"))
-	if err != nil {
-		return nil, err
-	}
-	for _, path := range left {
-		if info, err := os.Stat(path); err == nil && time.Since(info.ModTime()) > leftoverAge {
-			os.Remove(path)
-		}
-	}
-	return &Dir{root: root}, nil
+// Dir keeps blobs as files of a directory: the blob whose digest begins with
+// "abcdef" lies in ab/cdef.... A file appears under that name only when it is
+// whole, checked and on the disk, so a crash at any moment leaves either the
+// blob or nothing. Several processes may use the same directory.
+type Dir struct {
+	path string
+	// sink stands between Put and its file; tests let disks fill up with it.
+	sink func(io.Writer) io.Writer
 }
 
-// Put reads content to its end and keeps it. See Store.
-func (d *Dir) Put(ctx context.Context, want weir.Digest, content io.Reader, limit int64) (err error) {
-	path, err := d.path(want)
+var _ Store = (*Dir)(nil)
+
+// Names of files that are being written, and the age at which one that is left
+// must be from a crash.
+const (
+	tempPrefix = ".put-"
+	tempSuffix = ".tmp"
+	tempAge    = time.Hour
+)
+
+// NewDir opens a directory, which is made if it does not exist, and removes
+// what a crash may have left in it. Invalid if it cannot be made or read.
+func NewDir(path string) (*Dir, error) {
+	if err := os.MkdirAll(path, 0o750); err != nil {
+		return nil, failure(err, "the blob directory %s cannot be made", path)
+	}
+	d := &Dir{path: path, sink: func(w io.Writer) io.Writer { return w }}
+	if err := d.sweep(time.Now().Add(-tempAge)); err != nil {
+		return nil, failure(err, "the blob directory %s cannot be read", path)
+	}
+	return d, nil
+}
+
+// sweep removes unfinished files that nobody has written to since the time
+// given. Anything that does not look like one of Dir's own stays.
+func (d *Dir) sweep(before time.Time) error {
+	entries, err := os.ReadDir(d.path)
 	if err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(d.root, unfinished)
-	if err != nil {
-		return diskError(d.root, err)
-	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			os.Remove(f.Name())
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), tempPrefix) || !strings.HasSuffix(e.Name(), tempSuffix) || !e.Type().IsRegular() {
+			continue
 		}
-	}()
-	sum := sha256.New()
-	source := &contextReader{ctx: ctx, r: io.LimitReader(content, limit+1)}
-	n, err := io.Copy(io.MultiWriter(f, sum), source)
-	switch {
-	case err != nil && source.err != nil:
-		return weir.Errorf(weir.Unavailable, "blob %s broke off after %d bytes", want.Short(), n).WithCause(err)
-	case err != nil:
-		return diskError(d.root, err)
-	case n > limit:
-		return weir.Errorf(weir.TooLarge, "blob %s is longer than %d bytes", want.Short(), limit)
-	case weir.DigestOfSum(sum.Sum(nil)) != want:
-		return weir.Errorf(weir.Invalid, "blob %s has another content than its name says", want.Short()).
-			WithHint("send it again")
-	}
-	if err := errors.Join(f.Sync(), f.Close()); err != nil {
-		return diskError(d.root, err)
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return diskError(d.root, err)
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return diskError(d.root, err)
+		info, err := e.Info()
+		if err != nil || !info.ModTime().Before(before) {
+			continue // gone already, or somebody is at work
+		}
+		if err := os.Remove(filepath.Join(d.path, e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
 	}
 	return nil
 }
 
-// contextReader ends with its context, and remembers whether reading failed.
-type contextReader struct {
+// file is where a blob lies. The digest is checked first: it becomes part of
+// a file name.
+func (d *Dir) file(digest weir.Digest) (string, error) {
+	checked, err := weir.ParseDigest(string(digest))
+	if err != nil {
+		return "", err
+	}
+	name := checked.Hex()
+	return filepath.Join(d.path, name[:2], name[2:]), nil
+}
+
+// Put reads content to its end and keeps it under want. Besides what Store
+// says, it is Unavailable if the content breaks off with an error.
+func (d *Dir) Put(ctx context.Context, want weir.Digest, content io.Reader, limit int64) error {
+	name, err := d.file(want)
+	if err != nil {
+		return err
+	}
+	temp, err := os.CreateTemp(d.path, tempPrefix+"*"+tempSuffix)
+	if err != nil {
+		return failure(err, "blob %s cannot be stored", want.Short())
+	}
+	kept := false
+	defer func() {
+		temp.Close() // closed already if all went well
+		if !kept {
+			os.Remove(temp.Name()) // a leftover is swept later
+		}
+	}()
+	if err := d.receive(ctx, temp, want, content, limit); err != nil {
+		return err
+	}
+	if err := errors.Join(temp.Sync(), temp.Close()); err != nil {
+		return failure(err, "blob %s cannot be stored", want.Short())
+	}
+	if kept, err = place(temp.Name(), name); err != nil {
+		return failure(err, "blob %s cannot be stored", want.Short())
+	}
+	return nil
+}
+
+// receive copies the content into a file, and checks its length and digest.
+func (d *Dir) receive(ctx context.Context, temp *os.File, want weir.Digest, content io.Reader, limit int64) error {
+	in := &source{ctx: ctx, r: io.LimitReader(content, max(0, limit)+1)}
+	hash := sha256.New()
+	n, err := io.Copy(io.MultiWriter(d.sink(temp), hash), in)
+	var known *weir.Error
+	switch {
+	case errors.As(in.err, &known):
+		return in.err
+	case in.err != nil:
+		return weir.Errorf(weir.Unavailable, "the content of blob %s broke off after %d bytes", want.Short(), n).
+			WithHint("send it again").WithCause(in.err)
+	case err != nil:
+		return failure(err, "blob %s cannot be stored", want.Short())
+	case n > max(0, limit):
+		return weir.Errorf(weir.TooLarge, "blob %s is longer than %d bytes", want.Short(), max(0, limit))
+	}
+	if got := weir.DigestOfSum(hash.Sum(nil)); got != want {
+		return weir.Errorf(weir.Invalid, "the content is not that of blob %s: its digest is %s", want.Short(), got).
+			WithHint("it was changed on its way; send it again")
+	}
+	return nil
+}
+
+// place gives a finished file its name, and reports whether it was moved. A
+// blob that is there already stays: somebody may be reading it.
+func place(temp, name string) (moved bool, err error) {
+	fresh, err := os.Stat(temp)
+	if err != nil {
+		return false, err
+	}
+	if old, err := os.Stat(name); err == nil && old.Mode().IsRegular() && old.Size() == fresh.Size() {
+		return false, nil
+	}
+	dir := filepath.Dir(name)
+	if err := os.Mkdir(dir, 0o750); err == nil {
+		err = syncDir(filepath.Dir(dir))
+		if err != nil {
+			return false, err
+		}
+	} else if !errors.Is(err, fs.ErrExist) {
+		return false, err
+	}
+	if err := os.Rename(temp, name); err != nil {
+		return false, err
+	}
+	return true, syncDir(dir)
+}
+
+// syncDir makes the names in a directory survive a loss of power. Windows has
+// no such thing, and needs none.
+func syncDir(path string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	dir, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}
+
+// source reads content until its context ends, and remembers its own error,
+// which is the sender's fault and not the disk's.
+type source struct {
 	ctx context.Context
 	r   io.Reader
 	err error
 }
 
-func (c *contextReader) Read(p []byte) (int, error) {
-	if err := c.ctx.Err(); err != nil {
-		c.err = err
+func (s *source) Read(p []byte) (int, error) {
+	if err := s.ctx.Err(); err != nil {
+		s.err = err
 		return 0, err
 	}
-	n, err := c.r.Read(p)
+	n, err := s.r.Read(p)
 	if err != nil && err != io.EOF {
-		c.err = err
+		s.err = err
 	}
 	return n, err
 }
 
 // Open reads a blob; NotFound if there is none.
-func (d *Dir) Open(_ context.Context, want weir.Digest) (Content, error) {
-	path, err := d.path(want)
+func (d *Dir) Open(_ context.Context, digest weir.Digest) (Content, error) {
+	name, err := d.file(digest)
 	if err != nil {
 		return nil, err
 	}
-	f, err := os.Open(path)
+	f, err := os.Open(name)
 	if err != nil {
-		return nil, openError(want, err)
+		return nil, missing(err, digest)
 	}
 	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fs.ErrNotExist
+	}
 	if err != nil {
 		f.Close()
-		return nil, openError(want, err)
+		return nil, missing(err, digest)
 	}
-	return file{f, info.Size()}, nil
+	return &file{File: f, size: info.Size()}, nil
 }
 
+// file is an open blob.
 type file struct {
 	*os.File
 	size int64
 }
 
-// Size is the blob's length in bytes.
-func (f file) Size() int64 { return f.size }
+func (f *file) Size() int64 { return f.size }
 
 // Stat tells a blob's size in bytes; NotFound if there is none.
-func (d *Dir) Stat(_ context.Context, want weir.Digest) (int64, error) {
-	path, err := d.path(want)
+func (d *Dir) Stat(_ context.Context, digest weir.Digest) (int64, error) {
+	name, err := d.file(digest)
 	if err != nil {
 		return 0, err
 	}
-	info, err := os.Stat(path)
+	info, err := os.Stat(name)
+	if err == nil && !info.Mode().IsRegular() {
+		err = fs.ErrNotExist
+	}
 	if err != nil {
-		return 0, openError(want, err)
+		return 0, missing(err, digest)
 	}
 	return info.Size(), nil
 }
 
 // Remove deletes a blob; it is no error if there is none.
-func (d *Dir) Remove(_ context.Context, want weir.Digest) error {
-	path, err := d.path(want)
+func (d *Dir) Remove(_ context.Context, digest weir.Digest) error {
+	name, err := d.file(digest)
 	if err != nil {
 		return err
 	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return diskError(d.root, err)
+	if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return failure(err, "blob %s cannot be removed", digest.Short())
 	}
 	return nil
 }
 
-// path is a blob's place. The digest is checked here, so that no caller can
-// reach a file outside of the directory.
-func (d *Dir) path(want weir.Digest) (string, error) {
-	checked, err := weir.ParseDigest(string(want))
-	if err != nil {
-		return "", err
-	}
-	h := checked.Hex()
-	return filepath.Join(d.root, h[:2], h[2:]), nil
-}
-
-func openError(want weir.Digest, err error) error {
+func missing(err error, digest weir.Digest) error {
 	if errors.Is(err, fs.ErrNotExist) {
-		return weir.Errorf(weir.NotFound, "there is no blob %s", want.Short())
+		return weir.Errorf(weir.NotFound, "there is no blob %s", digest.Short()).WithHint("it has expired or was never stored")
 	}
-	return weir.Errorf(weir.Internal, "blob %s cannot be read", want.Short()).WithCause(err)
+	return failure(err, "blob %s cannot be read", digest.Short())
 }
 
-func diskError(root string, err error) error {
-	if errors.Is(err, syscall.ENOSPC) || strings.Contains(err.Error(), "disk quota exceeded") {
-		return weir.Errorf(weir.Exhausted, "the disk that holds %s is full", root).WithCause(err).
-			WithHint("free space there; what was being sent is sent again")
+// failure explains an error of the file system.
+func failure(err error, format string, args ...any) error {
+	code, hint := weir.Internal, "the server's log has the cause"
+	switch {
+	case diskFull(err):
+		code, hint = weir.Exhausted, "free space on the disk of the blob directory"
+	case errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.EROFS):
+		code, hint = weir.Invalid, "check that the blob directory is one, and that the server may write there"
 	}
-	return weir.Errorf(weir.Internal, "blobs cannot be kept in %s", root).WithCause(err)
+	return weir.Errorf(code, format, args...).WithHint("%s", hint).WithCause(err)
+}
+
+// What Windows says when a disk is full.
+const (
+	windowsHandleDiskFull syscall.Errno = 39
+	windowsDiskFull       syscall.Errno = 112
+)
+
+func diskFull(err error) bool {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return true
+	}
+	var code syscall.Errno
+	return runtime.GOOS == "windows" && errors.As(err, &code) && (code == windowsHandleDiskFull || code == windowsDiskFull)
 }
