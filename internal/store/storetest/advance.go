@@ -14,6 +14,7 @@ func advanceTests() []subtest {
 		{"one of many wins", testAdvanceRace},
 		{"a closed regression stays as it is", testAdvanceClosed},
 		{"probes are made with it", testAdvanceProbes},
+		{"states of the baseline are replaced with it", testAdvanceStates},
 		{"split takes the observations along", testSplit},
 		{"merge moves the victims", testMerge},
 		{"a bad merge changes nothing", testBadMerge},
@@ -126,6 +127,27 @@ func testAdvanceProbes(f *fixture) {
 	f.state(made[0].ID, weir.Blocked)
 }
 
+func testAdvanceStates(f *fixture) {
+	a, b := f.builder("a"), f.builder("b")
+	r := f.open(a, 1, "t1", "t2")
+	baseline := func(b weir.Builder) []weir.TestState {
+		f.Helper()
+		states, _, err := f.Baseline(f.ctx, b.ID)
+		f.ok(err)
+		return states
+	}
+	states := []weir.TestState{{Test: testName("t1"), Status: weir.Fail, Since: r.Bad.Build}, {Test: testName("t2"), Status: weir.Fail, Since: r.Bad.Build}}
+	r = f.advance(store.RegressionUpdate{Regression: r, States: states})
+	equal(f, "baseline", baseline(a), states)
+	states[1] = weir.TestState{Test: testName("t2"), Status: weir.Pass, Since: r.Good.Build, Flakes: 3, LastFlake: r.Bad.Build}
+	stale := r
+	r = f.advance(store.RegressionUpdate{Regression: r, States: states[1:]})
+	equal(f, "baseline with one state replaced", baseline(a), states)
+	equal(f, "another builder's", len(baseline(b)), 0)
+	f.code(f.Advance(f.ctx, store.RegressionUpdate{Regression: stale, Now: f.now(), States: states[:1]}), weir.Conflict)
+	equal(f, "baseline after a conflict", baseline(a), states)
+}
+
 func testSplit(f *fixture) {
 	a := f.builder("a")
 	r := f.open(a, 1, "t1", "t2", "t3")
@@ -178,8 +200,10 @@ func testMerge(f *fixture) {
 	if len(list) != 1 || list[0].ID != into.ID {
 		f.Errorf("regressions with a victim on b: %+v", list)
 	}
+	target.State = weir.Located
+	f.advance(store.RegressionUpdate{Regression: target})
 	f.settled(b, 8, weir.ReasonNone, change("t2", weir.Fixed, weir.Fail, weir.Pass), change("t3", weir.Fixed, weir.Fail, weir.Pass))
-	equal(f, "state with one victim left", must[weir.Regression](f)(f.Regression(f.ctx, into.ID)).State, weir.Searching)
+	equal(f, "state with one victim left", must[weir.Regression](f)(f.Regression(f.ctx, into.ID)).State, weir.Located)
 	f.settled(a, 8, weir.ReasonNone, change("t1", weir.Fixed, weir.Fail, weir.Pass))
 	equal(f, "state with none left", must[weir.Regression](f)(f.Regression(f.ctx, into.ID)).State, weir.Recovered)
 	equal(f, "the merged one stays", must[weir.Regression](f)(f.Regression(f.ctx, from.ID)).State, weir.Merged)

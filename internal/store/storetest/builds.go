@@ -100,12 +100,6 @@ func testListPages(f *fixture) {
 		}
 	}
 	equal(f, "pages", paged, all)
-	ended := f.create(weir.CauseChange, build(a, own(a, 1), superseding))
-	for _, id := range append(all, ended...) { // nothing unfinished is left to check
-		if b := f.get(id); !b.State.Final() {
-			f.ok(f.Cancel(f.ctx, id, requested(""), f.now()))
-		}
-	}
 }
 
 func testTimes(f *fixture) {

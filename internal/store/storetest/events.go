@@ -146,6 +146,8 @@ func (f *fixture) readerTest(reader store.Store, handles ...store.Store) {
 	var reading sync.WaitGroup
 	reading.Go(func() {
 		var last int64
+		look := time.NewTicker(time.Millisecond)
+		defer look.Stop()
 		for finished := false; ; {
 			select {
 			case <-done:
@@ -161,6 +163,11 @@ func (f *fixture) readerTest(reader store.Store, handles ...store.Store) {
 				last = got[len(got)-1].Seq
 			} else if finished {
 				return
+			} else {
+				select {
+				case <-done:
+				case <-look.C:
+				}
 			}
 			seen = append(seen, got...)
 		}

@@ -61,8 +61,13 @@ func testCandidateOrder(f *fixture) {
 func testCandidateLimit(f *fixture) {
 	a, mac := f.builder("a"), f.builderOn("a", darwin)
 	var builds []store.NewBuild
+	for i := range 20 {
+		builds = append(builds, build(mac, own(mac, i), priority(10)))
+	}
+	f.create(weir.CauseChange, builds...)
+	builds = nil
 	for i := range store.CandidateLimit + 20 {
-		builds = append(builds, build(mac, own(mac, i), priority(10)), build(a, own(a, i)))
+		builds = append(builds, build(a, own(a, i)))
 	}
 	all := f.create(weir.CauseChange, builds...)
 	got := f.offered()
@@ -70,7 +75,7 @@ func testCandidateLimit(f *fixture) {
 		f.Errorf("%d candidates, want %d", len(got), store.CandidateLimit)
 	}
 	for i, c := range got {
-		if c.Builder.Platform != linux || c.Build != all[2*i+1] {
+		if c.Builder.Platform != linux || c.Build != all[i] {
 			f.Fatalf("candidate %d is build %d on %s", i, c.Build, c.Builder.Platform)
 		}
 	}

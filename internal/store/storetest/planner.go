@@ -14,6 +14,7 @@ func plannerTests() []subtest {
 		{"builders made at once are one", testEnsureBuildersRace},
 		{"line heads", testLineHeads},
 		{"a run and its builds", testCreateRun},
+		{"a build's own cause", testOwnCause},
 		{"needs decide the first state", testNeeds},
 		{"broken before it began", testBornBroken},
 		{"a bad run makes nothing", testBadRun},
@@ -108,6 +109,27 @@ func testCreateRun(f *fixture) {
 	if retry.Run <= run.ID || retry.ID <= next {
 		f.Errorf("ids do not grow: run %d after %d, build %d after %d", retry.Run, run.ID, retry.ID, next)
 	}
+}
+
+func testOwnCause(f *fixture) {
+	up, down := f.builder("up"), f.builder("down")
+	line := f.change(up, 1)
+	product := func(b *store.NewBuild) { b.Cause = weir.CauseProduct }
+	builds := f.create(weir.CauseChange, build(up, own(up, 9), product), build(down, own(down, 1), needs(0)))
+	equal(f, "cause", f.get(builds[0]).Cause, weir.CauseProduct)
+	equal(f, "cause of the other", f.get(builds[1]).Cause, weir.CauseChange)
+	run := must[weir.Run](f)(f.Store.Run(f.ctx, f.get(builds[0]).Run))
+	equal(f, "cause of the run", run.Cause, weir.CauseChange)
+	heads := must[map[weir.BuilderID]weir.Build](f)(f.LineHeads(f.ctx, []weir.BuilderID{up.ID, down.ID}))
+	equal(f, "heads", []weir.BuildID{heads[up.ID].ID, heads[down.ID].ID}, []weir.BuildID{line, builds[1]})
+	equal(f, "cause of a candidate", f.offered()[1].Cause, weir.CauseProduct)
+	f.finishProduct(f.leaseBuild(builds[0]))
+	f.toJudge("before the line", builds[0])
+	f.change(up, 2, superseding)
+	f.state(line, weir.Cancelled, weir.ReasonSuperseded)
+	alone := f.create(weir.CauseChange, build(up, own(up, 8), product))[0]
+	f.change(up, 3, superseding)
+	f.state(alone, weir.Queued)
 }
 
 func testNeeds(f *fixture) {

@@ -184,22 +184,40 @@ func testSettleOpens(f *fixture) {
 }
 
 func testSettleCloses(f *fixture) {
-	a := f.builder("a")
-	r := f.open(a, 1, "t1", "t2")
-	first := f.settled(a, 3, weir.ReasonTests, change("t1", weir.Fixed, weir.Fail, weir.Pass), change("t9", weir.Fixed, weir.Fail, weir.Pass))
-	half := must[weir.Regression](f)(f.Regression(f.ctx, r.ID))
-	equal(f, "state with one victim left", half.State, weir.Searching)
-	equal(f, "fixed in", fmt.Sprint(half.Victims[0].FixedIn, half.Victims[1].FixedIn), fmt.Sprint(first.ID, 0))
+	for state, then := range map[weir.RegressionState]weir.RegressionState{
+		weir.Searching: weir.Searching, // until the search ends
+		weir.Located:   weir.Recovered,
+		weir.Narrowed:  weir.Recovered,
+	} {
+		a := f.builder(string(state))
+		r := f.open(a, 1, "t1", "t2")
+		if state != weir.Searching {
+			r.State = state
+			r = f.advance(store.RegressionUpdate{Regression: r})
+		}
+		first := f.settled(a, 3, weir.ReasonTests, change("t1", weir.Fixed, weir.Fail, weir.Pass), change("t9", weir.Fixed, weir.Fail, weir.Pass))
+		half := must[weir.Regression](f)(f.Regression(f.ctx, r.ID))
+		equal(f, "state with one victim left", half.State, state)
+		equal(f, "fixed in", fixedIn(half), []weir.BuildID{first.ID, 0})
 
-	// Bad again and fixed again does not change when it was fixed first.
-	f.settled(a, 4, weir.ReasonTests, change("t1", weir.Fixed, weir.Fail, weir.Pass))
-	second := f.settled(a, 5, weir.ReasonNone, change("t2", weir.Fixed, weir.Fail, weir.Pass))
-	done := must[weir.Regression](f)(f.Regression(f.ctx, r.ID))
-	equal(f, "state with no victim left", done.State, weir.Recovered)
-	equal(f, "fixed in", fmt.Sprint(done.Victims[0].FixedIn, done.Victims[1].FixedIn), fmt.Sprint(first.ID, second.ID))
-	if done.Closed.IsZero() || !done.Updated.After(r.Updated) {
-		f.Errorf("closed %v, updated %v, was %v", done.Closed, done.Updated, r.Updated)
+		// Bad again and fixed again does not change when it was fixed first.
+		f.settled(a, 4, weir.ReasonTests, change("t1", weir.Fixed, weir.Fail, weir.Pass))
+		second := f.settled(a, 5, weir.ReasonNone, change("t2", weir.Fixed, weir.Fail, weir.Pass))
+		done := must[weir.Regression](f)(f.Regression(f.ctx, r.ID))
+		equal(f, string(state)+" with no victim left", done.State, then)
+		equal(f, "fixed in", fixedIn(done), []weir.BuildID{first.ID, second.ID})
+		if done.Closed.IsZero() == (then == weir.Recovered) || !done.Updated.After(r.Updated) {
+			f.Errorf("%s: closed %v, updated %v, was %v", state, done.Closed, done.Updated, r.Updated)
+		}
 	}
+}
+
+// fixedIn lists where the victims of a regression were fixed.
+func fixedIn(r weir.Regression) (out []weir.BuildID) {
+	for _, v := range r.Victims {
+		out = append(out, v.FixedIn)
+	}
+	return out
 }
 
 func testSettleClosesOwn(f *fixture) {

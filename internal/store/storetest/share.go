@@ -55,6 +55,9 @@ func testShareTable(f *fixture) {
 			if (got == old) != shared {
 				f.Errorf("%s, %s: build %d stands in for a new one: %t, want %t", s.name, mode, old, got == old, shared)
 			}
+			if s.name != "queued" && s.name != "passed" {
+				continue
+			}
 			for what, other := range map[string]store.NewBuild{
 				"other pins":    build(b, own(b, 2), share(mode)),
 				"more pins":     build(b, weir.Pins{b.Project: "r1", "up": "u1"}, share(mode)),
