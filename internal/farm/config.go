@@ -39,6 +39,7 @@ func (f *Farm) Configure(ctx context.Context, farm *recipe.Farm) error {
 		c.byKey[jobKey{b.Project, b.Job, b.Platform}] = i
 	}
 	f.config.Store(c)
+	f.moved.ring()
 	f.stir()
 	return nil
 }

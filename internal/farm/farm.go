@@ -22,6 +22,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/klauspost/compress/zstd"
+
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/blob"
 	"github.com/weir-ci/weir/internal/recipe"
@@ -51,8 +53,13 @@ type Farm struct {
 	host   weir.Platform
 	config atomic.Pointer[config]
 	any    bell // rung when anything changed: for those who show
-	work   bell // rung when there may be work: for those who act
+	work   bell // rung when a build, a run or a regression changed: for those who act
+	moved  bell // rung when revisions or the configuration changed: for the planner
+	unzip  *zstd.Decoder
 	sets   resultCache
+	// searched remembers what each search has looked at, so that it is not
+	// looked at again; only the search loop uses it.
+	searched map[weir.RegressionID]string
 }
 
 // New makes a farm without projects.
@@ -63,9 +70,13 @@ func New(o Options) *Farm {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	f := &Farm{store: o.Store, blobs: o.Blobs, source: o.Sources, log: o.Log, now: o.Now, host: o.Host}
+	f := &Farm{store: o.Store, blobs: o.Blobs, source: o.Sources, log: o.Log, now: o.Now, host: o.Host,
+		searched: map[weir.RegressionID]string{}}
 	f.any.init()
 	f.work.init()
+	f.moved.init()
+	// Limits are constants, so this cannot go wrong.
+	f.unzip, _ = zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(2*weir.MaxFrame))
 	f.config.Store(&config{Farm: &recipe.Farm{}})
 	return f
 }

@@ -126,7 +126,7 @@ func (f *Farm) Sync(ctx context.Context, id weir.AttemptID, s protocol.Sync) (pr
 			id, len(s.Frames), len(s.Steps), protocol.MaxSyncFrames, protocol.MaxSteps)
 	}
 	for _, frame := range s.Frames {
-		if err := checkFrame(frame); err != nil {
+		if err := f.checkFrame(frame); err != nil {
 			return protocol.SyncAnswer{}, err
 		}
 	}
@@ -143,8 +143,8 @@ func (f *Farm) Sync(ctx context.Context, id weir.AttemptID, s protocol.Sync) (pr
 
 // checkFrame makes sure that a frame is what it says, so that nobody who
 // reads the log later has to doubt it.
-func checkFrame(frame weir.LogFrame) error {
-	text, err := appendFrame(nil, frame)
+func (f *Farm) checkFrame(frame weir.LogFrame) error {
+	text, err := f.appendFrame(nil, frame)
 	lines := 0
 	for _, c := range text {
 		if c == '\n' {

@@ -53,6 +53,9 @@ func (f *Farm) plan(ctx context.Context) (bool, error) {
 		}
 		made = made || created.ID != 0
 	}
+	if made {
+		f.stir()
+	}
 	return made, nil
 }
 

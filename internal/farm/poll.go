@@ -117,7 +117,8 @@ func (f *Farm) pollOnce(ctx context.Context, p weir.Project, delay time.Duration
 	}
 	if added > 0 {
 		f.log.Info("new revisions", "project", p.Name, "count", added)
-		f.stir()
+		f.moved.ring()
+		f.any.ring()
 	}
 	return listing.More, nil
 }

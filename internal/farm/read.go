@@ -6,8 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/klauspost/compress/zstd"
-
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/store"
 )
@@ -336,7 +334,7 @@ func (f *Farm) ReadLog(ctx context.Context, id weir.AttemptID, step int, line in
 	}
 	var text []byte
 	for _, frame := range frames {
-		if text, err = appendFrame(text, frame); err != nil {
+		if text, err = f.appendFrame(text, frame); err != nil {
 			return p, err
 		}
 		if len(text) > maxBytes+2*weir.MaxFrame {
@@ -384,7 +382,7 @@ func (f *Farm) CopyLog(ctx context.Context, w io.Writer, id weir.AttemptID, step
 			if frame.Offset < offset {
 				continue
 			}
-			text, err := appendFrame(nil, frame)
+			text, err := f.appendFrame(nil, frame)
 			if err != nil {
 				return err
 			}
@@ -400,14 +398,9 @@ func (f *Farm) CopyLog(ctx context.Context, w io.Writer, id weir.AttemptID, step
 }
 
 // appendFrame decompresses a frame behind text. A frame is a worker's word:
-// it may not be larger than it says, nor than a frame may be.
-func appendFrame(text []byte, frame weir.LogFrame) ([]byte, error) {
-	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(2*weir.MaxFrame))
-	if err != nil {
-		return text, err
-	}
-	defer dec.Close()
-	out, err := dec.DecodeAll(frame.Data, text)
+// the decoder stops at the size that a frame may have.
+func (f *Farm) appendFrame(text []byte, frame weir.LogFrame) ([]byte, error) {
+	out, err := f.unzip.DecodeAll(frame.Data, text)
 	if err != nil {
 		return text, weir.Errorf(weir.Internal, "log frame at byte %d of step %d is damaged", frame.Offset, frame.Step).WithCause(err)
 	}

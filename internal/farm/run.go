@@ -28,24 +28,24 @@ func (f *Farm) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return f.poll(ctx) })
 	g.Go(func() error { return f.listen(ctx) })
-	g.Go(func() error { return f.loop(ctx, "plan", idleLook, f.plan) })
-	g.Go(func() error { return f.loop(ctx, "judge", idleLook, f.judge) })
-	g.Go(func() error { return f.loop(ctx, "search", idleLook, f.search) })
+	g.Go(func() error { return f.loop(ctx, "plan", &f.moved, f.plan) })
+	g.Go(func() error { return f.loop(ctx, "judge", &f.work, f.judge) })
+	g.Go(func() error { return f.loop(ctx, "search", &f.work, f.search) })
 	g.Go(func() error { return f.every(ctx, "expire", expireLook, f.expire) })
 	g.Go(func() error { return f.every(ctx, "prune", pruneLook, f.prune) })
 	return g.Wait()
 }
 
-// loop calls work when something may be to do, and again at once while it
-// says that there is more.
-func (f *Farm) loop(ctx context.Context, name string, idle time.Duration, work func(context.Context) (bool, error)) error {
+// loop calls work when the bell rings, and again at once while it says that
+// there is more.
+func (f *Farm) loop(ctx context.Context, name string, b *bell, work func(context.Context) (bool, error)) error {
 	for {
-		woken := f.work.wait()
+		woken := b.wait()
 		more, err := work(ctx)
 		if ctx.Err() != nil {
 			return nil
 		}
-		pause := idle
+		pause := idleLook
 		if err != nil {
 			f.log.Error("background work", "loop", name, "err", err, "cause", errors.Unwrap(err))
 			woken, more, pause = nil, false, errorPause
@@ -118,7 +118,12 @@ func (f *Farm) listen(ctx context.Context) error {
 		work := false
 		for _, e := range events {
 			seq = e.Seq
-			work = work || e.Kind != weir.EventLog
+			switch e.Kind {
+			case weir.EventRevisions:
+				f.moved.ring()
+			case weir.EventBuild, weir.EventRun, weir.EventQueue, weir.EventRegression:
+				work = true
+			}
 		}
 		if work {
 			f.stir()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/bisect"
@@ -40,7 +41,20 @@ func (f *Farm) search(ctx context.Context) (bool, error) {
 		return changed, err
 	}
 	for _, r := range searching {
-		moved, err := f.searchOne(ctx, r, width)
+		builds, err := f.store.Evidence(ctx, r.Builder.ID, r.Bad.Build)
+		if err != nil {
+			return changed, err
+		}
+		sign := signature(r, builds, width)
+		if f.searched[r.ID] == sign {
+			continue // nothing new since the last look
+		}
+		moved, err := f.searchOne(ctx, r, builds, width)
+		if err == nil && !moved {
+			f.searched[r.ID] = sign
+		} else {
+			delete(f.searched, r.ID)
+		}
 		if err != nil && weir.CodeOf(err) != weir.Conflict {
 			f.log.Error("search is stuck", "regression", r.ID, "err", err)
 		}
@@ -50,6 +64,16 @@ func (f *Farm) search(ctx context.Context) (bool, error) {
 		f.stir()
 	}
 	return changed, nil
+}
+
+// signature is all that a step of a search depends on.
+func signature(r weir.Regression, builds []weir.Build, width int) string {
+	var b strings.Builder
+	fmt.Fprint(&b, r.Updated.UnixMicro(), " ", width)
+	for _, build := range builds {
+		fmt.Fprint(&b, " ", build.ID, build.State.Final())
+	}
+	return b.String()
 }
 
 // width shares the workers that are there among the searches.
@@ -81,7 +105,7 @@ type evidence struct {
 }
 
 // gather reads what every build on the regression's path says.
-func (f *Farm) gather(ctx context.Context, r weir.Regression) (evidence, error) {
+func (f *Farm) gather(ctx context.Context, r weir.Regression, builds []weir.Build) (evidence, error) {
 	e := evidence{fresh: map[weir.BuildID]int{}, flakes: map[weir.TestID]weir.TestState{}}
 	var err error
 	if e.route, err = f.newRoute(ctx, r); err != nil {
@@ -94,10 +118,6 @@ func (f *Farm) gather(ctx context.Context, r weir.Regression) (evidence, error) 
 	}
 	for _, p := range probes {
 		recorded[p.Build] = len(p.Victims) > 0
-	}
-	builds, err := f.store.Evidence(ctx, r.Builder.ID, r.Bad.Build)
-	if err != nil {
-		return e, err
 	}
 	for _, b := range builds {
 		position, ok := e.route.position(b.Pins)
@@ -164,8 +184,8 @@ func (e evidence) question(r weir.Regression, width int) bisect.Question {
 }
 
 // searchOne weighs the evidence of one regression and takes the next step.
-func (f *Farm) searchOne(ctx context.Context, r weir.Regression, width int) (bool, error) {
-	e, err := f.gather(ctx, r)
+func (f *Farm) searchOne(ctx context.Context, r weir.Regression, builds []weir.Build, width int) (bool, error) {
+	e, err := f.gather(ctx, r, builds)
 	if err != nil {
 		return false, err
 	}
