@@ -185,8 +185,12 @@ func showRegression(ctx context.Context, w io.Writer, farm *client.Client, arg s
 	writeRegressions(w, []weir.Regression{r})
 	fmt.Fprintf(w, "\ngood in build %d, bad in build %d; %s\n", r.Good.Build, r.Bad.Build, safe(r.Note))
 	if r.Culprit.Project != "" {
-		fmt.Fprintf(w, "\nculprit   %s %s\nauthor    %s\nsays      %s\nsure      %.2f %%\n", safe(r.Culprit.Project),
-			r.Culprit.Revision.ID, safe(r.Culprit.Revision.Author), safe(r.Culprit.Revision.Subject()), 100*r.Culprit.Confidence)
+		rev := r.Culprit.Revision
+		fmt.Fprintf(w, "\nculprit   %s %s\n", safe(r.Culprit.Project), rev.ID)
+		if rev.Author != "" {
+			fmt.Fprintf(w, "author    %s\n", safe(rev.Author))
+		}
+		fmt.Fprintf(w, "change    %s\nsure      %.2f %%\n", safe(changeOf(rev)), 100*r.Culprit.Confidence)
 	}
 	fmt.Fprintln(w, "\ntests:")
 	for _, v := range r.Victims {
@@ -220,7 +224,7 @@ func showRegression(ctx context.Context, w io.Writer, farm *client.Client, arg s
 		if p.Suspect && r.State != weir.Dismissed {
 			sign = ">"
 		}
-		fmt.Fprintf(t, "%s %d\t%s\t%s\t%s\t%s\n", sign, p.Position, safe(p.Project), p.Revision.Short(), said, safe(p.Revision.Subject()))
+		fmt.Fprintf(t, "%s %d\t%s\t%s\t%s\t%s\n", sign, p.Position, safe(p.Project), p.Revision.Short(), said, safe(changeOf(p.Revision)))
 	}
 	t.Flush()
 	if r.State.Open() {
@@ -237,11 +241,23 @@ func writeRegressions(w io.Writer, list []weir.Regression) {
 		who, what := "?", safe(r.Note)
 		if r.Culprit.Project != "" {
 			who = safe(r.Culprit.Project) + " " + r.Culprit.Revision.Short()
-			what = clip(safe(r.Culprit.Revision.Subject()), 44)
+			what = clip(safe(changeOf(r.Culprit.Revision)), 44)
 		}
 		fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\n", r.ID, r.State, who, clip(what, 60), victims(r.Victims))
 	}
 	t.Flush()
+}
+
+// changeOf says what a revision is about: what its author wrote, or, for a
+// release without a message, when it came out.
+func changeOf(rev weir.Revision) string {
+	switch {
+	case rev.Message != "":
+		return rev.Subject()
+	case !rev.Time.IsZero():
+		return "released " + rev.Time.Format("2006-01-02")
+	}
+	return "-"
 }
 
 // victims sums up who suffers: tests per project.

@@ -170,8 +170,9 @@ func Table(w io.Writer, list []weir.Regression) {
 		if r.Culprit.Project == "" || r.State == weir.Merged || r.State == weir.Dismissed {
 			continue
 		}
-		fmt.Fprintf(w, "%s %s  %q\n    by %s, %.2f %% sure", r.Culprit.Project, r.Culprit.Revision.Short(),
-			r.Culprit.Revision.Subject(), r.Culprit.Revision.Author, 100*r.Culprit.Confidence)
+		rev := r.Culprit.Revision
+		fmt.Fprintf(w, "%s %s  %q\n    by %s, %.2f %% sure", r.Culprit.Project, rev.Short(), rev.Subject(), rev.Author,
+			100*r.Culprit.Confidence)
 		if r.State == weir.Recovered {
 			fmt.Fprint(w, ", good again by now")
 		}
