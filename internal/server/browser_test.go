@@ -141,6 +141,41 @@ func shoot(t *testing.T, tab context.Context, name string) {
 	}
 }
 
+// lowContrast finds texts whose contrast with what is behind them is below
+// 4.5, the limit of WCAG AA for text of any size.
+const lowContrast = `(() => {
+	const canvas = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
+	const rgba = (color) => {
+		canvas.clearRect(0, 0, 1, 1);
+		canvas.fillStyle = color;
+		canvas.fillRect(0, 0, 1, 1);
+		return [...canvas.getImageData(0, 0, 1, 1).data];
+	};
+	const light = (c) => {
+		const [r, g, b] = c.map((v) => (v /= 255) <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4);
+		return .2126 * r + .7152 * g + .0722 * b;
+	};
+	const ground = (e) => {
+		for (; e; e = e.parentElement) {
+			const c = rgba(getComputedStyle(e).backgroundColor);
+			if (c[3] > 250) return c;
+		}
+		return [255, 255, 255];
+	};
+	const walker = document.createTreeWalker(document.querySelector("body"), NodeFilter.SHOW_TEXT);
+	const seen = new Set();
+	while (walker.nextNode()) {
+		const e = walker.currentNode.parentElement;
+		if (seen.has(e) || !walker.currentNode.data.trim() || !e.checkVisibility()) continue;
+		seen.add(e);
+		if (seen.size > 400) break;
+		const a = light(rgba(getComputedStyle(e).color).slice(0, 3)), b = light(ground(e).slice(0, 3));
+		const ratio = (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
+		if (ratio < 4.5) return e.className + " " + ratio.toFixed(2) + " " + walker.currentNode.data.slice(0, 60);
+	}
+	return "";
+})()`
+
 // TestPagesInBrowser opens every page in light and dark, wide and on a phone.
 // Nothing may be wrong with a page for the browser, and nothing may stick out.
 func TestPagesInBrowser(t *testing.T) {
@@ -164,22 +199,24 @@ func TestPagesInBrowser(t *testing.T) {
 		{"hostile-regression", hostile.URL + "/regressions/3", "alert(1)"},
 	}
 	for _, p := range pages {
+		look(t, tab, 1280, false)
+		do(t, tab, chromedp.Navigate(p.url))
+		wait(t, tab, `!document.querySelector("details[open] .log") || document.querySelector(".log-row .log-t")?.textContent.length > 1`)
+		if text := eval[string](t, tab, `document.body.innerText`); !strings.Contains(text, p.text) {
+			t.Errorf("%s: %q is not on the page:\n%.1500s", p.name, p.text, text)
+		}
+		if eval[bool](t, tab, `!!window.hacked`) {
+			t.Errorf("%s: foreign text was run", p.name)
+		}
 		for _, width := range []int64{1280, 390} {
 			for _, dark := range []bool{false, true} {
 				name := fmt.Sprintf("%s-%d-%s", p.name, width, map[bool]string{false: "light", true: "dark"}[dark])
 				look(t, tab, width, dark)
-				do(t, tab, chromedp.Navigate(p.url))
-				if strings.Contains(p.name, "build") || p.name == "running" {
-					wait(t, tab, `!document.querySelector("details[open] .log") || document.querySelector(".log-row .log-t")?.textContent.length > 1`)
-				}
-				if text := eval[string](t, tab, `document.body.innerText`); !strings.Contains(text, p.text) {
-					t.Errorf("%s: %q is not on the page:\n%.1500s", name, p.text, text)
-				}
 				if over := eval[int](t, tab, `document.documentElement.scrollWidth - document.documentElement.clientWidth`); over > 0 {
 					t.Errorf("%s: the page is %d pixels too wide", name, over)
 				}
-				if eval[bool](t, tab, `!!window.hacked`) {
-					t.Errorf("%s: foreign text was run", name)
+				if bad := eval[string](t, tab, lowContrast); bad != "" {
+					t.Errorf("%s: too little contrast: %s", name, bad)
 				}
 				shoot(t, tab, name)
 			}

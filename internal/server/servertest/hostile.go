@@ -29,12 +29,13 @@ func Hostile() *Farm {
 		spoil(reflect.ValueOf(&set).Elem(), "")
 		f.Sets[id] = set
 	}
-	huge := strings.Repeat(Nasty, 1<<20/len(Nasty))
+	line := strings.NewReplacer("\n", "", "\r", "").Replace(Nasty)
+	huge := strings.Repeat(line, 1<<20/len(line))
 	f.Logs[2] = Log{Lines: 300, Bytes: 300 << 20, Line: func(n int64) string {
 		if n%50 == 49 {
 			return huge
 		}
-		return strings.NewReplacer("\n", "", "\r", "").Replace(Nasty)
+		return line
 	}}
 	return f
 }

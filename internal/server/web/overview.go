@@ -3,6 +3,7 @@ package web
 import (
 	"cmp"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -32,6 +33,7 @@ type OverviewView struct {
 // ProjectGroup is the builders of one project.
 type ProjectGroup struct {
 	Name     string
+	URL      string // of its builds
 	Builders []BuilderLine
 }
 
@@ -92,7 +94,7 @@ func overviewView(o farm.Overview) OverviewView {
 	}
 	v.Projects = projectGroups(o.Builders, o.At)
 	for _, s := range o.Sources {
-		line := SourceLine{Project: s.Project, Revision: oneLine(s.Tip.Short(), maxName),
+		line := SourceLine{Project: oneLine(s.Project, maxName), Revision: oneLine(s.Tip.Short(), maxName),
 			Subject: oneLine(s.Tip.Subject(), maxSubject), Error: oneLine(s.Error, maxSubject), Polled: when(s.Polled, o.At)}
 		if s.Error != "" {
 			v.Silent = append(v.Silent, line)
@@ -159,8 +161,9 @@ func projectGroups(rows []farm.BuilderRow, now time.Time) []ProjectGroup {
 	})
 	var groups []ProjectGroup
 	for _, row := range rows {
-		if n := len(groups); n == 0 || groups[n-1].Name != row.Builder.Project {
-			groups = append(groups, ProjectGroup{Name: row.Builder.Project})
+		name := oneLine(row.Builder.Project, maxName)
+		if n := len(groups); n == 0 || groups[n-1].Name != name {
+			groups = append(groups, ProjectGroup{Name: name, URL: "/builds?" + url.Values{"project": {row.Builder.Project}}.Encode()})
 		}
 		g := &groups[len(groups)-1]
 		g.Builders = append(g.Builders, builderLine(row, now))
@@ -208,7 +211,9 @@ func buildLine(b weir.Build, now time.Time) BuildLine {
 	default:
 		line.At = when(b.Created, now)
 	}
-	line.Took = took(b, now)
+	if b.State.Final() { // of what runs, At says as much
+		line.Took = took(b, now)
+	}
 	return line
 }
 

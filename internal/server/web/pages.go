@@ -130,6 +130,9 @@ func (s *Site) tail(ctx context.Context, id weir.AttemptID, step int) (lines []s
 			break
 		}
 	}
+	if over := len(lines) - tailLines; over > 0 {
+		first, lines = first+int64(over), lines[over:]
+	}
 	return lines, first, total, nil
 }
 

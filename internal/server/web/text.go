@@ -62,11 +62,17 @@ func oneLine(s string, limit int) string {
 			return ' '
 		}
 		return r
-	}, clean(plain(s), limit))
+	}, clean(plain(enough(s, limit)), limit))
 }
 
 // block is clean text of several lines, without escape sequences.
-func block(s string, limit int) string { return strings.TrimSpace(clean(plain(s), limit)) }
+func block(s string, limit int) string {
+	return strings.TrimSpace(clean(plain(enough(s, limit)), limit))
+}
+
+// enough cuts s to what may matter for limit characters, so that a megabyte
+// of which a line is shown costs a line.
+func enough(s string, limit int) string { return s[:min(len(s), 16*limit)] }
 
 // plain takes escape sequences out of s, and of each line what a carriage
 // return has overwritten, as a terminal would show it.

@@ -1,0 +1,106 @@
+package client_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/client"
+)
+
+func TestNew(t *testing.T) {
+	t.Parallel()
+	for _, bad := range []string{"", "localhost:8080", "ftp://example.org", "http://", "::"} {
+		if _, err := client.New(bad, nil); weir.CodeOf(err) != weir.Invalid {
+			t.Errorf("%q: %v", bad, err)
+		}
+	}
+}
+
+// TestAnswers asks servers that are not farms.
+func TestAnswers(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name   string
+		status int
+		body   string
+		code   weir.Code
+		says   string
+	}{
+		{"problem", 404, `{"title":"not_found","detail":"there is no build 7","code":"not_found","hint":"look again"}`, weir.NotFound, "look again"},
+		{"title only", 409, `{"title":"conflict","code":"conflict"}`, weir.Conflict, "conflict"},
+		{"another server", 404, "<html>", weir.Unsupported, "not like a farm"},
+		{"proxy", 502, "Bad Gateway", weir.Unavailable, "502"},
+		{"html", 200, "<html>", weir.Unsupported, "like a farm of this version"},
+		{"cut off", 200, `{"name":"Riv`, weir.Unavailable, "broke off"},
+	} {
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path != "/base/api/v1/overview" {
+				t.Errorf("%s: asked for %s", c.name, r.URL)
+			}
+			w.WriteHeader(c.status)
+			if _, err := w.Write([]byte(c.body)); err != nil {
+				t.Error(err)
+			}
+		}))
+		farm, err := client.New(s.URL+"/base/", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = farm.Overview(t.Context())
+		if weir.CodeOf(err) != c.code || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: %v (%s)", c.name, err, weir.CodeOf(err))
+		}
+		s.Close()
+		if _, err = farm.Overview(t.Context()); weir.CodeOf(err) != weir.Unavailable {
+			t.Errorf("%s: a server that is gone: %v", c.name, err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err = farm.Overview(ctx); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: cancelled: %v", c.name, err)
+		}
+	}
+}
+
+// TestFollowSurvivesSilence lets the server be away once.
+func TestFollowSurvivesSilence(t *testing.T) {
+	t.Parallel()
+	asked := 0
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked++
+		body := `{"events":[],"last":5}`
+		switch asked {
+		case 1: // from now on
+			if r.URL.Query().Get("after") != "-1" {
+				t.Errorf("asked for %s", r.URL)
+			}
+		case 2:
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		default:
+			if r.URL.Query().Get("after") != "5" {
+				t.Errorf("asked for %s", r.URL)
+			}
+			body = `{"events":[{"seq":6,"kind":"build","subject":"41"}],"last":6}`
+		}
+		if _, err := w.Write([]byte(body)); err != nil {
+			t.Error(err)
+		}
+	}))
+	t.Cleanup(s.Close)
+	farm, err := client.New(s.URL, s.Client())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for e, err := range farm.FollowEvents(t.Context(), client.FromNow) {
+		if err != nil || e.Seq != 6 || e.Subject != "41" {
+			t.Errorf("event %+v, %v", e, err)
+		}
+		break
+	}
+}

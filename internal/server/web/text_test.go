@@ -1,0 +1,82 @@
+package web
+
+import (
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+)
+
+func TestClean(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ in, want string }{
+		{"plain", "plain"},
+		{"a\x00b\x07", "a␀b␇"},
+		{"\u202egnp.exe\u2066", "\ufffdgnp.exe\ufffd"},
+		{"\xff\xfe", "\ufffd\ufffd"},
+		{"tab\tand\nline", "tab\tand\nline"},
+		{"\x7f\u0085\u2028", "␡\ufffd\ufffd"},
+		{strings.Repeat("é", 400), strings.Repeat("é", 300) + "…"},
+	} {
+		if got := clean(c.in, 300); got != c.want {
+			t.Errorf("clean(%q) = %q, want %q", c.in, got, c.want)
+		}
+	}
+	if n := utf8.RuneCountInString(clean(strings.Repeat("x", 1<<20), 100)); n != 101 {
+		t.Errorf("a megabyte is cut to %d characters", n)
+	}
+}
+
+func TestPlain(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ in, want string }{
+		{"\x1b[1;31mred\x1b[0m", "red"},
+		{"\x1b]0;title\x07text", "text"},
+		{"\x1b]8;;https://example.org\x1b\\link\x1b]8;;\x1b\\", "link"},
+		{"10%\r50%\r100%\r\nnext", "100%\nnext"},
+		{"\x1b", ""}, {"\x1b[", ""}, {"\x1b[\n31m", "\n31m"}, {"a\x1b]never closed\nb", "a\nb"},
+		{"\x1bPq" + strings.Repeat("#", 10000), "q" + strings.Repeat("#", 10000)},
+	} {
+		if got := plain(c.in); got != c.want {
+			t.Errorf("plain(%.60q) = %.60q, want %.60q", c.in, got, c.want)
+		}
+	}
+}
+
+// FuzzText makes sure that no text gets through the cleaning as it should not.
+func FuzzText(f *testing.F) {
+	f.Add("\x1b[31m\u202e\x00\xff\r\n")
+	f.Fuzz(func(t *testing.T, s string) {
+		for _, got := range []string{oneLine(s, 50), block(s, 50)} {
+			if !utf8.ValidString(got) || strings.ContainsAny(got, "\x1b\x00\r\u202e\u2066") || utf8.RuneCountInString(got) > 51 {
+				t.Errorf("%q became %q", s, got)
+			}
+		}
+		if strings.Contains(oneLine(s, 50), "\n") {
+			t.Errorf("%q has several lines", s)
+		}
+	})
+}
+
+func TestWords(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ got, want string }{
+		{list(nil, 3), ""}, {list([]string{"a"}, 3), "a"}, {list([]string{"a", "b"}, 3), "a and b"},
+		{list([]string{"a", "b", "c", "d", "e"}, 3), "a, b, c and 2 more"},
+		{count(1, "test", "tests"), "1 test"}, {count(1234567, "test", "tests"), "1,234,567 tests"},
+		{thousands(-1234), "-1,234"}, {thousands(999), "999"},
+		{size(1), "1 byte"}, {size(1536), "1.5 KiB"}, {size(100 << 20), "100.0 MiB"}, {size(3 << 30), "3.0 GiB"},
+		{duration(0), "0 s"}, {duration(31 * time.Millisecond), "31 ms"}, {duration(2500 * time.Millisecond), "2.5 s"},
+		{duration(44 * time.Second), "44 s"}, {duration(192 * time.Second), "3 min 12 s"}, {duration(26 * time.Hour), "26 h 0 min"},
+		{duration(72 * time.Hour), "3 d 0 h"}, {duration(-time.Second), "0 s"},
+		{ago(-time.Hour), "just now"}, {ago(30 * time.Second), "30 s ago"}, {ago(90 * time.Second), "1 min ago"},
+		{ago(3 * time.Hour), "3 h ago"}, {ago(80 * time.Hour), "3 d ago"},
+		{percent(.9731), "97 %"}, {percent(.9999), "over 99 %"}, {percent(1), "100 %"}, {percent(-1), "0 %"},
+		{authorName("Ada Wells <ada@example.org>"), "Ada Wells"}, {authorName("<ada@example.org>"), "<ada@example.org>"},
+		{quote("it's"), `'it'\''s'`}, {quote("a/b.c"), "a/b.c"}, {quote(""), "''"}, {quote("$(rm -rf)"), "'$(rm -rf)'"},
+	} {
+		if c.got != c.want {
+			t.Errorf("got %q, want %q", c.got, c.want)
+		}
+	}
+}

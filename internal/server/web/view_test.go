@@ -1,0 +1,226 @@
+package web
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/farm"
+	"github.com/weir-ci/weir/internal/recipe"
+	"github.com/weir-ci/weir/internal/server/servertest"
+)
+
+func TestOverviewView(t *testing.T) {
+	t.Parallel()
+	f := servertest.Demo()
+	v := overviewView(f.State)
+	for _, c := range []struct{ what, got, want string }{
+		{"headline", v.Headline, "2 regressions are open, 6 tests bad"},
+		{"summary", v.Summary, "2 builds run · 5 queued, 2 waiting for a product · 2 of 3 workers here"},
+		{"doubted", v.Doubted, "1 build has something newly bad and is being run again before anybody is told."},
+		{"title", v.Open[0].Title, "brook 4f2a91c3d0 “upper: fold sharp s” broke 5 tests of mill and marsh"},
+		{"confidence", v.Open[0].Confidence, "97 %"},
+		{"author", v.Open[0].Author, "Ada Wells"},
+		{"since", v.Open[0].Since.Rel, "42 min ago"},
+		{"search", v.Open[1].Title, "1 test of marsh broke"},
+		{"progress", v.Open[1].Progress, "between brook 77aa000000 and 4f2a91c3d0: 7 suspects left"},
+		{"silent", v.Silent[0].Project, "mill"},
+		{"running", v.Running[0].Name + " " + v.Running[0].Worker + " " + v.Running[0].At.Rel, "marsh/test main heron 2 min ago"},
+		{"group", v.Projects[2].Name, "mill"},
+		{"news", v.Projects[2].Builders[1].Newest.News, "3 newly failing"},
+	} {
+		if c.got != c.want {
+			t.Errorf("%s: %q, want %q", c.what, c.got, c.want)
+		}
+	}
+	if !v.Alarm || v.NoProjects || v.NoWorkers || !v.Workers[2].Away || v.Workers[0].Away || !v.Projects[2].Builders[0].None {
+		t.Errorf("the view is wrong: %+v", v)
+	}
+	spark := v.Projects[0].Builders[0].Spark
+	if len(spark) != 12 || spark[11].URL != "/builds/40" {
+		t.Errorf("the newest build is not the last spark: %+v", spark)
+	}
+	empty := overviewView(farm.Overview{})
+	if empty.Headline != "Nothing has been built yet" || !empty.NoProjects || empty.Alarm {
+		t.Errorf("the empty farm says %+v", empty)
+	}
+}
+
+func TestRegressionTitle(t *testing.T) {
+	t.Parallel()
+	step := weir.Victim{Builder: weir.Builder{BuilderKey: weir.BuilderKey{Project: "mill"}}, Test: weir.TestID{Suite: weir.StepSuite, Name: "make"}}
+	fixed := weir.Victim{Builder: weir.Builder{BuilderKey: weir.BuilderKey{Project: "marsh"}}, Test: weir.TestID{Name: "TestA"}, FixedIn: 9}
+	for _, c := range []struct {
+		r    weir.Regression
+		want string
+	}{
+		{weir.Regression{Victims: []weir.Victim{step}}, "The build of mill broke"},
+		{weir.Regression{Victims: []weir.Victim{step, fixed}}, "The build of mill broke"},
+		{weir.Regression{Victims: []weir.Victim{fixed}}, "1 test of marsh broke"},
+		{weir.Regression{Builder: weir.Builder{BuilderKey: weir.BuilderKey{Project: "mill"}}}, "Tests of mill broke"},
+	} {
+		if got := regressionTitle(c.r); got != c.want {
+			t.Errorf("title %q, want %q", got, c.want)
+		}
+	}
+}
+
+func TestBuildView(t *testing.T) {
+	t.Parallel()
+	f := servertest.Demo()
+	d := f.Details[servertest.FailedBuild]
+	v := buildView(d, buildQuery{step: -1}, f.Now)
+	if v.Title != "mill/test main linux/amd64" || v.Reason != "3 tests failed" || v.Took != "3 min 0 s" || v.Live {
+		t.Errorf("header: %+v", v)
+	}
+	if !v.Pins[0].Own || v.Pins[0].Project != "mill" || v.Pins[1].Short != "4f2a91c3d0" {
+		t.Errorf("pins: %+v", v.Pins)
+	}
+	if v.Attempt != 2 || v.Attempts[0].Mark.Word != "lost" || v.Attempts[0].Reason != "the worker was lost" || !v.Attempts[1].Current {
+		t.Errorf("attempts: %+v", v.Attempts)
+	}
+	s := v.Steps[2]
+	if !s.Open || s.Exit != "exit 2" || s.Took != "2 min 24 s" || s.Command != "make -j$WEIR_CPUS check\nmake report" ||
+		s.LogURL != "/api/v1/builds/41/attempts/2/steps/2/log" || v.Steps[0].Open || v.Steps[1].HasLog {
+		t.Errorf("steps: %+v", v.Steps)
+	}
+	if first := buildView(d, buildQuery{attempt: 1, step: -1}, f.Now); first.Attempt != 1 || len(first.Steps) != 0 {
+		t.Errorf("attempt 1 is not shown: %+v", first)
+	}
+	if asked := buildView(d, buildQuery{step: 0}, f.Now); !asked.Steps[0].Open || asked.Steps[2].Open {
+		t.Error("the step asked for is not open")
+	}
+	quiet := d
+	quiet.Build.Changes = weir.VerdictCounts{}
+	if v := buildView(quiet, buildQuery{step: -1}, f.Now); v.Judgement != "as bad as before: nothing in it is new" {
+		t.Errorf("judgement %q", v.Judgement)
+	}
+}
+
+func TestTestsView(t *testing.T) {
+	t.Parallel()
+	set := servertest.Demo().Sets[servertest.FailedBuild]
+	bad := testsView(41, set, false)
+	if len(bad.Rows) != 3 || bad.Omitted != 0 || bad.Summary != "3 failed, 1,204 passed and 12 skipped" || bad.Rows[0].Raw != "TestUpper/case_1@0x7ffe" {
+		t.Errorf("bad: %d rows, %+v", len(bad.Rows), bad.Summary)
+	}
+	all := testsView(41, set, true)
+	if len(all.Rows) != 500 || all.Omitted != 719 || all.Rows[0].Mark.Kind != markFail || all.Rows[3].Mark.Word != "skipped" {
+		t.Errorf("all: %d rows, %d omitted", len(all.Rows), all.Omitted)
+	}
+	if all.Incidents[0].What != "another test took the suite down (TestTurn)" {
+		t.Errorf("incident: %+v", all.Incidents[0])
+	}
+}
+
+func TestRegressionView(t *testing.T) {
+	t.Parallel()
+	f := servertest.Demo()
+	v := regressionView(f.Cases[servertest.Culprit], f.Now)
+	if v.Culprit == nil || v.Culprit.Short != "4f2a91c3d0" || v.Culprit.Confidence != "97 %" || len(v.Victims) != 2 || len(v.Probes) != 7 {
+		t.Fatalf("view: %+v", v)
+	}
+	var kinds []string
+	for _, d := range v.Path.Dots {
+		kinds = append(kinds, d.Kind)
+	}
+	if want := []string{"pass", "wait", "wait", "wait", "pass", "none", "pass", "pass", "fail"}; !slices.Equal(kinds, want) {
+		t.Errorf("dots %v, want %v", kinds, want)
+	}
+	if v.Path.Stops[1].Gap != 3 || !v.Path.Stops[len(v.Path.Stops)-1].Culprit {
+		t.Errorf("stops: %+v", v.Path.Stops)
+	}
+	if v.Path.Label != "Path of 9 revisions from good to bad, 7 builds asked, 1 suspect" {
+		t.Errorf("label %q", v.Path.Label)
+	}
+	if p := v.Probes[6]; p.Says.Word != "bad" || p.Tally != "5 bad" || p.Revision != "brook 4f2a91c3d0" {
+		t.Errorf("probe: %+v", p)
+	}
+	search := regressionView(f.Cases[servertest.Search], f.Now)
+	if search.Culprit != nil || search.Path.Dots[4].Kind != markRun || !search.Path.Dots[4].Suspect || search.Path.Dots[1].Suspect {
+		t.Errorf("search: %+v", search.Path)
+	}
+}
+
+// TestReproIsOneShellScript runs the quoting through a real shell: whatever a
+// specification holds, the shell must see only words where words are meant.
+func TestReproIsOneShellScript(t *testing.T) {
+	t.Parallel()
+	spec := servertest.Demo().Cases[servertest.Culprit].Spec
+	text := repro(spec)
+	for _, want := range []string{"git clone https://git.example.org/mill.git ./mill\n", "git checkout --detach 9be01c77aa",
+		"export WEIR_UPSTREAM_BROOK=/opt/weir/brook-1f\n", "# step: test (at most 10m0s)\nmake -j$WEIR_CPUS check\n"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is missing in:\n%s", want, text)
+		}
+	}
+	spec.Source.Location, spec.Revision, spec.Job.Dir = "a'; touch hacked; '", "$(touch hacked)", "x\ny"
+	spec.Inputs[0].Revision, spec.Job.Env[0].Value = "`touch hacked`", "\"; touch hacked"
+	spec.Job.Steps = nil
+	sh, err := exec.LookPath("sh")
+	if err != nil {
+		t.Fatalf("there is no shell: %v", err)
+	}
+	dir := t.TempDir()
+	cmd := exec.Command(sh, "-c", "git() { :; }; cd() { :; }\n"+repro(spec))
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v: %s", err, out)
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 0 {
+		t.Errorf("the text did something: %v %v", entries, err)
+	}
+	spec.Source = weir.Source{Kind: weir.Go, Location: "example.org/Mill"}
+	if text := repro(spec); !strings.Contains(text, "go mod download") || !strings.Contains(text, "/!mill@") {
+		t.Errorf("go module: %s", text)
+	}
+}
+
+// TestFirstConfig holds the example of the empty farm against the real reader.
+func TestFirstConfig(t *testing.T) {
+	t.Parallel()
+	if _, problems := recipe.Parse("weir.yaml", []byte(firstConfig)); len(problems) > 0 {
+		t.Errorf("the example is not a farm file: %v", problems)
+	}
+}
+
+// TestTemplatesAreCurrent generates the templates again beside the committed ones.
+func TestTemplatesAreCurrent(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	templates, err := filepath.Glob("*.templ")
+	if err != nil || len(templates) == 0 {
+		t.Fatalf("no templates: %v", err)
+	}
+	for _, name := range templates {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if out, err := exec.CommandContext(context.Background(), "go", "tool", "templ", "generate", "-path", dir).CombinedOutput(); err != nil {
+		t.Fatalf("templ: %v: %s", err, out)
+	}
+	for _, name := range templates {
+		name = strings.TrimSuffix(name, ".templ") + "_templ.go"
+		want, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(got) != string(want) {
+			t.Errorf("%s is not current: run go tool templ generate -path internal/server/web", name)
+		}
+	}
+}
