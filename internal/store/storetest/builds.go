@@ -88,7 +88,7 @@ func testListPages(f *fixture) {
 	all := f.create(weir.CauseChange, run...)
 	slices.Reverse(all)
 	equal(f, "default limit", ids(must[[]weir.Build](f)(f.ListBuilds(f.ctx, store.BuildFilter{}))), all[:100])
-	for _, limit := range []int{1000, 1001, 1 << 30} {
+	for _, limit := range []int{1001, 1 << 30} {
 		got := must[[]weir.Build](f)(f.ListBuilds(f.ctx, store.BuildFilter{Limit: limit}))
 		equal(f, fmt.Sprint("limit ", limit), len(got), 1000)
 	}

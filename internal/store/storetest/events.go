@@ -140,13 +140,13 @@ func testEventsAfter(f *fixture) {
 // the reader has seen at the end is everything there is.
 func (f *fixture) readerTest(reader store.Store, handles ...store.Store) {
 	f.Helper()
-	const writers, rounds = 8, 10
+	const writers, rounds = 8, 6
 	done := make(chan struct{})
 	var seen []weir.Event
 	var reading sync.WaitGroup
 	reading.Go(func() {
 		var last int64
-		look := time.NewTicker(time.Millisecond)
+		look := time.NewTicker(5 * time.Millisecond)
 		defer look.Stop()
 		for finished := false; ; {
 			select {
@@ -154,7 +154,7 @@ func (f *fixture) readerTest(reader store.Store, handles ...store.Store) {
 				finished = true
 			default:
 			}
-			got, err := reader.EventsAfter(f.ctx, last, 7)
+			got, err := reader.EventsAfter(f.ctx, last, 20)
 			if err != nil {
 				f.Errorf("EventsAfter: %v", err)
 				return

@@ -7,7 +7,7 @@ import (
 
 // checkedBuilds is how many builds, at each end of the list, are looked at one
 // by one.
-const checkedBuilds = 120
+const checkedBuilds = 60
 
 // invariants holds the builds of the store against what must be true between
 // any two verbs.
