@@ -1,0 +1,98 @@
+package sqlite
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/store"
+)
+
+// BenchmarkLife takes trivial builds through their lives: made, leased,
+// synced once with a step and a log frame, finished with a product.
+func BenchmarkLife(b *testing.B) {
+	s := openTest(b, filepath.Join(b.TempDir(), "weir.db"))
+	if err := s.Migrate(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	builders, err := s.EnsureBuilders(b.Context(), []weir.BuilderKey{{Project: "p", Job: "test", Platform: "linux/amd64"}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	run := store.NewRun{Cause: weir.CauseChange, Project: "p", Now: time.Now()}
+	for i := range b.N {
+		run.Builds = append(run.Builds, store.NewBuild{Builder: builders[0].ID, Pins: weir.Pins{"p": strconv.Itoa(i)}, Share: store.ShareAny})
+	}
+	if _, _, err := s.CreateRun(b.Context(), run); err != nil {
+		b.Fatal(err)
+	}
+	var tokens atomic.Int64
+	b.SetParallelism(4)
+	b.ResetTimer()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			live(b, s, fmt.Sprint("token ", tokens.Add(1)))
+		}
+	})
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "builds/s")
+}
+
+// live takes one queued build to its end.
+func live(b *testing.B, s store.Store, token string) {
+	now := time.Now()
+	var leased []store.Leased
+	var err error
+	for len(leased) == 0 && err == nil {
+		leased, err = s.Lease(b.Context(), store.LeaseAsk{Worker: "w", Platform: "linux/amd64", Now: now, Deadline: now.Add(weir.LeaseTime), Tokens: []string{token}},
+			func(offered []store.Candidate) []weir.BuildID { return []weir.BuildID{offered[0].Build} })
+	}
+	if err != nil {
+		b.Error(err)
+		return
+	}
+	l := leased[0]
+	step := weir.StepRecord{Name: "test", State: weir.StepRunning, Started: now}
+	if _, err := s.Sync(b.Context(), store.Sync{Attempt: l.Attempt, Token: token, Seq: 1, Now: now, Deadline: now.Add(weir.LeaseTime),
+		Steps: []weir.StepRecord{step}, Frames: []weir.LogFrame{{Size: 100, Lines: 1, At: now, Data: make([]byte, 60)}}}); err != nil {
+		b.Error(err)
+	}
+	step.State, step.Ended = weir.StepPassed, now
+	if _, err := s.Finish(b.Context(), store.Finish{Attempt: l.Attempt, Token: token, Now: now, Outcome: weir.Passed,
+		Steps: []weir.StepRecord{step}, Product: weir.Product{Digest: weir.DigestOf([]byte(token)), Prefix: "/x", Size: 1}}); err != nil {
+		b.Error(err)
+	}
+}
+
+// BenchmarkBuilderHeads reads the front page of a farm of 1,000 builders with
+// 100 settled builds each.
+func BenchmarkBuilderHeads(b *testing.B) {
+	s := openTest(b, filepath.Join(b.TempDir(), "weir.db"))
+	if err := s.Migrate(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	if err := fill(b, s); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		heads, err := s.BuilderHeads(b.Context(), 10)
+		if err != nil || len(heads) != 1000 || len(heads[999].Recent) != 10 {
+			b.Fatal(len(heads), err)
+		}
+	}
+}
+
+func fill(b *testing.B, s *Store) error {
+	_, err1 := s.writer.ExecContext(b.Context(), `INSERT INTO runs (cause, project, reason, created, regression_id) VALUES ('change', 'p', '', 1, 0)`)
+	_, err2 := s.writer.ExecContext(b.Context(), `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)
+		INSERT INTO builders (key_hash, project, job, cell, platform, branch, upstreams) SELECT i, 'p' || i, 'test', '', 'linux/amd64', '', '' FROM n`)
+	_, err3 := s.writer.ExecContext(b.Context(), `WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 99999)
+		INSERT INTO builds (run_id, builder_id, platform, cause, advances, unsettled, state, outcome, priority, labels, pins, pins_key, created, finished, judgement)
+		SELECT 1, 1 + i % 1000, 'linux/amd64', 'change', 1, 0, 'finished', 'passed', 0, '[]', '{"p":"r"}', i, 1, 2, 'settled' FROM n`)
+	_, err4 := s.writer.ExecContext(b.Context(), `ANALYZE`)
+	return errors.Join(err1, err2, err3, err4)
+}
