@@ -1,0 +1,43 @@
+# make, or make help, says what there is.
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+# Not called LDFLAGS: what the tests build would take that for its own.
+WEIR_LDFLAGS := -X github.com/weir-ci/weir/internal/app.Version=$(VERSION)
+TESTFLAGS ?=
+FUZZTIME ?= 30s
+export WEIR_LDFLAGS
+
+.DEFAULT_GOAL := help
+.PHONY: help build demo test lint cross bench fuzz generate setup clean
+
+help: ## say what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## bin/weir, static, for this machine
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w $(WEIR_LDFLAGS)' -o bin/weir ./cmd/weir
+
+demo: build ## build, and show a whole farm at work on a toy ecosystem
+	bin/weir demo
+
+test: setup ## everything that has to hold before a commit; TESTFLAGS='-v -run Lease' go to go test
+	@scripts/test $(TESTFLAGS)
+
+lint: ## gofmt, go vet on three systems, generated pages up to date
+	@scripts/lint
+
+cross: ## the program for all six platforms, in bin/
+	@CROSS_OUT=bin scripts/cross
+
+bench: ## all benchmarks
+	go test -run '^$$' -bench . -benchmem ./...
+
+fuzz: ## every fuzz target for FUZZTIME (30s)
+	@scripts/fuzz $(FUZZTIME)
+
+generate: ## Go files out of *.templ
+	@for dir in $$(find internal -name '*.templ' -exec dirname {} \; | sort -u); do go tool templ generate -path $$dir; done
+
+setup: ## programs that the tests need; as root on Debian, installs them
+	@scripts/setup
+
+clean: ## remove bin/
+	rm -rf bin
