@@ -145,7 +145,12 @@ func shoot(t *testing.T, tab context.Context, name string) {
 // 4.5, the limit of WCAG AA for text of any size.
 const lowContrast = `(() => {
 	const canvas = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
+	const known = new Map();
 	const rgba = (color) => {
+		if (!known.has(color)) known.set(color, draw(color));
+		return known.get(color);
+	};
+	const draw = (color) => {
 		canvas.clearRect(0, 0, 1, 1);
 		canvas.fillStyle = color;
 		canvas.fillRect(0, 0, 1, 1);
