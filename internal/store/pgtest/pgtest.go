@@ -71,6 +71,16 @@ func Main(m *testing.M) {
 	m.Run()
 }
 
+// Tests is Main for those that want to have the exit code, or end the process
+// themselves: testscript.Main and goleak.VerifyTestMain take it.
+type Tests struct{ M *testing.M }
+
+// Run runs the tests, stops the private cluster and returns the exit code.
+func (t Tests) Run() int {
+	defer stopShared()
+	return t.M.Run()
+}
+
 // DSN makes a fresh, empty database and returns its address, a URL or
 // keyword=value string that pgx understands. The database is dropped, and
 // connections to it are cut, when the test ends. If there is no PostgreSQL the
