@@ -239,7 +239,12 @@ func NewToken(ctx context.Context, db store.Access, name string, replace bool) (
 		}
 	}
 	secret = farm.NewSecret()
-	return secret, db.AddToken(ctx, store.Token{Name: name, Hash: farm.HashToken(secret), Created: time.Now()})
+	err = db.AddToken(ctx, store.Token{Name: name, Hash: farm.HashToken(secret), Created: time.Now()})
+	if weir.CodeOf(err) == weir.Conflict {
+		return "", weir.Errorf(weir.Conflict, "there is a token called %s already", name).
+			WithHint("choose another name, or revoke the old one with: weir token revoke %s", name)
+	}
+	return secret, err
 }
 
 // Access is the server's list of tokens.

@@ -36,7 +36,10 @@ const (
 var errBadNews = errors.New("bad news")
 
 // usageError marks mistakes on the command line.
-type usageError struct{ error }
+type usageError struct {
+	error
+	hint string // empty: see the help
+}
 
 // Main runs the command line and returns the exit code.
 func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
@@ -73,8 +76,10 @@ are regressions), 2 wrong command line, 3 something does not answer,
 4 not allowed, 5 internal error.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
+		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usageError{err} })
+	root.Args, root.SuggestionsMinimumDistance = subcommands, 2
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usageError{err, seeHelp(c)} })
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(newInit(), newCheck(), newServe(), newWorker(), newUp(), newRun(), newStatus(),
 		newLogs(), newRegressions(), newToken(), newDemo(), newVersion())
@@ -84,12 +89,31 @@ are regressions), 2 wrong command line, 3 something does not answer,
 	return root
 }
 
+func seeHelp(c *cobra.Command) string { return "see " + c.CommandPath() + " --help" }
+
+// subcommands are the arguments of a verb that has verbs of its own: whatever
+// gets here is none of them.
+func subcommands(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	hint := seeHelp(c)
+	if names := c.SuggestionsFor(args[0]); len(names) > 0 {
+		hint = fmt.Sprintf("did you mean %s %s? ", c.CommandPath(), strings.Join(names, " or ")) + hint
+	}
+	return usageError{fmt.Errorf("unknown command %.80q", args[0]), hint}
+}
+
 // wrapArgs marks errors about positional arguments as usage errors.
 func wrapArgs(c *cobra.Command) {
 	if check := c.Args; check != nil {
 		c.Args = func(c *cobra.Command, args []string) error {
 			if err := check(c, args); err != nil {
-				return usageError{err}
+				var usage usageError
+				if !errors.As(err, &usage) {
+					usage = usageError{err, seeHelp(c)}
+				}
+				return usage
 			}
 			return nil
 		}
@@ -106,7 +130,10 @@ func printError(w io.Writer, err error) {
 	var e *weir.Error
 	switch {
 	case errors.As(err, &usage):
-		fmt.Fprintf(w, "weir: %v\nhint: see weir --help\n", usage.error)
+		if usage.hint == "" {
+			usage.hint = "see weir --help"
+		}
+		fmt.Fprintf(w, "weir: %v\nhint: %s\n", usage.error, usage.hint)
 	case errors.As(err, &e):
 		fmt.Fprintf(w, "weir: %s\n", e.Message)
 		if e.Hint != "" {
@@ -115,8 +142,6 @@ func printError(w io.Writer, err error) {
 		if e.Code == weir.Internal && e.Err != nil {
 			fmt.Fprintf(w, "cause: %v\n", e.Err)
 		}
-	case strings.HasPrefix(err.Error(), "unknown command"):
-		fmt.Fprintf(w, "weir: %v\nhint: see weir --help\n", err)
 	default:
 		fmt.Fprintf(w, "weir: %v\n", err)
 	}
@@ -129,7 +154,7 @@ func exitCode(ctx context.Context, err error) int {
 		return ExitOK
 	case errors.Is(err, errBadNews):
 		return ExitBad
-	case errors.As(err, &usage), strings.HasPrefix(err.Error(), "unknown command"):
+	case errors.As(err, &usage):
 		return ExitUsage
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		return ExitInterrupted

@@ -29,7 +29,8 @@ the farm finds, and print the regressions with their culprits. The pages stay
 open until Ctrl-C; then the scratch directory is removed.
 
 Exits with 1 if the farm found anything but what was planted.`,
-		Args: cobra.NoArgs,
+		Example: "  weir demo\n  weir demo --exit --slots 8",
+		Args:    cobra.NoArgs,
 	}
 	exit := c.Flags().Bool("exit", false, "end when the story does, instead of waiting for Ctrl-C")
 	listen := c.Flags().String("listen", "127.0.0.1:0", "address of the pages; port 0 takes a free one")

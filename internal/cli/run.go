@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -124,14 +125,17 @@ func (r *localRun) pin(ctx context.Context, plan recipe.Plan, wanted map[string]
 	names := append(slices.Clone(plan.Upstreams), plan.Key.Project)
 	for name := range wanted {
 		if !slices.Contains(names, name) {
-			return usageError{fmt.Errorf("--pin %s: %s takes no part in %s; these do: %s",
+			return usageError{error: fmt.Errorf("--pin %s: %s takes no part in %s; these do: %s",
 				name, name, plan.Key.Name(), strings.Join(names, ", "))}
 		}
 	}
 	for _, name := range names {
 		p, _ := r.farm.Project(name)
 		if rev := wanted[name]; rev != "" {
-			r.pins[name] = rev
+			var err error
+			if r.pins[name], err = r.resolve(ctx, p, rev); err != nil {
+				return err
+			}
 			continue
 		}
 		if workingCopy && name == plan.Key.Project {
@@ -148,6 +152,27 @@ func (r *localRun) pin(ctx context.Context, plan recipe.Plan, wanted map[string]
 		r.pins[name] = listing.Revisions[len(listing.Revisions)-1].ID
 	}
 	return nil
+}
+
+// fullHash is how git names a commit for good.
+var fullHash = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
+
+// resolve finds the revision that a person means: a tag, a version, the
+// beginning of a hash. A full hash is taken even if the branch does not have it.
+func (r *localRun) resolve(ctx context.Context, p *weir.Project, name string) (string, error) {
+	src := p.Source
+	src.From, src.To = name, name
+	listing, err := r.lister.Revisions(ctx, src, "")
+	switch code := weir.CodeOf(err); {
+	case err == nil && len(listing.Revisions) > 0:
+		return listing.Revisions[0].ID, nil
+	case src.Kind == weir.Git && fullHash.MatchString(name) && (err == nil || code == weir.NotFound):
+		return name, nil
+	case err == nil, code == weir.NotFound:
+		return "", weir.Errorf(weir.NotFound, "%s has no revision %.80q", p.Name, name).
+			WithHint("name a tag, a version, or a commit by its hash")
+	}
+	return "", err
 }
 
 // build runs a plan, and before it the plans whose products it needs.
@@ -257,7 +282,11 @@ func summarise(w io.Writer, name string, r execute.Report) {
 	counts := r.Set.Count()
 	fmt.Fprintf(w, "=== %s %s%s", name, r.Outcome, reasonText(r.Reason))
 	if counts.Total() > 0 {
-		fmt.Fprintf(w, "; %d tests, %d bad, %d skipped", counts.Total(), counts.Bad(), counts.Skip)
+		noun := "tests"
+		if counts.Total() == 1 {
+			noun = "test"
+		}
+		fmt.Fprintf(w, "; %d %s, %d bad, %d skipped", counts.Total(), noun, counts.Bad(), counts.Skip)
 	}
 	if took > 0 {
 		fmt.Fprintf(w, "; %v", took)

@@ -75,7 +75,7 @@ you do not trust.`,
 			return err
 		}
 		if c.Flags().Changed("slots") && (*slots < 1 || *slots > recipe.MaxSlots) {
-			return usageError{fmt.Errorf("--slots is %d, it must be 1 to %d", *slots, recipe.MaxSlots)}
+			return usageError{error: fmt.Errorf("--slots is %d, it must be 1 to %d", *slots, recipe.MaxSlots)}
 		}
 		if *slots > 0 {
 			farm.Worker.Slots = *slots
@@ -157,6 +157,9 @@ where other users of this machine could see it.`,
 	dir := c.Flags().String("dir", "weir-worker", "directory for checkouts and caches")
 	logger := logFlag(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
+		if *server == "" {
+			return usageError{fmt.Errorf("--server is missing: the address of the farm"), seeHelp(c)}
+		}
 		token := os.Getenv("WEIR_TOKEN")
 		if *tokenFile != "" {
 			data, err := os.ReadFile(*tokenFile)
@@ -168,9 +171,6 @@ where other users of this machine could see it.`,
 		if token == "" {
 			return weir.Errorf(weir.Unauthenticated, "the worker has no token").
 				WithHint("make one on the server with: weir token add NAME; then set WEIR_TOKEN or --token-file")
-		}
-		if *server == "" {
-			return usageError{fmt.Errorf("--server is missing: the address of the farm")}
 		}
 		path, err := filepath.Abs(*dir)
 		if err != nil {
@@ -194,6 +194,13 @@ func newToken() *cobra.Command {
 These verbs open the farm's database directly, so run them where the server
 runs; the server need not be running. A token is shown once, when it is made;
 only a hash of it is kept.`,
+		Example: "  weir token add alices-laptop\n  weir token list\n  weir token revoke alices-laptop",
+		Args:    subcommands,
+
+		SuggestionsMinimumDistance: 2,
+		RunE: func(*cobra.Command, []string) error {
+			return usageError{fmt.Errorf("token what: add, list or revoke?"), "see weir token --help"}
+		},
 	}
 	file := c.PersistentFlags().StringP("file", "f", recipe.FileName, "the farm file")
 	open := func(c *cobra.Command, use func(db tokens) error) error {
@@ -223,6 +230,7 @@ only a hash of it is kept.`,
 				})
 			}},
 		&cobra.Command{Use: "list", Short: "list the tokens, without their secrets", Args: cobra.NoArgs,
+			Example: "  weir token list",
 			RunE: func(c *cobra.Command, _ []string) error {
 				return open(c, func(db tokens) error {
 					list, err := db.Tokens(c.Context())
@@ -233,6 +241,7 @@ only a hash of it is kept.`,
 				})
 			}},
 		&cobra.Command{Use: "revoke NAME", Short: "make a token useless at once", Args: cobra.ExactArgs(1),
+			Example: "  weir token revoke alices-laptop",
 			RunE: func(c *cobra.Command, args []string) error {
 				return open(c, func(db tokens) error {
 					err := db.RevokeToken(c.Context(), args[0])

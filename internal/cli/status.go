@@ -25,7 +25,8 @@ what runs and what waits, then each builder's newest builds (the newest on
 the left), then workers and sources that need attention.
 
 Exits with 1 if there are open regressions.`,
-		Args: cobra.NoArgs,
+		Example: "  weir status\n  weir status --server https://weir.example.org",
+		Args:    cobra.NoArgs,
 	}
 	server := serverFlag(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
@@ -167,7 +168,7 @@ Exits with 1 if any is open.`,
 func parseID(s, what string) (int64, error) {
 	n, err := strconv.ParseInt(s, 10, 64)
 	if err != nil || n < 1 {
-		return 0, usageError{fmt.Errorf("%.40q is not the number of a %s", s, what)}
+		return 0, usageError{error: fmt.Errorf("%.40q is not the number of a %s", s, what)}
 	}
 	return n, nil
 }

@@ -16,9 +16,10 @@ func hostPlatform() weir.Platform { return weir.Platform(runtime.GOOS + "/" + ru
 
 func newVersion() *cobra.Command {
 	return &cobra.Command{
-		Use:   "version",
-		Short: "print the version of this program",
-		Args:  cobra.NoArgs,
+		Use:     "version",
+		Short:   "print the version of this program",
+		Example: "  weir version",
+		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			built := "with an unknown Go"
 			if info, ok := debug.ReadBuildInfo(); ok {

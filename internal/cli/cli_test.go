@@ -1,0 +1,194 @@
+package cli_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/weir-ci/weir/internal/cli"
+	"github.com/weir-ci/weir/internal/store/pgtest"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(pgtest.Tests{M: m}, map[string]func(){
+		"weir": func() { os.Exit(cli.Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) },
+	})
+}
+
+// patience ends a wait that would not end by itself.
+const patience = 3 * time.Minute
+
+// TestScripts runs every script in testdata/script on both databases. What a
+// script finds beside the usual:
+//
+//	$PORT, $URL          a free port of this machine, and a server's address on it
+//	$DATABASE_LINE       the key database for a farm file, or nothing
+//	expand FILE...       puts variables into files
+//	exits CODE CMD...    runs a command that must exit with this code
+//	wait-for URL [TEXT]  waits until the address answers, with something that
+//	                     matches the regular expression
+//	signal VERB INT|TERM signals the weir that was started last with this verb
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	ports := &ports{taken: map[int]bool{}}
+	for name, database := range map[string]func(testing.TB) string{
+		"sqlite":   func(testing.TB) string { return "" },
+		"postgres": func(tb testing.TB) string { return "database: " + pgtest.DSN(tb) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			testscript.Run(t, testscript.Params{
+				Dir:                 filepath.Join("testdata", "script"),
+				RequireExplicitExec: true,
+				RequireUniqueNames:  true,
+				Setup: func(e *testscript.Env) error {
+					return setup(e, ports.free(), database(e.T().(testing.TB)))
+				},
+				Cmds: map[string]func(*testscript.TestScript, bool, []string){
+					"expand": expand, "exits": exits, "wait-for": waitFor, "signal": signal,
+				},
+			})
+		})
+	}
+}
+
+func setup(e *testscript.Env, port int, databaseLine string) error {
+	home := filepath.Join(e.WorkDir, "home")
+	for name, value := range map[string]string{
+		"PORT": strconv.Itoa(port), "URL": fmt.Sprintf("http://127.0.0.1:%d", port),
+		"DATABASE_LINE": databaseLine,
+		"HOME":          home, "USERPROFILE": home,
+		"XDG_CACHE_HOME": filepath.Join(home, "cache"), "LocalAppData": filepath.Join(home, "cache"),
+		"GIT_AUTHOR_NAME": "Ada Kern", "GIT_AUTHOR_EMAIL": "ada@kern.example",
+		"GIT_COMMITTER_NAME": "Ada Kern", "GIT_COMMITTER_EMAIL": "ada@kern.example",
+		"GIT_CONFIG_NOSYSTEM": "1",
+		"GORACE":              os.Getenv("GORACE"),
+	} {
+		e.Setenv(name, value)
+	}
+	return os.Mkdir(home, 0o755)
+}
+
+// ports hands out free ports below those that the system gives to outgoing
+// connections, so that nobody takes one before a script uses it.
+type ports struct {
+	mu    sync.Mutex
+	taken map[int]bool
+}
+
+func (p *ports) free() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for {
+		port := 15_000 + rand.IntN(15_000)
+		if p.taken[port] {
+			continue
+		}
+		p.taken[port] = true
+		if l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err == nil {
+			l.Close()
+			return port
+		}
+	}
+}
+
+func expand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: expand FILE...")
+	}
+	for _, name := range args {
+		path := ts.MkAbs(name)
+		ts.Check(os.WriteFile(path, []byte(os.Expand(ts.ReadFile(name), func(v string) string {
+			if slices.Contains([]string{"PORT", "URL", "DATABASE_LINE", "WORK"}, v) {
+				return ts.Getenv(v)
+			}
+			return "$" + v
+		})), 0o600))
+	}
+}
+
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE COMMAND...")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	err = ts.Exec(args[1], args[2:]...)
+	code := 0
+	if exit := new(exec.ExitError); errors.As(err, &exit) {
+		code = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if code != want {
+		ts.Fatalf("%s exits with %d, want %d", strings.Join(args[1:], " "), code, want)
+	}
+}
+
+func waitFor(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 1 || len(args) > 2 {
+		ts.Fatalf("usage: wait-for URL [TEXT]")
+	}
+	text := regexp.MustCompile(strings.Join(args[1:], ""))
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		status, body, err := ask(ctx, args[0])
+		if err == nil && status == http.StatusOK && text.Match(body) {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			ts.Fatalf("waited in vain for %s; it last said %d %v: %.2000s", strings.Join(args, " "), status, err, body)
+		}
+	}
+}
+
+func ask(ctx context.Context, url string) (status int, body []byte, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return 0, nil, err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer resp.Body.Close()
+	body, err = io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	return resp.StatusCode, bytes.TrimSpace(body), err
+}
+
+func signal(ts *testscript.TestScript, neg bool, args []string) {
+	signals := map[string]syscall.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM}
+	if neg || len(args) != 2 || signals[args[1]] == 0 {
+		ts.Fatalf("usage: signal VERB INT|TERM")
+	}
+	for _, cmd := range slices.Backward(ts.BackgroundCmds()) {
+		if len(cmd.Args) > 1 && cmd.Args[1] == args[0] {
+			ts.Check(cmd.Process.Signal(signals[args[1]]))
+			return
+		}
+	}
+	ts.Fatalf("no weir %s runs", args[0])
+}
