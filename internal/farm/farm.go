@@ -76,10 +76,15 @@ func New(o Options) *Farm {
 	f.work.init()
 	f.moved.init()
 	// Limits are constants, so this cannot go wrong.
-	f.unzip, _ = zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(2*weir.MaxFrame))
+	f.unzip, _ = zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(frameMemory))
 	f.config.Store(&config{Farm: &recipe.Farm{}})
 	return f
 }
+
+// frameMemory bounds what decompressing one log frame may use, in bytes. It
+// is more than a frame's own limit, because the zstd program asks for a window
+// of some megabytes however small its input is.
+const frameMemory = 8 << 20
 
 // bell wakes everybody who waits for something to change. It is rung by every
 // verb of this process and by the store when another server has done something.

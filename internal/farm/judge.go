@@ -178,10 +178,10 @@ func (f *Farm) resolveDoubt(ctx context.Context, d store.Doubt) (done bool, err 
 		changes = verdict.Confirm(changes, j.set, second, *again)
 	}
 	s := j.settle(store.Settlement{Build: d.Build.ID, Expect: weir.Doubted, Now: f.now()}, changes)
-	if again != nil {
-		if s.Open, err = f.accuse(ctx, d.Build, changes); err != nil {
-			return false, err
-		}
+	// Without a retry that says something the search has to tell a flake from
+	// a break; it begins by asking the bad end again.
+	if s.Open, err = f.accuse(ctx, d.Build, changes); err != nil {
+		return false, err
 	}
 	return true, f.store.Settle(ctx, s)
 }

@@ -31,7 +31,16 @@ func (f *Farm) Run(ctx context.Context) error {
 	g.Go(func() error { return f.loop(ctx, "plan", &f.moved, f.plan) })
 	g.Go(func() error { return f.loop(ctx, "judge", &f.work, f.judge) })
 	g.Go(func() error { return f.loop(ctx, "search", &f.work, f.search) })
-	g.Go(func() error { return f.every(ctx, "expire", expireLook, f.expire) })
+	g.Go(func() error {
+		// Workers could not sync while this server was away, so none of them
+		// is late before it has had the time to.
+		select {
+		case <-time.After(weir.LeaseTime):
+		case <-ctx.Done():
+			return nil
+		}
+		return f.every(ctx, "expire", expireLook, f.expire)
+	})
 	g.Go(func() error { return f.every(ctx, "prune", pruneLook, f.prune) })
 	return g.Wait()
 }

@@ -30,7 +30,7 @@ projects:
     source: {git: https://example.org/right.git}
     upstreams: [base]
     jobs:
-      build: {platforms: [darwin/arm64, linux/amd64], steps: [make], product: "${WEIR_PREFIX}/right/"}
+      build: {platforms: [darwin/arm64, linux/amd64], steps: [make], product: "${WEIR_PREFIX}/"}
       other: {steps: [make], product: $WEIR_PREFIX}
   top:
     source: {go: example.org/top}
@@ -142,7 +142,7 @@ func TestSpec(t *testing.T) {
 		t.Errorf("spec is %+v", spec)
 	}
 	right := plans["right/build linux/amd64"]
-	if right.Job.Product != "$WEIR_PREFIX/right" {
+	if right.Job.Product != "$WEIR_PREFIX" {
 		t.Errorf("product is %s", right.Job.Product)
 	}
 	key := right.Spec(pins).ProductKey

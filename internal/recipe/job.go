@@ -30,7 +30,7 @@ const (
 
 var (
 	envForm     = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,127}$`)
-	productForm = regexp.MustCompile(`^\$(?:WEIR_PREFIX|\{WEIR_PREFIX\})((?:/[A-Za-z0-9._+-]+)*)/?$`)
+	productForm = regexp.MustCompile(`^\$(?:WEIR_PREFIX|\{WEIR_PREFIX\})/?$`)
 )
 
 // job reads one job of a project.
@@ -99,13 +99,12 @@ func (r *reader) product(n *yaml.Node) string {
 	if !ok {
 		return ""
 	}
-	m := productForm.FindStringSubmatch(s)
-	if m == nil || slices.Contains(strings.Split(m[1], "/"), "..") {
-		r.problem(target(n), "product must be %s or a directory below it, found %s", prefix, show(s)).
+	if !productForm.MatchString(s) {
+		r.problem(target(n), "product must be %s, found %s", prefix, show(s)).
 			hint("install there: ./configure --prefix=%s, for example", prefix)
 		return ""
 	}
-	return strings.TrimSuffix(prefix+path.Clean("/"+m[1]), "/")
+	return prefix
 }
 
 // results reads where tests leave their results, and in which format.

@@ -25,7 +25,7 @@ const (
 	minPoll     = 100 * time.Millisecond
 	maxPoll     = 30 * 24 * time.Hour
 	maxRevision = 256 // bytes of a revision's name
-	maxVersions = 10_000
+	maxVersions = 5_000
 )
 
 var (
