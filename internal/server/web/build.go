@@ -106,7 +106,7 @@ func buildView(d farm.BuildDetail, q buildQuery, now time.Time) BuildView {
 		v.Regressions = append(v.Regressions, regressionCard(r, now))
 	}
 	for _, c := range d.Changes[:min(len(d.Changes), maxChanges)] {
-		v.Changes = append(v.Changes, ChangeLine{Test: oneLine(c.Test.String(), maxName), Message: block(c.Message, maxMessage),
+		v.Changes = append(v.Changes, ChangeLine{Test: testName(c.Test), Message: block(c.Message, maxMessage),
 			Cause: incidentWords[c.Cause], Mark: verdictMark(c.Verdict), From: fromWord(c.From), To: statusMark(c.To).Word})
 	}
 	v.MoreChanges = len(d.Changes) - len(v.Changes)

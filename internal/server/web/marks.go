@@ -55,7 +55,7 @@ func buildMark(b weir.Build) Mark {
 	if m, ok := stateMarks[b.State]; ok {
 		return m
 	}
-	return Mark{markNone, oneLine(string(b.State), 40)}
+	return Mark{markNone, "unknown"}
 }
 
 // attemptMark says how an attempt stands.
@@ -110,6 +110,7 @@ var verdictMarks = map[weir.Verdict]Mark{
 	weir.NewlyFailing: {markFail, "newly failing"},
 	weir.NewlySkipped: {markOff, "newly skipped"},
 	weir.Vanished:     {markBroken, "vanished"},
+	weir.Removed:      {markOff, "removed"},
 	weir.Fixed:        {markPass, "fixed"},
 	weir.Flaky:        {markFlaky, "flaky"},
 	weir.InfraError:   {markInfra, "infrastructure error"},
@@ -145,10 +146,11 @@ var observedMarks = map[weir.Observed]Mark{
 }
 
 var causeWords = map[weir.Cause]string{
-	weir.CauseChange: "change",
-	weir.CauseForce:  "asked for",
-	weir.CauseRetry:  "retry",
-	weir.CauseProbe:  "bisection probe",
+	weir.CauseChange:  "change",
+	weir.CauseForce:   "asked for",
+	weir.CauseRetry:   "retry",
+	weir.CauseProbe:   "bisection probe",
+	weir.CauseProduct: "product for another build",
 }
 
 func causeWord(c weir.Cause) string {
@@ -166,4 +168,13 @@ var incidentWords = map[weir.IncidentKind]string{
 	weir.Truncated:    "the results end in the middle",
 	weir.BailedOut:    "the suite gave up",
 	weir.Gone:         "renamed or removed",
+}
+
+// testName renders a test for people. A step that stands for a test is called
+// what it is.
+func testName(t weir.TestID) string {
+	if t.Suite == weir.StepSuite {
+		return "step " + oneLine(t.Name, maxName)
+	}
+	return oneLine(t.String(), maxName)
 }

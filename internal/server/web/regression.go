@@ -49,7 +49,7 @@ func regressionCard(r weir.Regression, now time.Time) RegressionCard {
 	c.Platforms = list(platforms, 4)
 	var tests []string
 	for _, v := range openVictims(r) {
-		tests = appendNew(tests, oneLine(v.Test.String(), maxName))
+		tests = appendNew(tests, testName(v.Test))
 	}
 	c.Tests = tests[:min(len(tests), shownTests)]
 	c.MoreTests = len(tests) - len(c.Tests)
@@ -250,7 +250,7 @@ func victimGroups(victims []weir.Victim) []VictimGroup {
 			groups[i].Omitted++
 			continue
 		}
-		line := VictimLine{Test: oneLine(v.Test.String(), maxName), Message: block(v.Message, maxMessage),
+		line := VictimLine{Test: testName(v.Test), Message: block(v.Message, maxMessage),
 			Cause: incidentWords[v.Cause], Mark: verdictMark(v.Verdict), First: v.Build, FirstURL: buildURL(v.Build)}
 		if v.FixedIn != 0 {
 			line.Fixed, line.FixedURL = v.FixedIn, buildURL(v.FixedIn)

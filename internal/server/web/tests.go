@@ -57,7 +57,7 @@ func testsView(id weir.BuildID, set weir.ResultSet, all bool) TestsView {
 	})
 	v.Omitted = max(0, len(rows)-maxRows)
 	for _, r := range rows[:len(rows)-v.Omitted] {
-		row := TestRow{Mark: statusMark(r.Status), Name: oneLine(r.Test.String(), maxName), Raw: oneLine(r.Raw, maxName),
+		row := TestRow{Mark: statusMark(r.Status), Name: testName(r.Test), Raw: oneLine(r.Raw, maxName),
 			Message: block(r.Message, maxMessage), Mixed: r.Mixed}
 		if r.Duration > 0 {
 			row.Took = duration(r.Duration)
