@@ -41,7 +41,7 @@ Exits with 1 if the farm found anything but what was planted.`,
 		if err != nil {
 			return weir.Errorf(weir.Exhausted, "no scratch directory: %w", err)
 		}
-		defer os.RemoveAll(dir)
+		defer app.RemoveAll(dir)
 		eco, err := ecosystem.Create(filepath.Join(dir, "ecosystem"))
 		if err != nil {
 			return err
@@ -65,7 +65,7 @@ Exits with 1 if the farm found anything but what was planted.`,
 		defer stop()
 		story := make(chan error, 1)
 		started := false
-		err = up(ctx, farm, slog.New(slog.NewTextHandler(log, nil)), func(s *app.Server) error {
+		err = up(ctx, farm, filepath.Join(dir, "products"), slog.New(slog.NewTextHandler(log, nil)), func(s *app.Server) error {
 			watch, err := client.New(s.Address(), nil)
 			if err != nil {
 				return err

@@ -80,7 +80,7 @@ you do not trust.`,
 		if *slots > 0 {
 			farm.Worker.Slots = *slots
 		}
-		return up(c.Context(), farm, logger(c.ErrOrStderr()), func(s *app.Server) error {
+		return up(c.Context(), farm, "", logger(c.ErrOrStderr()), func(s *app.Server) error {
 			fmt.Fprintf(c.OutOrStdout(), "%s is at %s\n", farm.Name, s.URL())
 			return nil
 		})
@@ -90,12 +90,13 @@ you do not trust.`,
 
 // up runs a server and a worker until ctx ends or one of them does. ready is
 // called when both can be reached.
-func up(ctx context.Context, farm *recipe.Farm, log *slog.Logger, ready func(*app.Server) error) error {
+// Products are unpacked below products; empty means the user's usual place.
+func up(ctx context.Context, farm *recipe.Farm, products string, log *slog.Logger, ready func(*app.Server) error) error {
 	s, err := app.NewServer(ctx, app.ServerOptions{Farm: farm, Log: log})
 	if err != nil {
 		return err
 	}
-	w, err := localWorker(ctx, s, farm, log)
+	w, err := localWorker(ctx, s, farm, products, log)
 	if err == nil {
 		err = ready(s)
 	}
@@ -116,14 +117,14 @@ func up(ctx context.Context, farm *recipe.Farm, log *slog.Logger, ready func(*ap
 
 // localWorker makes the worker that runs beside a server. Its token is made
 // anew each time and lives in memory only.
-func localWorker(ctx context.Context, s *app.Server, farm *recipe.Farm, log *slog.Logger) (*app.Worker, error) {
+func localWorker(ctx context.Context, s *app.Server, farm *recipe.Farm, products string, log *slog.Logger) (*app.Worker, error) {
 	name := localName()
 	secret, err := app.NewToken(ctx, s.Access(), name, true)
 	if err != nil {
 		return nil, err
 	}
 	return app.NewWorker(app.WorkerOptions{Server: s.Address(), Token: secret, Slots: farm.Worker.Slots,
-		Labels: farm.Worker.Labels, Dir: filepath.Join(farm.Data, "worker"), Log: log})
+		Labels: farm.Worker.Labels, Dir: filepath.Join(farm.Data, "worker"), Products: products, Log: log})
 }
 
 // localName names the worker of weir up after the machine.
