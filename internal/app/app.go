@@ -87,6 +87,8 @@ func sources(dir string) *source.Sources {
 type ServerOptions struct {
 	Farm *recipe.Farm
 	Log  *slog.Logger // nil: nothing is logged
+	// Lease is how long an attempt lives without a sync; 0: weir.LeaseTime.
+	Lease time.Duration
 	// Store replaces the database that the farm names; the server closes it.
 	Store store.Store
 }
@@ -113,13 +115,13 @@ func NewServer(ctx context.Context, o ServerOptions) (*Server, error) {
 		return nil, listenError(o.Farm.Listen, err)
 	}
 	s := &Server{listener: listener, log: o.Log, store: o.Store}
-	if err := s.open(ctx, o.Farm); err != nil {
+	if err := s.open(ctx, o.Farm, o.Lease); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
 }
 
-func (s *Server) open(ctx context.Context, f *recipe.Farm) error {
+func (s *Server) open(ctx context.Context, f *recipe.Farm, lease time.Duration) error {
 	var err error
 	if s.store == nil {
 		if s.store, err = OpenStore(ctx, f); err != nil {
@@ -130,7 +132,7 @@ func (s *Server) open(ctx context.Context, f *recipe.Farm) error {
 	if err != nil {
 		return err
 	}
-	s.farm = farm.New(farm.Options{Store: s.store, Blobs: blobs, Log: s.log, Host: HostPlatform(),
+	s.farm = farm.New(farm.Options{Store: s.store, Blobs: blobs, Log: s.log, Host: HostPlatform(), Lease: lease,
 		Sources: sources(filepath.Join(f.Data, "sources"))})
 	if err := s.farm.Configure(ctx, f); err != nil {
 		return err

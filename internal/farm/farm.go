@@ -40,6 +40,9 @@ type Options struct {
 	Now     func() time.Time // nil: time.Now
 	// Host is the platform of builders that say nothing about platforms.
 	Host weir.Platform
+	// Lease is how long an attempt lives without a sync; 0: weir.LeaseTime.
+	// Workers are told to sync often enough.
+	Lease time.Duration
 }
 
 // Farm is a running farm. Make one with New, give it a configuration, and
@@ -51,6 +54,7 @@ type Farm struct {
 	log    *slog.Logger
 	now    func() time.Time
 	host   weir.Platform
+	lease  time.Duration
 	config atomic.Pointer[config]
 	any    bell // rung when anything changed: for those who show
 	work   bell // rung when a build, a run or a regression changed: for those who act
@@ -70,7 +74,10 @@ func New(o Options) *Farm {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	f := &Farm{store: o.Store, blobs: o.Blobs, source: o.Sources, log: o.Log, now: o.Now, host: o.Host,
+	if o.Lease <= 0 {
+		o.Lease = weir.LeaseTime
+	}
+	f := &Farm{store: o.Store, blobs: o.Blobs, source: o.Sources, log: o.Log, now: o.Now, host: o.Host, lease: o.Lease,
 		searched: map[weir.RegressionID]string{}}
 	f.any.init()
 	f.work.init()

@@ -56,7 +56,7 @@ func (f *Farm) Hello(ctx context.Context, worker string, h protocol.Hello) (prot
 	}
 	f.stir()
 	return protocol.HelloAnswer{Version: protocol.Version, Name: worker, Keep: keep,
-		SyncInterval: weir.SyncInterval, FlushInterval: flushInterval}, nil
+		SyncInterval: min(weir.SyncInterval, f.lease/3), FlushInterval: flushInterval}, nil
 }
 
 // flushInterval is how long a worker lets output wait for company.
@@ -91,7 +91,7 @@ func (f *Farm) tryLease(ctx context.Context, worker weir.Worker, free int) (prot
 	ctx = context.WithoutCancel(ctx)
 	secrets := make(map[string]string, free)
 	ask := store.LeaseAsk{Worker: worker.Name, Platform: worker.Platform,
-		Now: f.now(), Deadline: f.now().Add(weir.LeaseTime)}
+		Now: f.now(), Deadline: f.now().Add(f.lease)}
 	for range free {
 		secret := NewSecret()
 		hash := HashToken(secret)
@@ -131,7 +131,7 @@ func (f *Farm) Sync(ctx context.Context, id weir.AttemptID, s protocol.Sync) (pr
 		}
 	}
 	answer, err := f.store.Sync(ctx, store.Sync{Attempt: id, Token: HashToken(s.Token), Seq: s.Seq,
-		Now: f.now(), Deadline: f.now().Add(weir.LeaseTime), Steps: s.Steps, Frames: s.Frames})
+		Now: f.now(), Deadline: f.now().Add(f.lease), Steps: s.Steps, Frames: s.Frames})
 	if err != nil {
 		return protocol.SyncAnswer{}, err
 	}

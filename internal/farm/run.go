@@ -35,11 +35,11 @@ func (f *Farm) Run(ctx context.Context) error {
 		// Workers could not sync while this server was away, so none of them
 		// is late before it has had the time to.
 		select {
-		case <-time.After(weir.LeaseTime):
+		case <-time.After(f.lease):
 		case <-ctx.Done():
 			return nil
 		}
-		return f.every(ctx, "expire", expireLook, f.expire)
+		return f.every(ctx, "expire", min(expireLook, f.lease/4), f.expire)
 	})
 	g.Go(func() error { return f.every(ctx, "prune", pruneLook, f.prune) })
 	return g.Wait()

@@ -24,6 +24,8 @@ type Options struct {
 	Database string // a postgres:// address; empty: SQLite
 	Slots    int    // of the worker; 0: 2, negative: no worker
 	Log      bool   // to the test's log
+	// Lease is how long an attempt lives without a sync; 0: weir.LeaseTime.
+	Lease time.Duration
 }
 
 // Farm is a running farm. It stops when the test ends.
@@ -65,7 +67,7 @@ func StartConfig(t testing.TB, config *recipe.Farm, o Options) *Farm {
 		log = slog.New(slog.NewTextHandler(t.Output(), nil))
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	server, err := app.NewServer(ctx, app.ServerOptions{Farm: config, Log: log})
+	server, err := app.NewServer(ctx, app.ServerOptions{Farm: config, Log: log, Lease: o.Lease})
 	if err != nil {
 		t.Fatal(err)
 	}
