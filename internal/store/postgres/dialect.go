@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"net"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -49,12 +50,14 @@ func beforeEvents(ctx context.Context, tx *sql.Tx) error {
 	return err
 }
 
-// SQLSTATEs, as PostgreSQL documents them.
+// SQLSTATEs and classes of them, as PostgreSQL documents them.
 const (
-	stateSerialization = "40001"
-	stateDeadlock      = "40P01"
-	stateUnique        = "23505"
-	stateDiskFull      = "53100"
+	stateSerialization  = "40001"
+	stateDeadlock       = "40P01"
+	stateDiskFull       = "53100"
+	stateTooManyClients = "53300"
+	classConnection     = "08"
+	classShutdown       = "57P"
 )
 
 func classify(err error) sqlstore.Failure {
@@ -63,12 +66,10 @@ func classify(err error) sqlstore.Failure {
 		switch {
 		case pg.Code == stateSerialization || pg.Code == stateDeadlock:
 			return sqlstore.TryAgain
-		case pg.Code == stateUnique:
-			return sqlstore.Duplicate
 		case pg.Code == stateDiskFull:
 			return sqlstore.Full
-		case pg.Code[:2] == "08" || pg.Code[:2] == "57" || pg.Code == "53300":
-			return sqlstore.Away // connection, shutdown, too many clients
+		case strings.HasPrefix(pg.Code, classConnection) || strings.HasPrefix(pg.Code, classShutdown) || pg.Code == stateTooManyClients:
+			return sqlstore.Away
 		}
 		return sqlstore.Unknown
 	}

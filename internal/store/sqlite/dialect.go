@@ -17,7 +17,6 @@ const (
 	codeCorrupt      = 11
 	codeFull         = 13
 	codeCannotOpen   = 14
-	codeConstraint   = 19
 	codeNotADatabase = 26
 )
 
@@ -44,8 +43,6 @@ func classify(err error) sqlstore.Failure {
 	switch primary(err) {
 	case codeBusy, codeLocked:
 		return sqlstore.TryAgain
-	case codeConstraint:
-		return sqlstore.Duplicate
 	case codeFull:
 		return sqlstore.Full
 	}

@@ -12,11 +12,10 @@ type Failure int
 
 // The failures that are told apart.
 const (
-	Unknown   Failure = iota // anything else
-	TryAgain                 // a deadlock, a conflict of transactions, a busy file
-	Duplicate                // a unique key is taken
-	Full                     // the disk is full
-	Away                     // the database does not answer
+	Unknown  Failure = iota // anything else
+	TryAgain                // a deadlock, a conflict of transactions, a busy file
+	Full                    // the disk is full
+	Away                    // the database does not answer
 )
 
 // Dialect is what differs between databases.

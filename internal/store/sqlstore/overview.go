@@ -59,12 +59,10 @@ func (s *Store) BuilderHeads(ctx context.Context, recent int) (heads []store.Bui
 		if err != nil || recent < 1 {
 			return err
 		}
-		// For each builder the id of the oldest build to show is found by
-		// going down one index; from there on all are read.
-		builds, err := c.builds(`JOIN (SELECT y.id AS builder, COALESCE((SELECT b.id FROM builds b WHERE b.builder_id = y.id AND `+
-			onDisplay+` ORDER BY b.id DESC LIMIT 1 OFFSET $1), 0) AS oldest FROM builders y) h
-			ON h.builder = b.builder_id AND b.id >= h.oldest
-			WHERE `+onDisplay+` ORDER BY b.id DESC`, recent-1)
+		builds, err := c.newestOnDisplay(recent)
+		if err != nil {
+			return err
+		}
 		byBuilder := make(map[weir.BuilderID][]weir.Build, len(heads))
 		for _, b := range builds {
 			byBuilder[b.Builder.ID] = append(byBuilder[b.Builder.ID], b)
@@ -72,9 +70,30 @@ func (s *Store) BuilderHeads(ctx context.Context, recent int) (heads []store.Bui
 		for i := range heads {
 			heads[i].Recent = byBuilder[heads[i].Builder.ID]
 		}
-		return err
+		return nil
 	})
 	return heads, err
+}
+
+// newestOnDisplay reads at most so many builds of every builder, newest first.
+// It asks in two steps, each of which goes down one index per builder: first
+// for the oldest build to show, then for all from there on. In one step
+// PostgreSQL would look for the oldest once per build instead.
+func (c conn) newestOnDisplay(recent int) ([]weir.Build, error) {
+	oldest, err := collect(c, func(r scanner) (pair [2]int64, err error) {
+		err = r.Scan(&pair[0], &pair[1])
+		return pair, err
+	}, `SELECT y.id, COALESCE((SELECT b.id FROM builds b WHERE b.builder_id = y.id AND `+onDisplay+`
+		ORDER BY b.id DESC LIMIT 1 OFFSET $1), 0) FROM builders y`, recent-1)
+	if err != nil || len(oldest) == 0 {
+		return nil, err
+	}
+	data, err := encode(oldest)
+	if err != nil {
+		return nil, err
+	}
+	return c.builds(`JOIN `+c.d.rows(1, "q", "builder int", "oldest int")+` ON q.builder = b.builder_id AND b.id >= q.oldest
+		WHERE `+onDisplay+` ORDER BY b.id DESC`, data)
 }
 
 // QueueDepth counts builds by unfinished state.
