@@ -1,6 +1,10 @@
 package weir
 
-import "time"
+import (
+	"slices"
+	"strings"
+	"time"
+)
 
 // RegressionState is where a regression is in its life.
 type RegressionState string
@@ -99,6 +103,27 @@ type Culprit struct {
 	Confidence float64 `json:"confidence"`
 }
 
+// ProjectVictims is how many tests of one project a regression made bad.
+type ProjectVictims struct {
+	Project string
+	Tests   int
+}
+
+// VictimsByProject counts victims by project, sorted by name.
+func VictimsByProject(victims []Victim) []ProjectVictims {
+	var out []ProjectVictims
+	for _, v := range victims {
+		i, found := slices.BinarySearchFunc(out, v.Builder.Project, func(p ProjectVictims, name string) int {
+			return strings.Compare(p.Project, name)
+		})
+		if !found {
+			out = slices.Insert(out, i, ProjectVictims{Project: v.Builder.Project})
+		}
+		out[i].Tests++
+	}
+	return out
+}
+
 // Victim is a test on a builder that a regression made bad.
 type Victim struct {
 	Builder Builder      `json:"builder"`
@@ -132,4 +157,21 @@ type Probe struct {
 	Bad      int        `json:"bad"`               // victims that were bad
 	None     int        `json:"none"`              // victims it says nothing about
 	Victims  []Observed `json:"victims,omitempty"` // one per victim, in order; empty until the build is finished
+}
+
+// Says returns the probe with what it said about each victim, in their order,
+// and the counts that follow.
+func (p Probe) Says(victims []Observed) Probe {
+	p.Victims, p.Good, p.Bad, p.None = victims, 0, 0, 0
+	for _, o := range victims {
+		switch o {
+		case ObservedGood:
+			p.Good++
+		case ObservedBad:
+			p.Bad++
+		default:
+			p.None++
+		}
+	}
+	return p
 }

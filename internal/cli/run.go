@@ -179,7 +179,7 @@ func (r *localRun) resolve(ctx context.Context, p *weir.Project, name string) (s
 func (r *localRun) build(ctx context.Context, plan recipe.Plan) (execute.Report, error) {
 	spec := plan.Spec(r.pins)
 	for i, input := range spec.Inputs {
-		job := productJob(r.farm, plan, input.Project)
+		job := plan.ProductJob(r.farm, input.Project)
 		if job == "" {
 			continue
 		}
@@ -209,19 +209,6 @@ func (r *localRun) build(ctx context.Context, plan recipe.Plan) (execute.Report,
 	}
 	report := r.runner.Run(ctx, execute.Job{Build: "0", Spec: spec, Dir: dir}, &printer{out: r.out, quiet: r.quiet})
 	return report, ctx.Err()
-}
-
-// productJob finds the job of an upstream whose product a plan is built against.
-func productJob(farm *recipe.Farm, plan recipe.Plan, upstream string) string {
-	for _, name := range append([]string{plan.Key.Project}, plan.Upstreams...) {
-		p, _ := farm.Project(name)
-		for _, u := range p.Upstreams {
-			if u.Project == upstream && u.Job != "" {
-				return u.Job
-			}
-		}
-	}
-	return ""
 }
 
 // printer shows a build while it runs.

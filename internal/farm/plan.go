@@ -3,11 +3,9 @@ package farm
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/weir-ci/weir"
-	"github.com/weir-ci/weir/internal/recipe"
 	"github.com/weir-ci/weir/internal/schedule"
 	"github.com/weir-ci/weir/internal/store"
 )
@@ -189,7 +187,7 @@ func (a *assembly) add(builder weir.BuilderID, pins weir.Pins, priority int, adj
 	p := a.config.plans[i]
 	b := store.NewBuild{Builder: builder, Pins: pins, Spec: p.Spec(pins), Priority: priority}
 	for _, name := range p.Upstreams {
-		job := a.config.productJob(name, p)
+		job := p.ProductJob(a.config.Farm, name)
 		if job == "" {
 			continue
 		}
@@ -224,19 +222,4 @@ func (a *assembly) add(builder weir.BuilderID, pins weir.Pins, priority int, adj
 	a.run.Builds = append(a.run.Builds, b)
 	a.index[key] = len(a.run.Builds) - 1
 	return len(a.run.Builds) - 1, nil
-}
-
-// productJob finds which job of an upstream makes the product that a plan is
-// built against: the one that the plan's project, or a project between the
-// two, names. Empty if none of them does.
-func (c *config) productJob(upstream string, p recipe.Plan) string {
-	for _, name := range slices.Backward(involved(p)) {
-		project := c.project(name)
-		for _, u := range project.Upstreams {
-			if u.Project == upstream && u.Job != "" {
-				return u.Job
-			}
-		}
-	}
-	return ""
 }

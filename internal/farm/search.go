@@ -223,19 +223,7 @@ func (f *Farm) searchOne(ctx context.Context, r weir.Regression, builds []weir.B
 // probe records what one build says.
 func (e evidence) probe(id weir.BuildID, i int) weir.Probe {
 	b := e.builds[i]
-	p := weir.Probe{Build: id, Position: e.trials[i].Position, State: b.State, Outcome: b.Outcome,
-		Pins: b.Pins, Victims: e.said[i]}
-	for _, o := range p.Victims {
-		switch o {
-		case weir.ObservedGood:
-			p.Good++
-		case weir.ObservedBad:
-			p.Bad++
-		default:
-			p.None++
-		}
-	}
-	return p
+	return weir.Probe{Build: id, Position: e.trials[i].Position, State: b.State, Outcome: b.Outcome, Pins: b.Pins}.Says(e.said[i])
 }
 
 // progress says how a search stands.

@@ -74,6 +74,25 @@ func (plan Plan) Spec(pins weir.Pins) weir.Spec {
 	return s
 }
 
+// ProductJob finds which job of an upstream makes the product that the plan's
+// builds use: the one that the plan's project, or a project between the two,
+// names. It is empty if only the upstream's revision is handed down.
+func (plan Plan) ProductJob(farm *Farm, upstream string) string {
+	between := append(slices.Clone(plan.Upstreams), plan.Key.Project)
+	for _, name := range slices.Backward(between) {
+		p, ok := farm.Project(name)
+		if !ok {
+			continue
+		}
+		for _, u := range p.Upstreams {
+			if u.Project == upstream && u.Job != "" {
+				return u.Job
+			}
+		}
+	}
+	return ""
+}
+
 // productKeyLength is the number of hex digits in a product's key.
 const productKeyLength = 20
 
