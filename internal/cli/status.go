@@ -263,24 +263,18 @@ func changeOf(rev weir.Revision) string {
 
 // victims sums up who suffers: tests per project.
 func victims(list []weir.Victim) string {
-	counts := map[string]int{}
-	var order []string
-	for _, v := range list {
-		if counts[v.Builder.Project] == 0 {
-			order = append(order, v.Builder.Project)
-		}
-		counts[v.Builder.Project]++
-	}
-	slices.Sort(order)
 	var parts []string
-	for _, p := range order {
-		noun := "tests"
-		if counts[p] == 1 {
-			noun = "test"
-		}
-		parts = append(parts, fmt.Sprintf("%d %s of %s", counts[p], noun, safe(p)))
+	for _, p := range weir.VictimsByProject(list) {
+		parts = append(parts, fmt.Sprintf("%s of %s", plural(p.Tests, "test"), safe(p.Project)))
 	}
 	return strings.Join(parts, ", ")
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // safe makes text from the farm harmless for a terminal: control characters

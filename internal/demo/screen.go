@@ -108,21 +108,13 @@ func (s *Screen) Close() { s.clear() }
 
 // Victims sums up who suffers: tests per project.
 func Victims(r weir.Regression) string {
-	counts := map[string]int{}
-	var order []string
-	for _, v := range r.Victims {
-		if counts[v.Builder.Project] == 0 {
-			order = append(order, v.Builder.Project)
-		}
-		counts[v.Builder.Project]++
-	}
 	var parts []string
-	for _, p := range order {
+	for _, p := range weir.VictimsByProject(r.Victims) {
 		noun := "tests"
-		if counts[p] == 1 {
+		if p.Tests == 1 {
 			noun = "test"
 		}
-		parts = append(parts, fmt.Sprintf("%d %s of %s", counts[p], noun, p))
+		parts = append(parts, fmt.Sprintf("%d %s of %s", p.Tests, noun, p.Project))
 	}
 	return strings.Join(parts, ", ")
 }
