@@ -17,9 +17,10 @@ func newLogs() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "logs BUILD",
 		Short: "print what a build printed",
-		Long: `Print the logs of a build's newest attempt, step after step. With -f, go on
-until the build ends; then the exit code says how it ended: 0 if it passed,
-1 if not.`,
+		Long: `Print the logs of a build's newest attempt, step after step: the output as it
+was, escape sequences included, on stdout, and the steps' titles on stderr.
+With -f, go on until the build ends; then the exit code says how it ended: 0 if
+it passed, 1 if not.`,
 		Example: "  weir logs 41\n  weir logs -f 41\n  weir logs --step test 41",
 		Args:    cobra.ExactArgs(1),
 	}

@@ -34,9 +34,9 @@ func newServe() *cobra.Command {
 		Use:   "serve [FILE]",
 		Short: "run the server: pages, API, and the farm's decisions",
 		Long: `Run the server of the farm that a farm file describes (weir.yaml here, if none
-is named), until Ctrl-C or SIGTERM. It keeps everything in the data directory,
-or in PostgreSQL if the file has a key database; starting again goes on where
-it stopped. Workers on other machines need a token: see weir token --help.`,
+is named), until Ctrl-C or SIGTERM. It keeps everything in the data directory; with the
+key database, builds and their history are in PostgreSQL instead. Starting
+again goes on where it stopped. Workers on other machines need a token: see weir token --help.`,
 		Example: "  weir serve\n  weir serve farms/python.yaml",
 		Args:    cobra.MaximumNArgs(1),
 	}
@@ -63,7 +63,7 @@ func newUp() *cobra.Command {
 		Long: `Run the server of a farm and one worker beside it, until Ctrl-C or SIGTERM:
 everything a farm needs on one machine. The worker runs the projects' commands
 as the user who runs weir; see docs/threat-model.md before it runs code that
-you do not trust.`,
+you do not trust. It is called local-HOST, and gets a new token at each start.`,
 		Example: "  weir up\n  weir up examples/go-modules/weir.yaml\n  weir up --slots 4",
 		Args:    cobra.MaximumNArgs(1),
 	}
@@ -145,6 +145,10 @@ func newWorker() *cobra.Command {
 so it works behind a firewall; it needs the farm's address and a token that
 the farm's admin makes with: weir token add NAME
 
+It runs the commands of the farm's projects as the user who runs weir, without
+isolation: lend a machine, or a user, that may come to harm. docs/workers.md
+says what it does, and docs/threat-model.md what it does not keep apart.
+
 The token is read from WEIR_TOKEN or from a file, never from the command line,
 where other users of this machine could see it.`,
 		Example: "  WEIR_TOKEN=... weir worker --server https://weir.example.org\n" +
@@ -154,12 +158,16 @@ where other users of this machine could see it.`,
 	server := c.Flags().String("server", os.Getenv("WEIR_SERVER"), "address of the farm (default: $WEIR_SERVER)")
 	tokenFile := c.Flags().String("token-file", "", "file that holds the token (default: $WEIR_TOKEN)")
 	slots := c.Flags().Int("slots", 1, "how many builds run at once")
-	labels := c.Flags().StringSlice("label", nil, "what this machine offers; may be repeated")
+	labels := c.Flags().StringSlice("label", nil, "`NAME` of something that this machine offers; may be repeated")
 	dir := c.Flags().String("dir", "weir-worker", "directory for checkouts and caches")
+	products := c.Flags().String("products", "", "directory where products are unpacked; the same path on all workers of a platform (default: below the user's cache directory)")
 	logger := logFlag(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if *server == "" {
 			return usageError{fmt.Errorf("--server is missing: the address of the farm"), seeHelp(c)}
+		}
+		if *slots < 1 || *slots > recipe.MaxSlots {
+			return usageError{error: fmt.Errorf("--slots is %d, it must be 1 to %d", *slots, recipe.MaxSlots)}
 		}
 		token := os.Getenv("WEIR_TOKEN")
 		if *tokenFile != "" {
@@ -177,8 +185,13 @@ where other users of this machine could see it.`,
 		if err != nil {
 			return err
 		}
+		if *products != "" {
+			if *products, err = filepath.Abs(*products); err != nil {
+				return err
+			}
+		}
 		w, err := app.NewWorker(app.WorkerOptions{Server: *server, Token: token, Slots: *slots, Labels: *labels,
-			Dir: path, Log: logger(c.ErrOrStderr())})
+			Dir: path, Products: *products, Log: logger(c.ErrOrStderr())})
 		if err != nil {
 			return err
 		}

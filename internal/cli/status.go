@@ -24,6 +24,9 @@ func newStatus() *cobra.Command {
 what runs and what waits, then each builder's newest builds (the newest on
 the left), then workers and sources that need attention.
 
+Builds: ✓ passed, ✗ failed, ! broken (did not get to its tests), t timed out,
+? the farm's own fault, - cancelled, · not finished.
+
 Exits with 1 if there are open regressions.`,
 		Example: "  weir status\n  weir status --server https://weir.example.org",
 		Args:    cobra.NoArgs,
@@ -139,7 +142,7 @@ Exits with 1 if any is open.`,
 		Args:    cobra.MaximumNArgs(1),
 	}
 	server := serverFlag(c)
-	all := c.Flags().Bool("all", false, "closed ones too")
+	all := c.Flags().Bool("all", false, "list closed ones too")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		farm, err := client.New(server(), nil)
 		if err != nil {
