@@ -7,6 +7,8 @@
 // from many goroutines and many servers. Two databases implement the ports
 // (packages sqlite and postgres) and one suite tests both (package storetest).
 //
+// What a verb is told can be checked without a database; see the Check methods.
+//
 // Errors are *weir.Error: NotFound, Conflict, Fenced, Invalid, or Internal
 // with the database's own error as the hidden cause. Times are kept with
 // microsecond precision in UTC.

@@ -10,7 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"github.com/weir-ci/weir/internal/store/sqlstore"
+	"github.com/weir-ci/weir/internal/store/sqltx"
 )
 
 // channel is what servers of one farm listen to.
@@ -20,8 +20,8 @@ const channel = "weir_events"
 // transactions that tell events. Any constant will do; this one spells "weir".
 const eventLock = 0x77656972
 
-func dialect() sqlstore.Dialect {
-	return sqlstore.Dialect{
+func dialect() sqltx.Dialect {
+	return sqltx.Dialect{
 		Name: "PostgreSQL",
 		// Not FOR UPDATE: rows that refer to the locked one may be added
 		// meanwhile, and the lock does not hold them up.
@@ -60,23 +60,23 @@ const (
 	classShutdown       = "57P"
 )
 
-func classify(err error) sqlstore.Failure {
+func classify(err error) sqltx.Failure {
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
 		switch {
 		case pg.Code == stateSerialization || pg.Code == stateDeadlock:
-			return sqlstore.TryAgain
+			return sqltx.TryAgain
 		case pg.Code == stateDiskFull:
-			return sqlstore.Full
+			return sqltx.Full
 		case strings.HasPrefix(pg.Code, classConnection) || strings.HasPrefix(pg.Code, classShutdown) || pg.Code == stateTooManyClients:
-			return sqlstore.Away
+			return sqltx.Away
 		}
-		return sqlstore.Unknown
+		return sqltx.Unknown
 	}
 	var connect *pgconn.ConnectError
 	var network net.Error
 	if errors.As(err, &connect) || errors.As(err, &network) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) {
-		return sqlstore.Away
+		return sqltx.Away
 	}
-	return sqlstore.Unknown
+	return sqltx.Unknown
 }

@@ -29,6 +29,7 @@ import (
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/store"
 	"github.com/weir-ci/weir/internal/store/sqlstore"
+	"github.com/weir-ci/weir/internal/store/sqltx"
 )
 
 //go:embed migrations/*.sql
@@ -44,7 +45,7 @@ const (
 // Store is a farm's state in a PostgreSQL database.
 type Store struct {
 	*sqlstore.Store
-	schema sqlstore.Schema
+	schema sqltx.Schema
 	close  func() error
 }
 
@@ -77,8 +78,8 @@ func Open(ctx context.Context, dsn string) (store.Store, error) {
 	}
 	db := stdlib.OpenDBFromPool(pool)
 	s := &Store{
-		Store:  sqlstore.New(db, db, dialect()),
-		schema: sqlstore.Schema{Dialect: goose.DialectPostgres, Files: files, Options: []goose.ProviderOption{goose.WithSessionLocker(locker)}},
+		Store:  sqlstore.New(sqltx.New(db, db, dialect())),
+		schema: sqltx.Schema{Dialect: goose.DialectPostgres, Files: files, Options: []goose.ProviderOption{goose.WithSessionLocker(locker)}},
 	}
 	if err := s.CheckVersion(ctx, s.schema.Newest()); err != nil {
 		err = errors.Join(explainOpen(cfg.ConnConfig, err), db.Close())
@@ -134,7 +135,7 @@ func explainOpen(cfg *pgx.ConnConfig, err error) error {
 	where := cfg.Database + " at " + cfg.Host
 	e := weir.Errorf(weir.Unavailable, "the PostgreSQL database %s does not answer", where).WithHint("check that it runs and can be reached from here")
 	var pg *pgconn.PgError
-	if errors.As(err, &pg) && classify(err) == sqlstore.Unknown {
+	if errors.As(err, &pg) && classify(err) == sqltx.Unknown {
 		e = weir.Errorf(weir.Invalid, "the PostgreSQL server does not let %s into database %s: %s", cfg.User, where, pg.Message).
 			WithHint("check user, password and database name in the address")
 	}

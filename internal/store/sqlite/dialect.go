@@ -5,7 +5,7 @@ import (
 
 	driver "modernc.org/sqlite"
 
-	"github.com/weir-ci/weir/internal/store/sqlstore"
+	"github.com/weir-ci/weir/internal/store/sqltx"
 )
 
 // The primary result codes that are told apart, as SQLite documents them.
@@ -29,8 +29,8 @@ func primary(err error) int {
 	return e.Code() & 0xff
 }
 
-func dialect() sqlstore.Dialect {
-	return sqlstore.Dialect{
+func dialect() sqltx.Dialect {
+	return sqltx.Dialect{
 		Name:     "SQLite",
 		Elements: `json_each(%s)`,
 		Item:     `json_extract(value, '$[%d]')`,
@@ -39,12 +39,12 @@ func dialect() sqlstore.Dialect {
 	}
 }
 
-func classify(err error) sqlstore.Failure {
+func classify(err error) sqltx.Failure {
 	switch primary(err) {
 	case codeBusy, codeLocked:
-		return sqlstore.TryAgain
+		return sqltx.TryAgain
 	case codeFull:
-		return sqlstore.Full
+		return sqltx.Full
 	}
-	return sqlstore.Unknown
+	return sqltx.Unknown
 }

@@ -29,6 +29,7 @@ import (
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/store"
 	"github.com/weir-ci/weir/internal/store/sqlstore"
+	"github.com/weir-ci/weir/internal/store/sqltx"
 )
 
 //go:embed migrations/*.sql
@@ -41,7 +42,7 @@ const busyMillis = "10000"
 // Store is a farm's state in a SQLite file.
 type Store struct {
 	*sqlstore.Store
-	schema sqlstore.Schema
+	schema sqltx.Schema
 	writer *sql.DB
 	reader *sql.DB
 	close  func() error
@@ -66,7 +67,7 @@ func open(ctx context.Context, path string) (*Store, error) {
 	if path == "" || err != nil {
 		return nil, weir.Errorf(weir.Invalid, "%.200q is not the name of a file", path)
 	}
-	s := &Store{schema: sqlstore.Schema{Dialect: goose.DialectSQLite3, Files: files}}
+	s := &Store{schema: sqltx.Schema{Dialect: goose.DialectSQLite3, Files: files}}
 	if s.writer, err = sql.Open("sqlite", dsn(full, "_txlock", "immediate", "_pragma", "synchronous(FULL)", "_pragma", "foreign_keys(1)")); err != nil {
 		return nil, explainOpen(path, err)
 	}
@@ -77,7 +78,7 @@ func open(ctx context.Context, path string) (*Store, error) {
 	s.reader.SetMaxOpenConns(max(4, runtime.NumCPU()))
 	s.reader.SetMaxIdleConns(max(4, runtime.NumCPU()))
 	s.close = sync.OnceValue(func() error { return errors.Join(s.reader.Close(), s.writer.Close()) })
-	s.Store = sqlstore.New(s.writer, s.reader, dialect())
+	s.Store = sqlstore.New(sqltx.New(s.writer, s.reader, dialect()))
 	if err := s.writer.PingContext(ctx); err != nil {
 		return nil, errors.Join(explainOpen(path, err), s.close())
 	}

@@ -2,19 +2,18 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"time"
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/store"
+	"github.com/weir-ci/weir/internal/store/sqltx"
 )
 
 // AddToken records a token. Conflict if the name is taken.
 func (s *Store) AddToken(ctx context.Context, tok store.Token) error {
 	return s.write(ctx, "add a token", tok.Created, func(t *tx) error {
-		n, err := t.exec(`INSERT INTO tokens (name, hash, created) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`,
-			clean(tok.Name), clean(tok.Hash), micros(tok.Created))
+		n, err := t.Exec(`INSERT INTO tokens (name, hash, created) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`,
+			sqltx.Clean(tok.Name), sqltx.Clean(tok.Hash), sqltx.Micros(tok.Created))
 		if err == nil && n == 0 {
 			return weir.Errorf(weir.Conflict, "there is a token called %.80q already", tok.Name).
 				WithHint("choose another name, or revoke the old token first")
@@ -24,37 +23,25 @@ func (s *Store) AddToken(ctx context.Context, tok store.Token) error {
 }
 
 // FindToken looks a token up by its hash; NotFound if there is none.
-func (s *Store) FindToken(ctx context.Context, hash string) (tok store.Token, err error) {
-	err = s.read(ctx, "look a token up", func(c conn) error {
-		tok, err = scanToken(c.row(`SELECT name, hash, created FROM tokens WHERE hash = $1`, clean(hash)))
-		if errors.Is(err, sql.ErrNoRows) {
-			return weir.Errorf(weir.NotFound, "no such token").WithHint("it was mistyped or revoked")
-		}
-		return err
-	})
-	return tok, err
+func (s *Store) FindToken(ctx context.Context, hash string) (store.Token, error) {
+	return sqltx.One(ctx, s.DB, "look a token up", weir.Errorf(weir.NotFound, "no such token").WithHint("it was mistyped or revoked"),
+		scanToken, `SELECT name, hash, created FROM tokens WHERE hash = $1`, sqltx.Clean(hash))
 }
 
 // Tokens lists tokens, without their hashes, by name.
-func (s *Store) Tokens(ctx context.Context) (toks []store.Token, err error) {
-	err = s.read(ctx, "list tokens", func(c conn) error {
-		toks, err = collect(c, scanToken, `SELECT name, '', created FROM tokens ORDER BY name`)
-		return err
-	})
-	return toks, err
+func (s *Store) Tokens(ctx context.Context) ([]store.Token, error) {
+	return sqltx.List(ctx, s.DB, "list tokens", scanToken, `SELECT name, '', created FROM tokens ORDER BY name`)
 }
 
-func scanToken(r scanner) (tok store.Token, err error) {
-	var created int64
-	err = r.Scan(&tok.Name, &tok.Hash, &created)
-	tok.Created = timeOf(created)
+func scanToken(r sqltx.Scanner) (tok store.Token, err error) {
+	err = r.Scan(&tok.Name, &tok.Hash, sqltx.Time(&tok.Created))
 	return tok, err
 }
 
 // RevokeToken removes a token by name; NotFound if there is none.
 func (s *Store) RevokeToken(ctx context.Context, name string) error {
 	return s.write(ctx, "revoke a token", time.Time{}, func(t *tx) error {
-		n, err := t.exec(`DELETE FROM tokens WHERE name = $1`, clean(name))
+		n, err := t.Exec(`DELETE FROM tokens WHERE name = $1`, sqltx.Clean(name))
 		if err == nil && n == 0 {
 			return weir.Errorf(weir.NotFound, "there is no token called %.80q", name).
 				WithHint("weir token list shows them all")

@@ -7,11 +7,12 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/store"
+	"github.com/weir-ci/weir/internal/store/sqltx"
 )
 
 // Advance changes an open regression and what hangs on it in one step.
 func (s *Store) Advance(ctx context.Context, u store.RegressionUpdate) error {
-	now := timeOf(micros(u.Now))
+	now := sqltx.TimeOf(sqltx.Micros(u.Now))
 	if u.MergeInto != 0 {
 		if u.MergeInto == u.Regression.ID {
 			return weir.Errorf(weir.Invalid, "regression %d cannot be merged into itself", u.MergeInto)
@@ -84,7 +85,7 @@ func (t *tx) lockForAdvance(u store.RegressionUpdate) (old, into weir.Regression
 	if !ok {
 		return old, into, noRegression(u.Regression.ID)
 	}
-	if micros(old.Updated) != micros(u.Regression.Updated) {
+	if sqltx.Micros(old.Updated) != sqltx.Micros(u.Regression.Updated) {
 		return old, into, weir.Errorf(weir.Conflict, "regression %d was changed since it was read", old.ID).WithHint("read it again")
 	}
 	if next := u.Regression.State; !old.State.Open() || next != old.State && !old.State.CanBecome(next) {

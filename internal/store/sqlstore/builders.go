@@ -7,15 +7,16 @@ import (
 	"time"
 
 	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/store/sqltx"
 )
 
 func cleanKey(k weir.BuilderKey) weir.BuilderKey {
-	return weir.BuilderKey{Project: clean(k.Project), Job: clean(k.Job), Cell: clean(k.Cell),
-		Platform: weir.Platform(clean(string(k.Platform))), Branch: clean(k.Branch), Upstreams: clean(k.Upstreams)}
+	return weir.BuilderKey{Project: sqltx.Clean(k.Project), Job: sqltx.Clean(k.Job), Cell: sqltx.Clean(k.Cell),
+		Platform: weir.Platform(sqltx.Clean(string(k.Platform))), Branch: sqltx.Clean(k.Branch), Upstreams: sqltx.Clean(k.Upstreams)}
 }
 
 func builderHash(k weir.BuilderKey) string {
-	return hashOf(k.Project, k.Job, k.Cell, string(k.Platform), k.Branch, k.Upstreams)
+	return sqltx.HashOf(k.Project, k.Job, k.Cell, string(k.Platform), k.Branch, k.Upstreams)
 }
 
 // EnsureBuilders finds or makes the builders with these keys, in order.
@@ -57,7 +58,7 @@ func (c conn) findBuilders(byHash map[string]weir.BuilderKey) (map[string]weir.B
 	for h := range byHash {
 		hashes = append(hashes, []string{h})
 	}
-	data, err := encode(hashes)
+	data, err := sqltx.Encode(hashes)
 	if err != nil {
 		return nil, err
 	}
@@ -65,10 +66,10 @@ func (c conn) findBuilders(byHash map[string]weir.BuilderKey) (map[string]weir.B
 		hash string
 		id   weir.BuilderID
 	}
-	pairs, err := collect(c, func(r scanner) (p pair, err error) {
+	pairs, err := sqltx.Collect(c, func(r sqltx.Scanner) (p pair, err error) {
 		err = r.Scan(&p.hash, &p.id)
 		return p, err
-	}, `SELECT b.key_hash, b.id FROM builders b JOIN `+c.d.rows(1, "q", "hash")+` ON q.hash = b.key_hash`, data)
+	}, `SELECT b.key_hash, b.id FROM builders b JOIN `+c.Table(1, "q", "hash")+` ON q.hash = b.key_hash`, data)
 	if err != nil {
 		return nil, err
 	}
@@ -89,10 +90,10 @@ func (t *tx) insertBuilders(byHash map[string]weir.BuilderKey, found map[string]
 		}
 	}
 	slices.SortFunc(rows, func(a, b []any) int { return cmp.Compare(a[0].(string), b[0].(string)) })
-	return t.inChunks(rows, func(data string) error {
-		_, err := t.exec(`INSERT INTO builders (key_hash, project, job, cell, platform, branch, upstreams)
+	return t.InChunks(rows, func(data string) error {
+		_, err := t.Exec(`INSERT INTO builders (key_hash, project, job, cell, platform, branch, upstreams)
 			SELECT q.hash, q.project, q.job, q.cell, q.platform, q.branch, q.upstreams
-			FROM `+t.d.rows(1, "q", "hash", "project", "job", "cell", "platform", "branch", "upstreams")+`
+			FROM `+t.Table(1, "q", "hash", "project", "job", "cell", "platform", "branch", "upstreams")+`
 			WHERE true ON CONFLICT (key_hash) DO NOTHING`, data)
 		return err
 	})
@@ -104,7 +105,7 @@ func (s *Store) LineHeads(ctx context.Context, builders []weir.BuilderID) (map[w
 	var heads map[weir.BuilderID]weir.Build
 	err := s.read(ctx, "find the newest builds", func(c conn) error {
 		builds, err := c.builds(`WHERE b.id IN (SELECT (SELECT MAX(x.id) FROM builds x WHERE x.builder_id = y.id AND x.advances = 1)
-			FROM builders y WHERE y.id IN `+c.d.in(1)+`)`, list(builders))
+			FROM builders y WHERE y.id IN `+c.In(1)+`)`, sqltx.IDs(builders))
 		heads = make(map[weir.BuilderID]weir.Build, len(builds))
 		for _, b := range builds {
 			heads[b.Builder.ID] = b

@@ -2,22 +2,22 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql"
-	"errors"
+	"slices"
 	"time"
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/store"
+	"github.com/weir-ci/weir/internal/store/sqltx"
 )
 
 // ClaimPoll gives the caller the right to poll a source until the given time,
 // if nobody else has it and the source is due.
 func (s *Store) ClaimPoll(ctx context.Context, project, branch string, now, until time.Time) (got bool, err error) {
 	err = s.write(ctx, "claim a poll", now, func(t *tx) error {
-		n, err := t.exec(`INSERT INTO sources (project, branch, claimed_until) VALUES ($1, $2, $3)
+		n, err := t.Exec(`INSERT INTO sources (project, branch, claimed_until) VALUES ($1, $2, $3)
 			ON CONFLICT (project, branch) DO UPDATE SET claimed_until = excluded.claimed_until
 			WHERE sources.claimed_until <= $4 AND sources.next_poll <= $4`,
-			clean(project), clean(branch), micros(until), micros(now))
+			sqltx.Clean(project), sqltx.Clean(branch), sqltx.Micros(until), sqltx.Micros(now))
 		got = n == 1
 		return err
 	})
@@ -32,18 +32,18 @@ type sourceRow struct {
 
 // lockSource makes the source's row if there is none, and locks it.
 func (t *tx) lockSource(project, branch string) (r sourceRow, err error) {
-	_, err = t.exec(`INSERT INTO sources (project, branch) VALUES ($1, $2) ON CONFLICT DO NOTHING`, project, branch)
+	_, err = t.Exec(`INSERT INTO sources (project, branch) VALUES ($1, $2) ON CONFLICT DO NOTHING`, project, branch)
 	if err != nil {
 		return r, err
 	}
-	err = t.row(`SELECT b.polled, b.error, b.err_since, b.tip FROM sources b WHERE b.project = $1 AND b.branch = $2`+t.d.Lock,
+	err = t.Row(`SELECT b.polled, b.error, b.err_since, b.tip FROM sources b WHERE b.project = $1 AND b.branch = $2`+t.Lock(),
 		project, branch).Scan(&r.polled, &r.message, &r.errSince, &r.tip)
 	return r, err
 }
 
 // RecordRevisions appends revisions behind the newest one known.
 func (s *Store) RecordRevisions(ctx context.Context, p store.Poll) (tip weir.Tip, added int, err error) {
-	project, branch := clean(p.Project), clean(p.Branch)
+	project, branch := sqltx.Clean(p.Project), sqltx.Clean(p.Branch)
 	err = s.write(ctx, "record revisions", p.Now, func(t *tx) error {
 		src, err := t.lockSource(project, branch)
 		if err != nil {
@@ -58,14 +58,14 @@ func (s *Store) RecordRevisions(ctx context.Context, p store.Poll) (tip weir.Tip
 			return err
 		}
 		if added > 0 {
-			t.tell(weir.EventRevisions, project)
+			t.Tell(weir.EventRevisions, project)
 		}
 		if src.message != "" || src.polled == 0 {
-			t.tell(weir.EventSource, project)
+			t.Tell(weir.EventSource, project)
 		}
-		if _, err := t.exec(`UPDATE sources SET polled = $3, error = '', err_since = 0, claimed_until = 0, next_poll = $4, tip = $5
+		if _, err := t.Exec(`UPDATE sources SET polled = $3, error = '', err_since = 0, claimed_until = 0, next_poll = $4, tip = $5
 			WHERE project = $1 AND branch = $2`,
-			project, branch, micros(p.Now), micros(p.Next), src.tip+int64(added)); err != nil {
+			project, branch, sqltx.Micros(p.Now), sqltx.Micros(p.Next), src.tip+int64(added)); err != nil {
 			return err
 		}
 		tip, err = t.tip(project, branch)
@@ -82,11 +82,11 @@ func (t *tx) freshRevisions(project, branch string, tip int64, revisions []weir.
 		if r.ID == "" {
 			return nil, weir.Errorf(weir.Invalid, "a revision of %.80q has no id", project)
 		}
-		rows[i] = []any{clean(r.ID)}
+		rows[i] = []any{sqltx.Clean(r.ID)}
 	}
 	known := map[string]bool{}
-	err := t.inChunks(rows, func(data string) error {
-		ids, err := collect(t.conn, scanOne[string], `SELECT r.id FROM revisions r JOIN `+t.d.rows(3, "q", "id")+` ON q.id = r.id
+	err := t.InChunks(rows, func(data string) error {
+		ids, err := sqltx.Collect(t, sqltx.Scalar[string], `SELECT r.id FROM revisions r JOIN `+t.Table(3, "q", "id")+` ON q.id = r.id
 			WHERE r.project = $1 AND r.branch = $2`, project, branch, data)
 		for _, id := range ids {
 			known[id] = true
@@ -98,7 +98,7 @@ func (t *tx) freshRevisions(project, branch string, tip int64, revisions []weir.
 	}
 	var fresh []weir.Revision
 	for _, r := range revisions {
-		r.ID = clean(r.ID)
+		r.ID = sqltx.Clean(r.ID)
 		if known[r.ID] {
 			continue
 		}
@@ -112,12 +112,12 @@ func (t *tx) freshRevisions(project, branch string, tip int64, revisions []weir.
 func (t *tx) insertRevisions(project, branch string, revisions []weir.Revision) error {
 	rows := make([][]any, len(revisions))
 	for i, r := range revisions {
-		rows[i] = []any{r.Position, r.ID, clip(r.Author, weir.MaxReason), micros(r.Time), clip(r.Message, weir.MaxMessage)}
+		rows[i] = []any{r.Position, r.ID, sqltx.Clip(r.Author, weir.MaxReason), sqltx.Micros(r.Time), sqltx.Clip(r.Message, weir.MaxMessage)}
 	}
-	return t.inChunks(rows, func(data string) error {
-		_, err := t.exec(`INSERT INTO revisions (project, branch, position, id, author, time, message)
+	return t.InChunks(rows, func(data string) error {
+		_, err := t.Exec(`INSERT INTO revisions (project, branch, position, id, author, time, message)
 			SELECT CAST($1 AS TEXT), CAST($2 AS TEXT), q.position, q.id, q.author, q.moment, q.message
-			FROM `+t.d.rows(3, "q", "position int", "id", "author", "moment int", "message"), project, branch, data)
+			FROM `+t.Table(3, "q", "position int", "id", "author", "moment int", "message"), project, branch, data)
 		return err
 	})
 }
@@ -132,12 +132,8 @@ func (c conn) tip(project, branch string) (weir.Tip, error) {
 }
 
 func (c conn) tips(where string, args ...any) ([]weir.Tip, error) {
-	return collect(c, func(r scanner) (t weir.Tip, err error) {
-		var first, last int64
-		err = r.Scan(&t.Project, &t.Branch,
-			&t.First.ID, &t.First.Position, &t.First.Author, &first, &t.First.Message,
-			&t.Revision.ID, &t.Revision.Position, &t.Revision.Author, &last, &t.Revision.Message)
-		t.First.Time, t.Revision.Time = timeOf(first), timeOf(last)
+	return sqltx.Collect(c, func(r sqltx.Scanner) (t weir.Tip, err error) {
+		err = r.Scan(slices.Concat([]any{&t.Project, &t.Branch}, revisionDest(&t.First), revisionDest(&t.Revision))...)
 		return t, err
 	}, `SELECT s.project, s.branch, f.id, f.position, f.author, f.time, f.message,
 			l.id, l.position, l.author, l.time, l.message
@@ -149,8 +145,8 @@ func (c conn) tips(where string, args ...any) ([]weir.Tip, error) {
 
 // RecordPollError notes why a poll came back empty-handed.
 func (s *Store) RecordPollError(ctx context.Context, project, branch, message string, now, next time.Time) error {
-	project, branch = clean(project), clean(branch)
-	message = clip(message, weir.MaxReason)
+	project, branch = sqltx.Clean(project), sqltx.Clean(branch)
+	message = sqltx.Clip(message, weir.MaxReason)
 	if message == "" {
 		message = "unknown"
 	}
@@ -161,30 +157,24 @@ func (s *Store) RecordPollError(ctx context.Context, project, branch, message st
 		}
 		since := src.errSince
 		if src.message == "" {
-			since = micros(now)
+			since = sqltx.Micros(now)
 		}
 		if src.message != message {
-			t.tell(weir.EventSource, project)
+			t.Tell(weir.EventSource, project)
 		}
-		_, err = t.exec(`UPDATE sources SET error = $3, err_since = $4, claimed_until = 0, next_poll = $5
-			WHERE project = $1 AND branch = $2`, project, branch, message, since, micros(next))
+		_, err = t.Exec(`UPDATE sources SET error = $3, err_since = $4, claimed_until = 0, next_poll = $5
+			WHERE project = $1 AND branch = $2`, project, branch, message, since, sqltx.Micros(next))
 		return err
 	})
 }
 
 // Sources lists what is known of every source ever polled, by project.
-func (s *Store) Sources(ctx context.Context) (all []store.Source, err error) {
-	err = s.read(ctx, "list sources", func(c conn) error {
-		all, err = collect(c, func(r scanner) (src store.Source, err error) {
-			var polled, since int64
-			err = r.Scan(&src.Project, &src.Branch, &polled, &src.Error, &since)
-			src.Polled, src.ErrSince = timeOf(polled), timeOf(since)
-			return src, err
-		}, `SELECT project, branch, polled, error, err_since FROM sources
-			WHERE polled <> 0 OR error <> '' ORDER BY project, branch`)
-		return err
-	})
-	return all, err
+func (s *Store) Sources(ctx context.Context) ([]store.Source, error) {
+	return sqltx.List(ctx, s.DB, "list sources", func(r sqltx.Scanner) (src store.Source, err error) {
+		err = r.Scan(&src.Project, &src.Branch, sqltx.Time(&src.Polled), &src.Error, sqltx.Time(&src.ErrSince))
+		return src, err
+	}, `SELECT project, branch, polled, error, err_since FROM sources
+		WHERE polled <> 0 OR error <> '' ORDER BY project, branch`)
 }
 
 // Tips lists the newest revision of every project that has one.
@@ -198,33 +188,25 @@ func (s *Store) Tips(ctx context.Context) (tips []weir.Tip, err error) {
 
 const revisionColumns = `id, position, author, time, message`
 
-func scanRevision(r scanner) (rev weir.Revision, err error) {
-	var at int64
-	err = r.Scan(&rev.ID, &rev.Position, &rev.Author, &at, &rev.Message)
-	rev.Time = timeOf(at)
+func revisionDest(r *weir.Revision) []any {
+	return []any{&r.ID, &r.Position, &r.Author, sqltx.Time(&r.Time), &r.Message}
+}
+
+func scanRevision(r sqltx.Scanner) (rev weir.Revision, err error) {
+	err = r.Scan(revisionDest(&rev)...)
 	return rev, err
 }
 
 // Revision finds one revision; NotFound if there is none.
-func (s *Store) Revision(ctx context.Context, project, branch, id string) (rev weir.Revision, err error) {
-	err = s.read(ctx, "find a revision", func(c conn) error {
-		rev, err = scanRevision(c.row(`SELECT `+revisionColumns+` FROM revisions WHERE project = $1 AND branch = $2 AND id = $3`,
-			clean(project), clean(branch), clean(id)))
-		if errors.Is(err, sql.ErrNoRows) {
-			return weir.Errorf(weir.NotFound, "%.80q has no revision %.80q", project, id)
-		}
-		return err
-	})
-	return rev, err
+func (s *Store) Revision(ctx context.Context, project, branch, id string) (weir.Revision, error) {
+	return sqltx.One(ctx, s.DB, "find a revision", weir.Errorf(weir.NotFound, "%.80q has no revision %.80q", project, id),
+		scanRevision, `SELECT `+revisionColumns+` FROM revisions WHERE project = $1 AND branch = $2 AND id = $3`,
+		sqltx.Clean(project), sqltx.Clean(branch), sqltx.Clean(id))
 }
 
 // RevisionRange lists revisions with first <= position <= last, in order.
-func (s *Store) RevisionRange(ctx context.Context, project, branch string, first, last int64) (revs []weir.Revision, err error) {
-	err = s.read(ctx, "list revisions", func(c conn) error {
-		revs, err = collect(c, scanRevision, `SELECT `+revisionColumns+` FROM revisions
-			WHERE project = $1 AND branch = $2 AND position >= $3 AND position <= $4 ORDER BY position`,
-			clean(project), clean(branch), first, last)
-		return err
-	})
-	return revs, err
+func (s *Store) RevisionRange(ctx context.Context, project, branch string, first, last int64) ([]weir.Revision, error) {
+	return sqltx.List(ctx, s.DB, "list revisions", scanRevision, `SELECT `+revisionColumns+` FROM revisions
+		WHERE project = $1 AND branch = $2 AND position >= $3 AND position <= $4 ORDER BY position`,
+		sqltx.Clean(project), sqltx.Clean(branch), first, last)
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/store/sqltx"
 )
 
 // move takes a build to another state, along weir.State.CanBecome only, and
@@ -20,17 +21,17 @@ func (t *tx) move(b *weir.Build, next weir.State) error {
 
 // save writes what changes in a build's life.
 func (t *tx) save(b weir.Build) error {
-	counts, err := encodeNonzero(b.Counts)
+	counts, err := sqltx.EncodeNonzero(b.Counts)
 	if err != nil {
 		return err
 	}
-	_, err = t.exec(`UPDATE builds SET state = $2, outcome = $3, reason_code = $4, reason_text = $5,
+	_, err = t.Exec(`UPDATE builds SET state = $2, outcome = $3, reason_code = $4, reason_text = $5,
 		started = $6, finished = $7, attempts = $8, worker = $9,
 		product_digest = $10, product_prefix = $11, product_size = $12, results = $13, counts = $14
 		WHERE id = $1`,
-		int64(b.ID), string(b.State), string(b.Outcome), clean(string(b.Reason.Code)), clip(b.Reason.Text, weir.MaxReason),
-		micros(b.Started), micros(b.Finished), b.Attempts, clean(b.Worker),
-		clean(string(b.Product.Digest)), clean(b.Product.Prefix), b.Product.Size, clean(string(b.Results)), counts)
+		int64(b.ID), string(b.State), string(b.Outcome), sqltx.Clean(string(b.Reason.Code)), sqltx.Clip(b.Reason.Text, weir.MaxReason),
+		sqltx.Micros(b.Started), sqltx.Micros(b.Finished), b.Attempts, sqltx.Clean(b.Worker),
+		sqltx.Clean(string(b.Product.Digest)), sqltx.Clean(b.Product.Prefix), b.Product.Size, sqltx.Clean(string(b.Results)), counts)
 	return err
 }
 
@@ -67,7 +68,7 @@ func (t *tx) enqueue(builds []weir.Build, now time.Time) error {
 		ids[i] = builds[i].ID
 		t.tellQueue(builds[i].Builder.Platform)
 	}
-	_, err := t.exec(`UPDATE builds SET state = 'queued', queued = $1 WHERE id IN `+t.d.in(2), micros(now), list(ids))
+	_, err := t.Exec(`UPDATE builds SET state = 'queued', queued = $1 WHERE id IN `+t.In(2), sqltx.Micros(now), sqltx.IDs(ids))
 	return err
 }
 
@@ -133,7 +134,7 @@ func wordOf(o weir.Outcome) string {
 func (t *tx) follow(ended weir.BuildID, now time.Time) error {
 	for work := []weir.BuildID{ended}; len(work) > 0; work = work[1:] {
 		waiting, err := t.builds(`JOIN needs n ON n.build_id = b.id
-			WHERE n.need_id = $1 AND b.state = 'blocked' ORDER BY b.id`+t.d.Lock, int64(work[0]))
+			WHERE n.need_id = $1 AND b.state = 'blocked' ORDER BY b.id`+t.Lock(), int64(work[0]))
 		if err != nil || len(waiting) == 0 {
 			if err != nil {
 				return err
@@ -177,10 +178,10 @@ func (c conn) needsOf(builds []weir.Build) (map[weir.BuildID][]weir.Build, error
 		ids[i] = b.ID
 	}
 	type edge struct{ build, need weir.BuildID }
-	edges, err := collect(c, func(r scanner) (e edge, err error) {
+	edges, err := sqltx.Collect(c, func(r sqltx.Scanner) (e edge, err error) {
 		err = r.Scan(&e.build, &e.need)
 		return e, err
-	}, `SELECT build_id, need_id FROM needs WHERE build_id IN `+c.d.in(1)+` ORDER BY build_id, ordinal`, list(ids))
+	}, `SELECT build_id, need_id FROM needs WHERE build_id IN `+c.In(1)+` ORDER BY build_id, ordinal`, sqltx.IDs(ids))
 	if err != nil {
 		return nil, err
 	}
@@ -204,7 +205,7 @@ func (c conn) load(builds map[weir.BuildID]weir.Build) error {
 	for id := range builds {
 		ids = append(ids, id)
 	}
-	loaded, err := c.builds(`WHERE b.id IN `+c.d.in(1), list(ids))
+	loaded, err := c.builds(`WHERE b.id IN `+c.In(1), sqltx.IDs(ids))
 	for _, b := range loaded {
 		builds[b.ID] = b
 	}

@@ -2,25 +2,22 @@ package sqlstore
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/store"
+	"github.com/weir-ci/weir/internal/store/sqltx"
 )
 
 // Finish ends an attempt.
 func (s *Store) Finish(ctx context.Context, f store.Finish) (b weir.Build, err error) {
-	if !slices.Contains(weir.Outcomes(), f.Outcome) {
-		return b, weir.Errorf(weir.Invalid, "attempt %s ended with the outcome %.40q, which does not exist", f.Attempt, string(f.Outcome))
-	}
-	if err := checkSteps(f.Steps); err != nil {
+	if err := f.Check(); err != nil {
 		return b, err
 	}
-	f.Now = timeOf(micros(f.Now))
-	f.Reason = weir.Reason{Code: weir.ReasonCode(clean(string(f.Reason.Code))), Text: clip(f.Reason.Text, weir.MaxReason)}
-	f.Product = weir.Product{Digest: weir.Digest(clean(string(f.Product.Digest))), Prefix: clean(f.Product.Prefix), Size: f.Product.Size}
-	f.Results = weir.Digest(clean(string(f.Results)))
+	f.Now = sqltx.TimeOf(sqltx.Micros(f.Now))
+	f.Reason = weir.Reason{Code: weir.ReasonCode(sqltx.Clean(string(f.Reason.Code))), Text: sqltx.Clip(f.Reason.Text, weir.MaxReason)}
+	f.Product = weir.Product{Digest: weir.Digest(sqltx.Clean(string(f.Product.Digest))), Prefix: sqltx.Clean(f.Product.Prefix), Size: f.Product.Size}
+	f.Results = weir.Digest(sqltx.Clean(string(f.Results)))
 	err = s.write(ctx, "record how an attempt ended", f.Now, func(t *tx) error {
 		var a attempt
 		if b, a, err = t.lockAttempt(f.Attempt, f.Token); err != nil {
@@ -53,7 +50,7 @@ func (t *tx) finish(b *weir.Build, a attempt, by endedBy, f store.Finish) error 
 	}
 	if f.Outcome == weir.Infra {
 		var failures int
-		if err := t.row(`SELECT COUNT(*) FROM attempts WHERE build_id = $1 AND outcome = 'infra'`, int64(b.ID)).Scan(&failures); err != nil {
+		if err := t.Row(`SELECT COUNT(*) FROM attempts WHERE build_id = $1 AND outcome = 'infra'`, int64(b.ID)).Scan(&failures); err != nil {
 			return err
 		}
 		if failures < weir.MaxAttempts {
@@ -72,11 +69,11 @@ func (t *tx) finish(b *weir.Build, a attempt, by endedBy, f store.Finish) error 
 // Expire ends attempts whose lease has run out as lost and requeues their
 // builds.
 func (s *Store) Expire(ctx context.Context, now time.Time) (ended []weir.AttemptID, err error) {
-	now = timeOf(micros(now))
+	now = sqltx.TimeOf(sqltx.Micros(now))
 	var any bool
 	err = s.read(ctx, "look for lost attempts", func(c conn) error {
 		var n int
-		err := c.row(`SELECT COUNT(*) FROM attempts WHERE ended = 0 AND deadline <= $1`, micros(now)).Scan(&n)
+		err := c.Row(`SELECT COUNT(*) FROM attempts WHERE ended = 0 AND deadline <= $1`, sqltx.Micros(now)).Scan(&n)
 		any = n > 0
 		return err
 	})
@@ -88,7 +85,7 @@ func (s *Store) Expire(ctx context.Context, now time.Time) (ended []weir.Attempt
 		// The builds first, then their attempts: a build whose worker syncs at
 		// this moment is passed over or, once locked, has a new deadline.
 		builds, err := t.builds(`WHERE b.state IN ('leased', 'running') AND b.id IN
-			(SELECT a.build_id FROM attempts a WHERE a.ended = 0 AND a.deadline <= $1) ORDER BY b.id`+t.d.LockSkip, micros(now))
+			(SELECT a.build_id FROM attempts a WHERE a.ended = 0 AND a.deadline <= $1) ORDER BY b.id`+t.LockSkip(), sqltx.Micros(now))
 		if err != nil {
 			return err
 		}
@@ -111,8 +108,8 @@ func (s *Store) Expire(ctx context.Context, now time.Time) (ended []weir.Attempt
 
 // expire ends the live attempt of a locked build, if it is still overdue.
 func (t *tx) expire(b *weir.Build, now time.Time) (weir.AttemptID, error) {
-	overdue, err := collect(t.conn, scanAttempt, `SELECT `+attemptColumns+` FROM attempts a
-		WHERE a.build_id = $1 AND a.ended = 0 AND a.deadline <= $2`, int64(b.ID), micros(now))
+	overdue, err := sqltx.Collect(t, scanAttempt, `SELECT `+attemptColumns+` FROM attempts a
+		WHERE a.build_id = $1 AND a.ended = 0 AND a.deadline <= $2`, int64(b.ID), sqltx.Micros(now))
 	if err != nil || len(overdue) == 0 {
 		return weir.AttemptID{}, err
 	}

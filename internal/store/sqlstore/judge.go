@@ -5,18 +5,15 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/store"
+	"github.com/weir-ci/weir/internal/store/sqltx"
 )
 
 // NextToJudge lists final builds that are unjudged, oldest first. A build that
 // advances its builder's baseline waits for every earlier such build.
-func (s *Store) NextToJudge(ctx context.Context, limit int) (builds []weir.Build, err error) {
-	err = s.read(ctx, "list builds to judge", func(c conn) error {
-		builds, err = c.builds(`WHERE b.judgement = '' AND b.finished > 0 AND (b.advances = 0 OR NOT EXISTS
-			(SELECT 1 FROM builds e WHERE e.builder_id = b.builder_id AND e.unsettled = 1 AND e.id < b.id))
-			ORDER BY b.id LIMIT $1`, limitOf(limit, standardList, longestList))
-		return err
-	})
-	return builds, err
+func (s *Store) NextToJudge(ctx context.Context, limit int) ([]weir.Build, error) {
+	return s.listBuilds(ctx, "list builds to judge", `WHERE b.judgement = '' AND b.finished > 0 AND (b.advances = 0 OR NOT EXISTS
+		(SELECT 1 FROM builds e WHERE e.builder_id = b.builder_id AND e.unsettled = 1 AND e.id < b.id))
+		ORDER BY b.id LIMIT $1`, sqltx.Limit(limit, standardList, longestList))
 }
 
 // Baseline reads the settled states of all tests of a builder, sorted by test,
@@ -24,7 +21,7 @@ func (s *Store) NextToJudge(ctx context.Context, limit int) (builds []weir.Build
 func (s *Store) Baseline(ctx context.Context, builder weir.BuilderID) (states []weir.TestState, last *weir.Build, err error) {
 	err = s.snapshot(ctx, "read a baseline", func(c conn) error {
 		last = nil
-		states, err = collect(c, func(r scanner) (st weir.TestState, err error) {
+		states, err = sqltx.Collect(c, func(r sqltx.Scanner) (st weir.TestState, err error) {
 			err = r.Scan(&st.Test.Suite, &st.Test.Name, &st.Status, &st.Since, &st.Flakes, &st.LastFlake)
 			return st, err
 		}, `SELECT suite, name, status, since, flakes, last_flake FROM test_states WHERE builder_id = $1 ORDER BY suite, name`, int64(builder))
@@ -64,23 +61,14 @@ func (s *Store) Doubted(ctx context.Context) (doubts []store.Doubt, err error) {
 
 // TestHistory lists the changes of one test on one builder, newest first. An
 // event is as old as the end of its build.
-func (s *Store) TestHistory(ctx context.Context, builder weir.BuilderID, test weir.TestID, limit int) (events []store.TestEvent, err error) {
-	err = s.read(ctx, "read a test's history", func(c conn) error {
-		events, err = collect(c, func(r scanner) (e store.TestEvent, err error) {
-			var at int64
-			var pins string
-			if err := r.Scan(append([]any{&e.Build, &at, &pins, &e.Outcome}, changeDest(&e.Change)...)...); err != nil {
-				return e, err
-			}
-			e.At = timeOf(at)
-			return e, decode(pins, &e.Pins)
-		}, `SELECT b.id, b.finished, b.pins, b.outcome, `+changeColumns+`
-			FROM test_changes c JOIN builds b ON b.id = c.build_id
-			WHERE c.builder_id = $1 AND c.suite = $2 AND c.name = $3 ORDER BY c.build_id DESC LIMIT $4`,
-			int64(builder), clean(test.Suite), clean(test.Name), limitOf(limit, standardList, longestList))
-		return err
-	})
-	return events, err
+func (s *Store) TestHistory(ctx context.Context, builder weir.BuilderID, test weir.TestID, limit int) ([]store.TestEvent, error) {
+	return sqltx.List(ctx, s.DB, "read a test's history", func(r sqltx.Scanner) (e store.TestEvent, err error) {
+		err = r.Scan(append([]any{&e.Build, sqltx.Time(&e.At), sqltx.JSON(&e.Pins), &e.Outcome}, changeDest(&e.Change)...)...)
+		return e, err
+	}, `SELECT b.id, b.finished, b.pins, b.outcome, `+changeColumns+`
+		FROM test_changes c JOIN builds b ON b.id = c.build_id
+		WHERE c.builder_id = $1 AND c.suite = $2 AND c.name = $3 ORDER BY c.build_id DESC LIMIT $4`,
+		int64(builder), sqltx.Clean(test.Suite), sqltx.Clean(test.Name), sqltx.Limit(limit, standardList, longestList))
 }
 
 const changeColumns = `c.suite, c.name, c.verdict, c.from_status, c.to_status, c.cause, c.message`
@@ -91,15 +79,11 @@ func changeDest(c *weir.TestChange) []any {
 
 // BuildChanges lists the tests of a build whose verdict is not Same, worst
 // verdict first, then by test.
-func (s *Store) BuildChanges(ctx context.Context, id weir.BuildID) (changes []weir.TestChange, err error) {
-	err = s.read(ctx, "list a build's changes", func(c conn) error {
-		changes, err = collect(c, func(r scanner) (ch weir.TestChange, err error) {
-			err = r.Scan(changeDest(&ch)...)
-			return ch, err
-		}, `SELECT `+changeColumns+` FROM test_changes c WHERE c.build_id = $1 ORDER BY c.badness, c.suite, c.name`, int64(id))
-		return err
-	})
-	return changes, err
+func (s *Store) BuildChanges(ctx context.Context, id weir.BuildID) ([]weir.TestChange, error) {
+	return sqltx.List(ctx, s.DB, "list a build's changes", func(r sqltx.Scanner) (ch weir.TestChange, err error) {
+		err = r.Scan(changeDest(&ch)...)
+		return ch, err
+	}, `SELECT `+changeColumns+` FROM test_changes c WHERE c.build_id = $1 ORDER BY c.badness, c.suite, c.name`, int64(id))
 }
 
 // badness orders verdicts, the worst first.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/store"
+	"github.com/weir-ci/weir/internal/store/sqltx"
 )
 
 // attempt is an attempt with what only the store knows of it.
@@ -33,11 +34,9 @@ const (
 const attemptColumns = `a.build_id, a.number, a.worker, a.token, a.leased, a.deadline, a.seq,
 	a.ended, a.ended_by, a.outcome, a.reason_code, a.reason_text`
 
-func scanAttempt(r scanner) (a attempt, err error) {
-	var leased, deadline, ended int64
-	err = r.Scan(&a.ID.Build, &a.ID.Number, &a.Worker, &a.token, &leased, &deadline, &a.seq,
-		&ended, &a.by, &a.Outcome, &a.Reason.Code, &a.Reason.Text)
-	a.Leased, a.Deadline, a.Ended = timeOf(leased), timeOf(deadline), timeOf(ended)
+func scanAttempt(r sqltx.Scanner) (a attempt, err error) {
+	err = r.Scan(&a.ID.Build, &a.ID.Number, &a.Worker, &a.token, sqltx.Time(&a.Leased), sqltx.Time(&a.Deadline), &a.seq,
+		sqltx.Time(&a.Ended), &a.by, &a.Outcome, &a.Reason.Code, &a.Reason.Text)
 	return a, err
 }
 
@@ -50,7 +49,7 @@ func (t *tx) lockAttempt(id weir.AttemptID, token string) (b weir.Build, a attem
 		}
 		return b, a, err
 	}
-	a, err = scanAttempt(t.row(`SELECT `+attemptColumns+` FROM attempts a WHERE a.build_id = $1 AND a.number = $2`,
+	a, err = scanAttempt(t.Row(`SELECT `+attemptColumns+` FROM attempts a WHERE a.build_id = $1 AND a.number = $2`,
 		int64(id.Build), id.Number))
 	if errors.Is(err, sql.ErrNoRows) || err == nil && subtle.ConstantTimeCompare([]byte(a.token), []byte(token)) == 0 {
 		err = fenced(id)
@@ -64,9 +63,9 @@ func fenced(id weir.AttemptID) error {
 
 // endAttempt ends a live attempt. Its build must be locked.
 func (t *tx) endAttempt(id weir.AttemptID, by endedBy, outcome weir.Outcome, reason weir.Reason, now time.Time) error {
-	_, err := t.exec(`UPDATE attempts SET ended = $3, ended_by = $4, outcome = $5, reason_code = $6, reason_text = $7
+	_, err := t.Exec(`UPDATE attempts SET ended = $3, ended_by = $4, outcome = $5, reason_code = $6, reason_text = $7
 		WHERE build_id = $1 AND number = $2 AND ended = 0`,
-		int64(id.Build), id.Number, micros(now), string(by), string(outcome), clean(string(reason.Code)), clip(reason.Text, weir.MaxReason))
+		int64(id.Build), id.Number, sqltx.Micros(now), string(by), string(outcome), sqltx.Clean(string(reason.Code)), sqltx.Clip(reason.Text, weir.MaxReason))
 	return err
 }
 
@@ -75,8 +74,8 @@ const seenGranularity = time.Second
 
 // seen notes that a worker has spoken.
 func (t *tx) seen(worker string, now time.Time) error {
-	_, err := t.exec(`UPDATE workers SET seen = $2 WHERE name = $1 AND seen <= $3`,
-		clean(worker), micros(now), micros(now.Add(-seenGranularity)))
+	_, err := t.Exec(`UPDATE workers SET seen = $2 WHERE name = $1 AND seen <= $3`,
+		sqltx.Clean(worker), sqltx.Micros(now), sqltx.Micros(now.Add(-seenGranularity)))
 	return err
 }
 
@@ -126,9 +125,9 @@ func (s *Store) Lease(ctx context.Context, ask store.LeaseAsk, choose func([]sto
 func (s *Store) idle(ctx context.Context, ask store.LeaseAsk) (idle bool, err error) {
 	err = s.read(ctx, "look at the queue", func(c conn) error {
 		var queued, silent int
-		err := c.row(`SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM builds b WHERE b.platform = $1 AND b.state = 'queued' LIMIT 1) q),
+		err := c.Row(`SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM builds b WHERE b.platform = $1 AND b.state = 'queued' LIMIT 1) q),
 			(SELECT COUNT(*) FROM workers w WHERE w.name = $2 AND w.seen <= $3)`,
-			clean(string(ask.Platform)), clean(ask.Worker), micros(ask.Now.Add(-seenGranularity))).Scan(&queued, &silent)
+			sqltx.Clean(string(ask.Platform)), sqltx.Clean(ask.Worker), sqltx.Micros(ask.Now.Add(-seenGranularity))).Scan(&queued, &silent)
 		idle = queued == 0 && silent == 0
 		return err
 	})
@@ -136,18 +135,14 @@ func (s *Store) idle(ctx context.Context, ask store.LeaseAsk) (idle bool, err er
 }
 
 func (c conn) candidates(p weir.Platform) ([]store.Candidate, error) {
-	return collect(c, func(row scanner) (k store.Candidate, err error) {
-		var queued int64
-		var labels string
-		if err := row.Scan(append([]any{&k.Build, &k.Cause, &k.Priority, &queued, &k.Attempts, &labels}, builderDest(&k.Builder)...)...); err != nil {
-			return k, err
-		}
-		k.Queued = timeOf(queued)
-		return k, decode(labels, &k.Labels)
+	return sqltx.Collect(c, func(row sqltx.Scanner) (k store.Candidate, err error) {
+		err = row.Scan(append([]any{&k.Build, &k.Cause, &k.Priority, sqltx.Time(&k.Queued), &k.Attempts, sqltx.JSON(&k.Labels)},
+			builderDest(&k.Builder)...)...)
+		return k, err
 	}, `SELECT b.id, b.cause, b.priority, b.queued, b.attempts, b.labels,
 			r.id, r.project, r.job, r.cell, r.platform, r.branch, r.upstreams`+fromBuilds+`
 		WHERE b.platform = $1 AND b.state = 'queued' ORDER BY b.priority DESC, b.id LIMIT $2`,
-		clean(string(p)), store.CandidateLimit)
+		sqltx.Clean(string(p)), store.CandidateLimit)
 }
 
 // pick keeps what was offered, once each, and no more than there is room for.
@@ -164,7 +159,7 @@ func pick(chosen []weir.BuildID, offers []store.Candidate, room int) (picked []w
 // lockQueued locks those of the builds that are queued still. Ones that are
 // locked by somebody else are as good as gone.
 func (t *tx) lockQueued(ids []weir.BuildID) (map[weir.BuildID]weir.Build, error) {
-	builds, err := t.builds(`WHERE b.state = 'queued' AND b.id IN `+t.d.in(1)+` ORDER BY b.id`+t.d.LockSkip, list(ids))
+	builds, err := t.builds(`WHERE b.state = 'queued' AND b.id IN `+t.In(1)+` ORDER BY b.id`+t.LockSkip(), sqltx.IDs(ids))
 	got := make(map[weir.BuildID]weir.Build, len(builds))
 	for _, b := range builds {
 		got[b.ID] = b
@@ -183,13 +178,13 @@ func (t *tx) assign(ask store.LeaseAsk, picked []weir.BuildID, got map[weir.Buil
 			return nil, err
 		}
 		b.Attempts++
-		b.Worker, b.Started = clean(ask.Worker), time.Time{}
+		b.Worker, b.Started = sqltx.Clean(ask.Worker), time.Time{}
 		if err := t.save(b); err != nil {
 			return nil, err
 		}
 		l := store.Leased{Attempt: weir.AttemptID{Build: id, Number: b.Attempts}, Token: ask.Tokens[len(leased)], Build: b}
-		if _, err := t.exec(`INSERT INTO attempts (build_id, number, worker, token, leased, deadline) VALUES ($1, $2, $3, $4, $5, $6)`,
-			int64(id), b.Attempts, b.Worker, clean(l.Token), micros(ask.Now), micros(ask.Deadline)); err != nil {
+		if _, err := t.Exec(`INSERT INTO attempts (build_id, number, worker, token, leased, deadline) VALUES ($1, $2, $3, $4, $5, $6)`,
+			int64(id), b.Attempts, b.Worker, sqltx.Clean(l.Token), sqltx.Micros(ask.Now), sqltx.Micros(ask.Deadline)); err != nil {
 			return nil, err
 		}
 		if l.Spec, err = t.spec(id); err != nil {

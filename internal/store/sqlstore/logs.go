@@ -5,21 +5,16 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/store"
+	"github.com/weir-ci/weir/internal/store/sqltx"
 )
 
 // Steps lists the steps of an attempt in order.
-func (s *Store) Steps(ctx context.Context, id weir.AttemptID) (steps []weir.StepRecord, err error) {
-	err = s.read(ctx, "list steps", func(c conn) error {
-		steps, err = collect(c, func(r scanner) (p weir.StepRecord, err error) {
-			var started, ended int64
-			err = r.Scan(&p.Index, &p.Name, &p.State, &started, &ended, &p.ExitCode, &p.Signal, &p.Note)
-			p.Started, p.Ended = timeOf(started), timeOf(ended)
-			return p, err
-		}, `SELECT step, name, state, started, ended, exit_code, signal, note FROM steps
-			WHERE build_id = $1 AND attempt = $2 ORDER BY step`, int64(id.Build), id.Number)
-		return err
-	})
-	return steps, err
+func (s *Store) Steps(ctx context.Context, id weir.AttemptID) ([]weir.StepRecord, error) {
+	return sqltx.List(ctx, s.DB, "list steps", func(r sqltx.Scanner) (p weir.StepRecord, err error) {
+		err = r.Scan(&p.Index, &p.Name, &p.State, sqltx.Time(&p.Started), sqltx.Time(&p.Ended), &p.ExitCode, &p.Signal, &p.Note)
+		return p, err
+	}, `SELECT step, name, state, started, ended, exit_code, signal, note FROM steps
+		WHERE build_id = $1 AND attempt = $2 ORDER BY step`, int64(id.Build), id.Number)
 }
 
 // logSizes reads how much of each step's log is recorded, by step.
@@ -33,7 +28,7 @@ func (c conn) logSizes(id weir.AttemptID) (map[int]store.LogSize, error) {
 }
 
 func (c conn) listLogSizes(id weir.AttemptID) ([]store.LogSize, error) {
-	return collect(c, func(r scanner) (l store.LogSize, err error) {
+	return sqltx.Collect(c, func(r sqltx.Scanner) (l store.LogSize, err error) {
 		err = r.Scan(&l.Step, &l.Bytes, &l.Lines)
 		return l, err
 	}, `SELECT step, bytes, lines FROM logs WHERE build_id = $1 AND attempt = $2 ORDER BY step`, int64(id.Build), id.Number)
@@ -64,14 +59,12 @@ func (s *Store) LogFrames(ctx context.Context, id weir.AttemptID, step int, line
 		if err != nil {
 			return err
 		}
-		frames, err = collect(c, func(r scanner) (f weir.LogFrame, err error) {
-			var at int64
-			err = r.Scan(&f.Step, &f.Offset, &f.FirstLine, &f.Size, &f.Lines, &at, &f.Data)
-			f.At = timeOf(at)
+		frames, err = sqltx.Collect(c, func(r sqltx.Scanner) (f weir.LogFrame, err error) {
+			err = r.Scan(&f.Step, &f.Offset, &f.FirstLine, &f.Size, &f.Lines, sqltx.Time(&f.At), &f.Data)
 			return f, err
 		}, `SELECT step, seq_offset, first_line, size, lines, at, data FROM log_frames
 			WHERE build_id = $1 AND attempt = $2 AND step = $3 AND seq_offset >= $4 ORDER BY seq_offset LIMIT $5`,
-			int64(id.Build), id.Number, step, from, limitOf(limit, standardFrames, mostFrames))
+			int64(id.Build), id.Number, step, from, sqltx.Limit(limit, standardFrames, mostFrames))
 		return err
 	})
 	return frames, err
@@ -93,7 +86,7 @@ func (c conn) frameOf(id weir.AttemptID, step int, line int64) (int64, error) {
 	// The newest frame that begins before the line: the line begins in it or,
 	// if it ends with the newline before it, right behind it.
 	var from int64
-	err = c.row(`SELECT COALESCE((SELECT seq_offset FROM log_frames
+	err = c.Row(`SELECT COALESCE((SELECT seq_offset FROM log_frames
 			WHERE build_id = $1 AND attempt = $2 AND step = $3 AND first_line < $4
 			ORDER BY first_line DESC, seq_offset DESC LIMIT 1), 0)`,
 		int64(id.Build), id.Number, step, line).Scan(&from)

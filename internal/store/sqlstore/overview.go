@@ -2,46 +2,33 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/store"
+	"github.com/weir-ci/weir/internal/store/sqltx"
 )
 
 const runColumns = `id, cause, project, reason, created, regression_id`
 
-func scanRun(r scanner) (run weir.Run, err error) {
-	var created int64
-	err = r.Scan(&run.ID, &run.Cause, &run.Project, &run.Reason, &created, &run.Regression)
-	run.Created = timeOf(created)
+func scanRun(r sqltx.Scanner) (run weir.Run, err error) {
+	err = r.Scan(&run.ID, &run.Cause, &run.Project, &run.Reason, sqltx.Time(&run.Created), &run.Regression)
 	return run, err
 }
 
 // Run finds a run; NotFound if there is none.
-func (s *Store) Run(ctx context.Context, id weir.RunID) (run weir.Run, err error) {
-	err = s.read(ctx, "find a run", func(c conn) error {
-		run, err = scanRun(c.row(`SELECT `+runColumns+` FROM runs WHERE id = $1`, int64(id)))
-		if errors.Is(err, sql.ErrNoRows) {
-			return weir.Errorf(weir.NotFound, "there is no run %d", id)
-		}
-		return err
-	})
-	return run, err
+func (s *Store) Run(ctx context.Context, id weir.RunID) (weir.Run, error) {
+	return sqltx.One(ctx, s.DB, "find a run", weir.Errorf(weir.NotFound, "there is no run %d", id),
+		scanRun, `SELECT `+runColumns+` FROM runs WHERE id = $1`, int64(id))
 }
 
 // Runs lists runs, newest first.
-func (s *Store) Runs(ctx context.Context, before weir.RunID, limit int) (runs []weir.Run, err error) {
-	q := &where{}
+func (s *Store) Runs(ctx context.Context, before weir.RunID, limit int) ([]weir.Run, error) {
+	q := &sqltx.Where{}
 	if before != 0 {
-		q.and(`id < ?`, int64(before))
+		q.And(`id < ?`, int64(before))
 	}
-	most := q.arg(limitOf(limit, standardList, longestList))
-	err = s.read(ctx, "list runs", func(c conn) error {
-		runs, err = collect(c, scanRun, `SELECT `+runColumns+` FROM runs`+q.String()+` ORDER BY id DESC LIMIT `+most, q.args...)
-		return err
-	})
-	return runs, err
+	most := q.Arg(sqltx.Limit(limit, standardList, longestList))
+	return sqltx.List(ctx, s.DB, "list runs", scanRun, `SELECT `+runColumns+` FROM runs`+q.String()+` ORDER BY id DESC LIMIT `+most, q.Args()...)
 }
 
 // onDisplay says which builds of a builder the overview shows.
@@ -51,7 +38,7 @@ const onDisplay = `b.advances = 1 AND (b.judgement = 'settled' OR b.state = 'run
 func (s *Store) BuilderHeads(ctx context.Context, recent int) (heads []store.BuilderHead, err error) {
 	recent = min(recent, longestList)
 	err = s.snapshot(ctx, "list builders", func(c conn) error {
-		heads, err = collect(c, func(r scanner) (h store.BuilderHead, err error) {
+		heads, err = sqltx.Collect(c, func(r sqltx.Scanner) (h store.BuilderHead, err error) {
 			err = r.Scan(builderDest(&h.Builder)...)
 			return h, err
 		}, `SELECT id, project, job, cell, platform, branch, upstreams FROM builders
@@ -80,7 +67,7 @@ func (s *Store) BuilderHeads(ctx context.Context, recent int) (heads []store.Bui
 // for the oldest build to show, then for all from there on. In one step
 // PostgreSQL would look for the oldest once per build instead.
 func (c conn) newestOnDisplay(recent int) ([]weir.Build, error) {
-	oldest, err := collect(c, func(r scanner) (pair [2]int64, err error) {
+	oldest, err := sqltx.Collect(c, func(r sqltx.Scanner) (pair [2]int64, err error) {
 		err = r.Scan(&pair[0], &pair[1])
 		return pair, err
 	}, `SELECT y.id, COALESCE((SELECT b.id FROM builds b WHERE b.builder_id = y.id AND `+onDisplay+`
@@ -88,11 +75,11 @@ func (c conn) newestOnDisplay(recent int) ([]weir.Build, error) {
 	if err != nil || len(oldest) == 0 {
 		return nil, err
 	}
-	data, err := encode(oldest)
+	data, err := sqltx.Encode(oldest)
 	if err != nil {
 		return nil, err
 	}
-	return c.builds(`JOIN `+c.d.rows(1, "q", "builder int", "oldest int")+` ON q.builder = b.builder_id AND b.id >= q.oldest
+	return c.builds(`JOIN `+c.Table(1, "q", "builder int", "oldest int")+` ON q.builder = b.builder_id AND b.id >= q.oldest
 		WHERE `+onDisplay+` ORDER BY b.id DESC`, data)
 }
 
@@ -103,7 +90,7 @@ func (s *Store) QueueDepth(ctx context.Context) (depth map[weir.State]int, err e
 			state weir.State
 			n     int
 		}
-		counts, err := collect(c, func(r scanner) (k count, err error) {
+		counts, err := sqltx.Collect(c, func(r sqltx.Scanner) (k count, err error) {
 			err = r.Scan(&k.state, &k.n)
 			return k, err
 		}, `SELECT state, COUNT(*) FROM builds WHERE finished = 0 GROUP BY state`)

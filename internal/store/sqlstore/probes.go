@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/store/sqltx"
 )
 
 // Observe records what a finished build says about a regression's victims.
@@ -54,11 +55,11 @@ func (t *tx) saveProbe(id weir.RegressionID, p weir.Probe) error {
 	victims := ""
 	if len(p.Victims) > 0 {
 		var err error
-		if victims, err = encode(p.Victims); err != nil {
+		if victims, err = sqltx.Encode(p.Victims); err != nil {
 			return err
 		}
 	}
-	_, err := t.exec(`INSERT INTO probes (regression_id, build_id, position, good, bad, none, victims) VALUES ($1, $2, $3, $4, $5, $6, $7)
+	_, err := t.Exec(`INSERT INTO probes (regression_id, build_id, position, good, bad, none, victims) VALUES ($1, $2, $3, $4, $5, $6, $7)
 		ON CONFLICT (regression_id, build_id) DO UPDATE SET position = excluded.position, good = excluded.good,
 			bad = excluded.bad, none = excluded.none, victims = excluded.victims`,
 		int64(id), int64(p.Build), p.Position, p.Good, p.Bad, p.None, victims)
@@ -67,15 +68,9 @@ func (t *tx) saveProbe(id weir.RegressionID, p weir.Probe) error {
 
 // observations reads what builds have said, by position and age.
 func (c conn) observations(id weir.RegressionID) ([]weir.Probe, error) {
-	return collect(c, func(r scanner) (p weir.Probe, err error) {
-		var pins, victims string
-		if err := r.Scan(&p.Build, &p.Position, &p.State, &p.Outcome, &pins, &p.Good, &p.Bad, &p.None, &victims); err != nil {
-			return p, err
-		}
-		if err := decode(pins, &p.Pins); err != nil {
-			return p, err
-		}
-		return p, decode(victims, &p.Victims)
+	return sqltx.Collect(c, func(r sqltx.Scanner) (p weir.Probe, err error) {
+		err = r.Scan(&p.Build, &p.Position, &p.State, &p.Outcome, sqltx.JSON(&p.Pins), &p.Good, &p.Bad, &p.None, sqltx.JSON(&p.Victims))
+		return p, err
 	}, `SELECT b.id, p.position, b.state, b.outcome, b.pins, p.good, p.bad, p.none, p.victims
 		FROM probes p JOIN builds b ON b.id = p.build_id WHERE p.regression_id = $1 ORDER BY p.position, b.id`, int64(id))
 }
@@ -130,15 +125,15 @@ func (c conn) waitingProbes(id weir.RegressionID) ([]weir.Probe, error) {
 func (c conn) positions(leg weir.Leg, builds []weir.Build) (map[string]int64, error) {
 	ids := [][]string{}
 	for _, b := range builds {
-		ids = append(ids, []string{clean(b.Pins[leg.Project])})
+		ids = append(ids, []string{sqltx.Clean(b.Pins[leg.Project])})
 	}
-	data, err := encode(ids)
+	data, err := sqltx.Encode(ids)
 	if err != nil {
 		return nil, err
 	}
-	revisions, err := collect(c, scanRevision, `SELECT `+revisionColumns+` FROM revisions
-		WHERE project = $1 AND branch = $2 AND id IN (SELECT q.rev FROM `+c.d.rows(3, "q", "rev")+`)`,
-		clean(leg.Project), clean(leg.Branch), data)
+	revisions, err := sqltx.Collect(c, scanRevision, `SELECT `+revisionColumns+` FROM revisions
+		WHERE project = $1 AND branch = $2 AND id IN (SELECT q.rev FROM `+c.Table(3, "q", "rev")+`)`,
+		sqltx.Clean(leg.Project), sqltx.Clean(leg.Branch), data)
 	positions := make(map[string]int64, len(revisions))
 	for _, r := range revisions {
 		positions[r.ID] = r.Position

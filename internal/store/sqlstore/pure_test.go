@@ -3,39 +3,9 @@ package sqlstore
 import (
 	"fmt"
 	"testing"
-	"time"
 
 	"github.com/weir-ci/weir"
 )
-
-func TestClean(t *testing.T) {
-	t.Parallel()
-	for in, want := range map[string]string{
-		"":                "",
-		"plain é 💩":       "plain é 💩",
-		"a\x00b":          "a\uFFFDb",
-		"\xff\xfe":        "\uFFFD\uFFFD",
-		"ok\xe2\x82":      "ok\uFFFD\uFFFD",
-		"\uFFFD stays":    "\uFFFD stays",
-		"\xed\xa0\x80 no": "\uFFFD\uFFFD\uFFFD no",
-	} {
-		if got := clean(in); got != want {
-			t.Errorf("clean(%q) = %q, want %q", in, got, want)
-		}
-	}
-	if got := clip("€€€", 7); got != "€€" {
-		t.Errorf("clip: %q", got)
-	}
-}
-
-func TestTimes(t *testing.T) {
-	t.Parallel()
-	for _, at := range []time.Time{{}, time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC), time.Date(1950, 1, 1, 0, 0, 0, 0, time.UTC)} {
-		if got := timeOf(micros(at)); !got.Equal(at) {
-			t.Errorf("%v became %v", at, got)
-		}
-	}
-}
 
 func TestFateOf(t *testing.T) {
 	t.Parallel()

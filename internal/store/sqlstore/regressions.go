@@ -7,32 +7,23 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/store"
+	"github.com/weir-ci/weir/internal/store/sqltx"
 )
 
 const regressionColumns = `b.id, b.state, b.good_build, b.good_pins, b.bad_build, b.bad_pins, b.path,
 	b.opened, b.updated, b.closed, b.culprit, b.first_suspect, b.last_suspect, b.note, b.merged_into,
 	r.id, r.project, r.job, r.cell, r.platform, r.branch, r.upstreams`
 
-func scanRegression(row scanner) (r weir.Regression, err error) {
-	var good, bad, path, culprit string
-	var opened, updated, closed int64
-	if err := row.Scan(append([]any{&r.ID, &r.State, &r.Good.Build, &good, &r.Bad.Build, &bad, &path,
-		&opened, &updated, &closed, &culprit, &r.Suspects.First, &r.Suspects.Last, &r.Note, &r.MergedInto},
-		builderDest(&r.Builder)...)...); err != nil {
-		return r, err
-	}
-	r.Opened, r.Updated, r.Closed = timeOf(opened), timeOf(updated), timeOf(closed)
-	for text, into := range map[*string]any{&good: &r.Good.Pins, &bad: &r.Bad.Pins, &path: &r.Path, &culprit: &r.Culprit} {
-		if err := decode(*text, into); err != nil {
-			return r, err
-		}
-	}
-	return r, nil
+func scanRegression(row sqltx.Scanner) (r weir.Regression, err error) {
+	err = row.Scan(append([]any{&r.ID, &r.State, &r.Good.Build, sqltx.JSON(&r.Good.Pins), &r.Bad.Build, sqltx.JSON(&r.Bad.Pins), sqltx.JSON(&r.Path),
+		sqltx.Time(&r.Opened), sqltx.Time(&r.Updated), sqltx.Time(&r.Closed), sqltx.JSON(&r.Culprit),
+		&r.Suspects.First, &r.Suspects.Last, &r.Note, &r.MergedInto}, builderDest(&r.Builder)...)...)
+	return r, err
 }
 
 // regressions reads regressions with their victims; rest follows FROM.
 func (c conn) regressions(rest string, args ...any) ([]weir.Regression, error) {
-	all, err := collect(c, scanRegression, `SELECT `+regressionColumns+`
+	all, err := sqltx.Collect(c, scanRegression, `SELECT `+regressionColumns+`
 		FROM regressions b JOIN builders r ON r.id = b.builder_id `+rest, args...)
 	if err != nil || len(all) == 0 {
 		return all, err
@@ -46,14 +37,14 @@ func (c conn) regressions(rest string, args ...any) ([]weir.Regression, error) {
 		regression weir.RegressionID
 		weir.Victim
 	}
-	victims, err := collect(c, func(row scanner) (v victim, err error) {
+	victims, err := sqltx.Collect(c, func(row sqltx.Scanner) (v victim, err error) {
 		err = row.Scan(append([]any{&v.regression, &v.Test.Suite, &v.Test.Name, &v.Verdict, &v.Cause, &v.Message,
 			&v.Build, &v.FixedIn}, builderDest(&v.Builder)...)...)
 		return v, err
 	}, `SELECT v.regression_id, v.suite, v.name, v.verdict, v.cause, v.message, v.build_id, v.fixed_in,
 			r.id, r.project, r.job, r.cell, r.platform, r.branch, r.upstreams
 		FROM victims v JOIN builders r ON r.id = v.builder_id
-		WHERE v.regression_id IN `+c.d.in(1)+` ORDER BY v.regression_id, v.ordinal`, list(ids))
+		WHERE v.regression_id IN `+c.In(1)+` ORDER BY v.regression_id, v.ordinal`, sqltx.IDs(ids))
 	for _, v := range victims {
 		r := &all[index[v.regression]]
 		r.Victims = append(r.Victims, v.Victim)
@@ -67,13 +58,13 @@ func noRegression(id weir.RegressionID) error {
 
 // lockRegressions locks and reads regressions, by id.
 func (t *tx) lockRegressions(ids []weir.RegressionID) (map[weir.RegressionID]weir.Regression, error) {
-	if t.d.Lock != "" {
-		if _, err := collect(t.conn, scanOne[int64], `SELECT b.id FROM regressions b WHERE b.id IN `+t.d.in(1)+` ORDER BY b.id`+t.d.Lock,
-			list(ids)); err != nil {
+	if t.Lock() != "" {
+		if _, err := sqltx.Collect(t, sqltx.Scalar[int64], `SELECT b.id FROM regressions b WHERE b.id IN `+t.In(1)+` ORDER BY b.id`+t.Lock(),
+			sqltx.IDs(ids)); err != nil {
 			return nil, err
 		}
 	}
-	all, err := t.regressions(`WHERE b.id IN `+t.d.in(1), list(ids))
+	all, err := t.regressions(`WHERE b.id IN `+t.In(1), sqltx.IDs(ids))
 	locked := make(map[weir.RegressionID]weir.Regression, len(all))
 	for _, r := range all {
 		locked[r.ID] = r
@@ -83,18 +74,18 @@ func (t *tx) lockRegressions(ids []weir.RegressionID) (map[weir.RegressionID]wei
 
 // Regressions lists regressions, newest first.
 func (s *Store) Regressions(ctx context.Context, f store.RegressionFilter) (all []weir.Regression, err error) {
-	q := &where{}
-	whereIn(q, `b.state`, f.States)
+	q := &sqltx.Where{}
+	sqltx.WhereIn(q, `b.state`, f.States)
 	if f.Builder != 0 {
-		q.and(`EXISTS (SELECT 1 FROM victims v WHERE v.regression_id = b.id AND v.builder_id = ?)`, int64(f.Builder))
+		q.And(`EXISTS (SELECT 1 FROM victims v WHERE v.regression_id = b.id AND v.builder_id = ?)`, int64(f.Builder))
 	}
 	if f.Project != "" {
-		q.and(`(b.culprit_project = ? OR EXISTS (SELECT 1 FROM victims v JOIN builders p ON p.id = v.builder_id
-			WHERE v.regression_id = b.id AND p.project = ?))`, clean(f.Project))
+		q.And(`(b.culprit_project = ? OR EXISTS (SELECT 1 FROM victims v JOIN builders p ON p.id = v.builder_id
+			WHERE v.regression_id = b.id AND p.project = ?))`, sqltx.Clean(f.Project))
 	}
-	limit := q.arg(limitOf(f.Limit, standardList, longestList))
+	limit := q.Arg(sqltx.Limit(f.Limit, standardList, longestList))
 	err = s.snapshot(ctx, "list regressions", func(c conn) error {
-		all, err = c.regressions(q.String()+` ORDER BY b.id DESC LIMIT `+limit, q.args...)
+		all, err = c.regressions(q.String()+` ORDER BY b.id DESC LIMIT `+limit, q.Args()...)
 		return err
 	})
 	return all, err
@@ -130,15 +121,15 @@ func (t *tx) openRegression(r weir.Regression, now time.Time) (weir.RegressionID
 	texts := make([]string, 3)
 	for i, v := range []any{r.Good.Pins, r.Bad.Pins, r.Path} {
 		var err error
-		if texts[i], err = encode(v); err != nil {
+		if texts[i], err = sqltx.Encode(v); err != nil {
 			return 0, err
 		}
 	}
-	if err := t.row(`INSERT INTO regressions (state, builder_id, good_build, good_pins, bad_build, bad_pins, path,
+	if err := t.Row(`INSERT INTO regressions (state, builder_id, good_build, good_pins, bad_build, bad_pins, path,
 			opened, updated, closed, culprit_project, culprit, first_suspect, last_suspect, note, merged_into)
-		VALUES (`+placeholders(1, 9)+`, 0, '', '', 0, 0, '', 0) RETURNING id`,
+		VALUES (`+sqltx.Placeholders(1, 9)+`, 0, '', '', 0, 0, '', 0) RETURNING id`,
 		string(r.State), int64(r.Builder.ID), int64(r.Good.Build), texts[0], int64(r.Bad.Build), texts[1], texts[2],
-		micros(r.Opened), micros(now)).Scan(&r.ID); err != nil {
+		sqltx.Micros(r.Opened), sqltx.Micros(now)).Scan(&r.ID); err != nil {
 		return 0, err
 	}
 	r.Updated, r.Closed, r.MergedInto = now, time.Time{}, 0
@@ -151,17 +142,17 @@ func (t *tx) openRegression(r weir.Regression, now time.Time) (weir.RegressionID
 // saveRegression writes what may change in a regression, but not its victims.
 func (t *tx) saveRegression(r weir.Regression) error {
 	rev := &r.Culprit.Revision
-	rev.ID, rev.Author, rev.Message = clean(rev.ID), clip(rev.Author, weir.MaxReason), clip(rev.Message, weir.MaxMessage)
-	r.Culprit.Project = clean(r.Culprit.Project)
-	culprit, err := encodeNonzero(r.Culprit)
+	rev.ID, rev.Author, rev.Message = sqltx.Clean(rev.ID), sqltx.Clip(rev.Author, weir.MaxReason), sqltx.Clip(rev.Message, weir.MaxMessage)
+	r.Culprit.Project = sqltx.Clean(r.Culprit.Project)
+	culprit, err := sqltx.EncodeNonzero(r.Culprit)
 	if err != nil {
 		return err
 	}
 	t.tellRegression(r.ID)
-	_, err = t.exec(`UPDATE regressions SET state = $2, updated = $3, closed = $4, culprit_project = $5, culprit = $6,
+	_, err = t.Exec(`UPDATE regressions SET state = $2, updated = $3, closed = $4, culprit_project = $5, culprit = $6,
 		first_suspect = $7, last_suspect = $8, note = $9, merged_into = $10 WHERE id = $1`,
-		int64(r.ID), string(r.State), micros(r.Updated), micros(r.Closed), r.Culprit.Project, culprit,
-		r.Suspects.First, r.Suspects.Last, clip(r.Note, weir.MaxReason), int64(r.MergedInto))
+		int64(r.ID), string(r.State), sqltx.Micros(r.Updated), sqltx.Micros(r.Closed), r.Culprit.Project, culprit,
+		r.Suspects.First, r.Suspects.Last, sqltx.Clip(r.Note, weir.MaxReason), int64(r.MergedInto))
 	return err
 }
 
@@ -172,7 +163,7 @@ type victimKey struct {
 }
 
 func keyOf(v weir.Victim) victimKey {
-	return victimKey{v.Builder.ID, weir.TestID{Suite: clean(v.Test.Suite), Name: clean(v.Test.Name)}}
+	return victimKey{v.Builder.ID, weir.TestID{Suite: sqltx.Clean(v.Test.Suite), Name: sqltx.Clean(v.Test.Name)}}
 }
 
 // uniqueVictims drops repetitions; the first one stays.
@@ -188,7 +179,7 @@ func uniqueVictims(victims []weir.Victim) []weir.Victim {
 
 // saveVictims replaces the victims of a regression.
 func (t *tx) saveVictims(id weir.RegressionID, victims []weir.Victim) error {
-	if _, err := t.exec(`DELETE FROM victims WHERE regression_id = $1`, int64(id)); err != nil {
+	if _, err := t.Exec(`DELETE FROM victims WHERE regression_id = $1`, int64(id)); err != nil {
 		return err
 	}
 	var rows [][]any
@@ -197,13 +188,13 @@ func (t *tx) saveVictims(id weir.RegressionID, victims []weir.Victim) error {
 		if err != nil {
 			return err
 		}
-		rows = append(rows, []any{i, int64(v.Builder.ID), test.Suite, test.Name, clean(string(v.Verdict)), clean(string(v.Cause)),
-			clip(v.Message, weir.MaxResultMessage), int64(v.Build), int64(v.FixedIn)})
+		rows = append(rows, []any{i, int64(v.Builder.ID), test.Suite, test.Name, sqltx.Clean(string(v.Verdict)), sqltx.Clean(string(v.Cause)),
+			sqltx.Clip(v.Message, weir.MaxResultMessage), int64(v.Build), int64(v.FixedIn)})
 	}
-	return t.inChunks(rows, func(data string) error {
-		_, err := t.exec(`INSERT INTO victims (regression_id, ordinal, builder_id, suite, name, verdict, cause, message, build_id, fixed_in)
+	return t.InChunks(rows, func(data string) error {
+		_, err := t.Exec(`INSERT INTO victims (regression_id, ordinal, builder_id, suite, name, verdict, cause, message, build_id, fixed_in)
 			SELECT CAST($1 AS BIGINT), q.ordinal, q.builder_id, q.suite, q.name, q.verdict, q.cause, q.message, q.build_id, q.fixed_in
-			FROM `+t.d.rows(2, "q", "ordinal int", "builder_id int", "suite", "name", "verdict", "cause", "message", "build_id int", "fixed_in int"),
+			FROM `+t.Table(2, "q", "ordinal int", "builder_id int", "suite", "name", "verdict", "cause", "message", "build_id int", "fixed_in int"),
 			int64(id), data)
 		return err
 	})
@@ -211,12 +202,8 @@ func (t *tx) saveVictims(id weir.RegressionID, victims []weir.Victim) error {
 
 // Evidence lists builds of a builder whose ids are since or higher, oldest
 // first, but for those that ended without saying anything.
-func (s *Store) Evidence(ctx context.Context, builder weir.BuilderID, since weir.BuildID) (builds []weir.Build, err error) {
-	err = s.read(ctx, "list evidence", func(c conn) error {
-		builds, err = c.builds(`WHERE b.builder_id = $1 AND b.id >= $2
-			AND (b.finished = 0 OR b.outcome IN ('passed', 'failed', 'broken', 'timed_out')) ORDER BY b.id`,
-			int64(builder), int64(since))
-		return err
-	})
-	return builds, err
+func (s *Store) Evidence(ctx context.Context, builder weir.BuilderID, since weir.BuildID) ([]weir.Build, error) {
+	return s.listBuilds(ctx, "list evidence", `WHERE b.builder_id = $1 AND b.id >= $2
+		AND (b.finished = 0 OR b.outcome IN ('passed', 'failed', 'broken', 'timed_out')) ORDER BY b.id`,
+		int64(builder), int64(since))
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/store"
+	"github.com/weir-ci/weir/internal/store/sqltx"
 )
 
 // CreateRun makes a run and its builds, in the order given.
@@ -48,9 +49,12 @@ func (p *plan) key(i int) lineKey { return lineKey{p.nr.Builds[i].Builder, p.key
 // so that of two servers that plan the same change the second finds what the
 // first has made.
 func (t *tx) createRun(nr store.NewRun) (weir.Run, []weir.BuildID, error) {
-	p := &plan{tx: t, nr: nr, builds: map[weir.BuildID]weir.Build{}, made: map[lineKey]weir.BuildID{}}
-	if err := p.check(); err != nil {
+	if err := nr.Check(); err != nil {
 		return weir.Run{}, nil, err
+	}
+	p := &plan{tx: t, nr: nr, builds: map[weir.BuildID]weir.Build{}, made: map[lineKey]weir.BuildID{}}
+	for _, nb := range nr.Builds {
+		p.keys = append(p.keys, pinsKey(nb.Pins))
 	}
 	if err := p.lockBuilders(); err != nil {
 		return weir.Run{}, nil, err
@@ -71,30 +75,6 @@ func (t *tx) createRun(nr store.NewRun) (weir.Run, []weir.BuildID, error) {
 	return p.run, ids, nil
 }
 
-func (p *plan) check() error {
-	if !slices.Contains(weir.Causes(), p.nr.Cause) {
-		return weir.Errorf(weir.Invalid, "%.40q is not a cause of a run", string(p.nr.Cause))
-	}
-	p.keys = make([]string, len(p.nr.Builds))
-	for i, nb := range p.nr.Builds {
-		for _, n := range nb.Needs {
-			if n < 0 || n >= i {
-				return weir.Errorf(weir.Invalid, "build %d of the run needs build %d, which is not before it", i, n)
-			}
-		}
-		if nb.Cause != "" && !slices.Contains(weir.Causes(), nb.Cause) {
-			return weir.Errorf(weir.Invalid, "%.40q is not a cause of a build", string(nb.Cause))
-		}
-		switch nb.Share {
-		case store.ShareNone, store.SharePending, store.ShareAny, "":
-		default:
-			return weir.Errorf(weir.Invalid, "%.40q is not a way to share builds", string(nb.Share))
-		}
-		p.keys[i] = pinsKey(nb.Pins)
-	}
-	return nil
-}
-
 // lockBuilders keeps other planners away from the builders of the run.
 func (p *plan) lockBuilders() error {
 	var ids []weir.BuilderID
@@ -103,11 +83,11 @@ func (p *plan) lockBuilders() error {
 	}
 	slices.Sort(ids)
 	ids = slices.Compact(ids)
-	locked, err := collect(p.conn, func(r scanner) (b weir.Builder, err error) {
+	locked, err := sqltx.Collect(p, func(r sqltx.Scanner) (b weir.Builder, err error) {
 		err = r.Scan(builderDest(&b)...)
 		return b, err
 	}, `SELECT b.id, b.project, b.job, b.cell, b.platform, b.branch, b.upstreams
-		FROM builders b WHERE b.id IN `+p.d.in(1)+` ORDER BY b.id`+p.d.Lock, list(ids))
+		FROM builders b WHERE b.id IN `+p.In(1)+` ORDER BY b.id`+p.Lock(), sqltx.IDs(ids))
 	if err != nil {
 		return err
 	}
@@ -141,12 +121,12 @@ func (p *plan) lookup() (doomed []weir.BuildID, err error) {
 				fresh = append(fresh, id)
 			}
 		}
-		if p.d.Lock == "" || len(fresh) == 0 {
+		if p.Lock() == "" || len(fresh) == 0 {
 			break
 		}
 		slices.Sort(fresh)
-		if _, err := collect(p.conn, scanOne[int64], `SELECT b.id FROM builds b WHERE b.finished = 0 AND b.id IN `+
-			p.d.in(1)+` ORDER BY b.id`+p.d.Lock, list(fresh)); err != nil {
+		if _, err := sqltx.Collect(p, sqltx.Scalar[int64], `SELECT b.id FROM builds b WHERE b.finished = 0 AND b.id IN `+
+			p.In(1)+` ORDER BY b.id`+p.Lock(), sqltx.IDs(fresh)); err != nil {
 			return nil, err
 		}
 	}
@@ -164,20 +144,20 @@ func (p *plan) findShared() ([]weir.BuildID, error) {
 	var rows [][]any
 	for i, nb := range p.nr.Builds {
 		if nb.Share == store.SharePending || nb.Share == store.ShareAny {
-			rows = append(rows, []any{i, int64(nb.Builder), p.keys[i], flag(nb.Share == store.ShareAny)})
+			rows = append(rows, []any{i, int64(nb.Builder), p.keys[i], sqltx.Flag(nb.Share == store.ShareAny)})
 		}
 	}
-	err := p.inChunks(rows, func(data string) error {
+	err := p.InChunks(rows, func(data string) error {
 		type hit struct {
 			entry int
 			id    weir.BuildID
 		}
-		hits, err := collect(p.conn, func(r scanner) (h hit, err error) {
+		hits, err := sqltx.Collect(p, func(r sqltx.Scanner) (h hit, err error) {
 			err = r.Scan(&h.entry, &h.id)
 			return h, err
 		}, `SELECT q.entry, COALESCE((SELECT MAX(b.id) FROM builds b WHERE b.builder_id = q.builder AND b.pins_key = q.pins
 				AND (b.finished = 0 OR (q.also_final = 1 AND b.outcome IN ('passed', 'failed', 'broken', 'timed_out')))), 0)
-			FROM `+p.d.rows(1, "q", "entry int", "builder int", "pins", "also_final int"), data)
+			FROM `+p.Table(1, "q", "entry int", "builder int", "pins", "also_final int"), data)
 		for _, h := range hits {
 			shared[h.entry] = h.id
 		}
@@ -204,11 +184,11 @@ func (p *plan) findDoomed() ([]weir.BuildID, error) {
 		id weir.BuildID
 		lineKey
 	}
-	all, err := collect(p.conn, func(r scanner) (w waiting, err error) {
+	all, err := sqltx.Collect(p, func(r sqltx.Scanner) (w waiting, err error) {
 		err = r.Scan(&w.id, &w.builder, &w.pins)
 		return w, err
 	}, `SELECT b.id, b.builder_id, b.pins_key FROM builds b WHERE b.finished = 0 AND b.advances = 1
-		AND b.state IN ('queued', 'blocked') AND b.builder_id IN `+p.d.in(1), list(builders))
+		AND b.state IN ('queued', 'blocked') AND b.builder_id IN `+p.In(1), sqltx.IDs(builders))
 	var doomed []weir.BuildID
 	for _, w := range all {
 		if !wanted[w.lineKey] {
@@ -259,15 +239,15 @@ func (p *plan) insert(b *weir.Build, nb store.NewBuild, key string, needs []weir
 		return err
 	}
 	b.Run = p.run.ID
-	pins, err := encode(b.Pins)
+	pins, err := sqltx.Encode(b.Pins)
 	if err != nil {
 		return err
 	}
-	labels, err := encode(nb.Spec.Job.Labels)
+	labels, err := sqltx.Encode(nb.Spec.Job.Labels)
 	if err != nil {
 		return err
 	}
-	spec, err := encode(nb.Spec)
+	spec, err := sqltx.Encode(nb.Spec)
 	if err != nil {
 		return err
 	}
@@ -276,20 +256,20 @@ func (p *plan) insert(b *weir.Build, nb store.NewBuild, key string, needs []weir
 		queued = p.nr.Now
 		p.tellQueue(b.Builder.Platform)
 	}
-	if err := p.row(`INSERT INTO builds (run_id, builder_id, platform, cause, advances, unsettled, state, outcome,
+	if err := p.Row(`INSERT INTO builds (run_id, builder_id, platform, cause, advances, unsettled, state, outcome,
 			reason_code, reason_text, priority, labels, pins, pins_key, created, queued, finished, retry_of)
-		VALUES (`+placeholders(1, 18)+`) RETURNING id`,
-		int64(b.Run), int64(b.Builder.ID), string(b.Builder.Platform), string(b.Cause), flag(b.Cause.Advances()), flag(b.Cause.Advances()),
-		string(b.State), string(b.Outcome), string(b.Reason.Code), clip(b.Reason.Text, weir.MaxReason), nb.Priority, labels, pins, key,
-		micros(b.Created), micros(queued), micros(b.Finished), int64(b.RetryOf)).Scan(&b.ID); err != nil {
+		VALUES (`+sqltx.Placeholders(1, 18)+`) RETURNING id`,
+		int64(b.Run), int64(b.Builder.ID), string(b.Builder.Platform), string(b.Cause), sqltx.Flag(b.Cause.Advances()), sqltx.Flag(b.Cause.Advances()),
+		string(b.State), string(b.Outcome), string(b.Reason.Code), sqltx.Clip(b.Reason.Text, weir.MaxReason), nb.Priority, labels, pins, key,
+		sqltx.Micros(b.Created), sqltx.Micros(queued), sqltx.Micros(b.Finished), int64(b.RetryOf)).Scan(&b.ID); err != nil {
 		return err
 	}
 	p.tellBuild(b.ID)
-	if _, err := p.exec(`INSERT INTO specs (build_id, spec) VALUES ($1, $2)`, int64(b.ID), spec); err != nil {
+	if _, err := p.Exec(`INSERT INTO specs (build_id, spec) VALUES ($1, $2)`, int64(b.ID), spec); err != nil {
 		return err
 	}
 	for i, need := range needs {
-		if _, err := p.exec(`INSERT INTO needs (build_id, ordinal, need_id) VALUES ($1, $2, $3)`, int64(b.ID), i, int64(need)); err != nil {
+		if _, err := p.Exec(`INSERT INTO needs (build_id, ordinal, need_id) VALUES ($1, $2, $3)`, int64(b.ID), i, int64(need)); err != nil {
 			return err
 		}
 	}
@@ -301,11 +281,11 @@ func (p *plan) ensureRun() error {
 	if p.run.ID != 0 {
 		return nil
 	}
-	p.run = weir.Run{Cause: p.nr.Cause, Project: clean(p.nr.Project), Reason: clip(p.nr.Reason, weir.MaxReason),
-		Created: timeOf(micros(p.nr.Now)), Regression: p.nr.Regression}
-	err := p.row(`INSERT INTO runs (cause, project, reason, created, regression_id) VALUES ($1, $2, $3, $4, $5) RETURNING id`,
-		string(p.run.Cause), p.run.Project, p.run.Reason, micros(p.run.Created), int64(p.run.Regression)).Scan(&p.run.ID)
-	p.tell(weir.EventRun, itoa(p.run.ID))
+	p.run = weir.Run{Cause: p.nr.Cause, Project: sqltx.Clean(p.nr.Project), Reason: sqltx.Clip(p.nr.Reason, weir.MaxReason),
+		Created: sqltx.TimeOf(sqltx.Micros(p.nr.Now)), Regression: p.nr.Regression}
+	err := p.Row(`INSERT INTO runs (cause, project, reason, created, regression_id) VALUES ($1, $2, $3, $4, $5) RETURNING id`,
+		string(p.run.Cause), p.run.Project, p.run.Reason, sqltx.Micros(p.run.Created), int64(p.run.Regression)).Scan(&p.run.ID)
+	p.Tell(weir.EventRun, itoa(p.run.ID))
 	return err
 }
 
@@ -334,7 +314,7 @@ func (p *plan) supersede(doomed, ids []weir.BuildID) error {
 			continue
 		}
 		var needed int
-		if err := p.row(`SELECT COUNT(*) FROM needs n JOIN builds d ON d.id = n.build_id WHERE n.need_id = $1 AND d.finished = 0`,
+		if err := p.Row(`SELECT COUNT(*) FROM needs n JOIN builds d ON d.id = n.build_id WHERE n.need_id = $1 AND d.finished = 0`,
 			int64(id)).Scan(&needed); err != nil {
 			return err
 		}
@@ -355,7 +335,7 @@ func (s *Store) Cancel(ctx context.Context, id weir.BuildID, reason weir.Reason,
 	if reason.Code.Outcome() != weir.OutcomeCancelled {
 		reason.Code = weir.ReasonRequested
 	}
-	reason.Text = clip(reason.Text, weir.MaxReason)
+	reason.Text = sqltx.Clip(reason.Text, weir.MaxReason)
 	return s.write(ctx, "cancel a build", now, func(t *tx) error {
 		b, err := t.lockBuild(id)
 		if err != nil {

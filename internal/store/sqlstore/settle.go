@@ -8,6 +8,7 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/store"
+	"github.com/weir-ci/weir/internal/store/sqltx"
 )
 
 // Settle records a judgement and everything that follows from it.
@@ -25,7 +26,7 @@ func (s *Store) Settle(ctx context.Context, st store.Settlement) error {
 	if err := cleanStates(&st); err != nil {
 		return err
 	}
-	now := timeOf(micros(st.Now))
+	now := sqltx.TimeOf(sqltx.Micros(st.Now))
 	return s.write(ctx, "record a judgement", now, func(t *tx) error {
 		b, err := t.lockBuild(st.Build)
 		if err != nil {
@@ -67,7 +68,7 @@ func cleanTest(id weir.TestID) (weir.TestID, error) {
 	if len(id.Suite) > weir.MaxTestName || len(id.Name) > weir.MaxTestName {
 		return id, weir.Errorf(weir.Invalid, "the name of test %.80q is too long; %d bytes is the most", id.String(), weir.MaxTestName)
 	}
-	return weir.TestID{Suite: clip(id.Suite, weir.MaxTestName), Name: clip(id.Name, weir.MaxTestName)}, nil
+	return weir.TestID{Suite: sqltx.Clip(id.Suite, weir.MaxTestName), Name: sqltx.Clip(id.Name, weir.MaxTestName)}, nil
 }
 
 // cleanChanges drops what is not a change; of two for one test the last counts.
@@ -83,7 +84,7 @@ func cleanChanges(changes []weir.TestChange) (out []weir.TestChange, err error) 
 		if c.Test, err = cleanTest(c.Test); err != nil {
 			return nil, err
 		}
-		c.Message = clip(c.Message, weir.MaxResultMessage)
+		c.Message = sqltx.Clip(c.Message, weir.MaxResultMessage)
 		if i, ok := at[c.Test]; ok {
 			out[i] = c
 			continue
@@ -122,14 +123,14 @@ func cleanStates(st *store.Settlement) (err error) {
 }
 
 func (t *tx) saveJudgement(b weir.Build, st store.Settlement) error {
-	counts, err := encodeNonzero(weir.CountVerdicts(st.Changes))
+	counts, err := sqltx.EncodeNonzero(weir.CountVerdicts(st.Changes))
 	if err != nil {
 		return err
 	}
 	holdsUp := b.Cause.Advances() && st.Become != weir.Settled && st.Become != weir.Unusable
 	t.tellBuild(b.ID)
-	_, err = t.exec(`UPDATE builds SET judgement = $2, changes = $3, unsettled = $4 WHERE id = $1`,
-		int64(b.ID), string(st.Become), counts, flag(holdsUp))
+	_, err = t.Exec(`UPDATE builds SET judgement = $2, changes = $3, unsettled = $4 WHERE id = $1`,
+		int64(b.ID), string(st.Become), counts, sqltx.Flag(holdsUp))
 	return err
 }
 
@@ -138,9 +139,9 @@ func (t *tx) saveStates(builder weir.BuilderID, st store.Settlement) error {
 	for i, id := range st.Forget {
 		forget[i] = []any{id.Suite, id.Name}
 	}
-	if err := t.inChunks(forget, func(data string) error {
-		_, err := t.exec(`DELETE FROM test_states WHERE builder_id = $1 AND (suite, name) IN
-			(SELECT q.suite, q.name FROM `+t.d.rows(2, "q", "suite", "name")+`)`, int64(builder), data)
+	if err := t.InChunks(forget, func(data string) error {
+		_, err := t.Exec(`DELETE FROM test_states WHERE builder_id = $1 AND (suite, name) IN
+			(SELECT q.suite, q.name FROM `+t.Table(2, "q", "suite", "name")+`)`, int64(builder), data)
 		return err
 	}); err != nil {
 		return err
@@ -149,10 +150,10 @@ func (t *tx) saveStates(builder weir.BuilderID, st store.Settlement) error {
 	for i, ts := range st.States {
 		rows[i] = []any{ts.Test.Suite, ts.Test.Name, string(ts.Status), int64(ts.Since), ts.Flakes, int64(ts.LastFlake)}
 	}
-	return t.inChunks(rows, func(data string) error {
-		_, err := t.exec(`INSERT INTO test_states (builder_id, suite, name, status, since, flakes, last_flake)
+	return t.InChunks(rows, func(data string) error {
+		_, err := t.Exec(`INSERT INTO test_states (builder_id, suite, name, status, since, flakes, last_flake)
 			SELECT CAST($1 AS BIGINT), q.suite, q.name, q.status, q.since, q.flakes, q.last_flake
-			FROM `+t.d.rows(2, "q", "suite", "name", "status", "since int", "flakes int", "last_flake int")+`
+			FROM `+t.Table(2, "q", "suite", "name", "status", "since int", "flakes int", "last_flake int")+`
 			WHERE true ON CONFLICT (builder_id, suite, name) DO UPDATE SET status = excluded.status,
 				since = excluded.since, flakes = excluded.flakes, last_flake = excluded.last_flake`, int64(builder), data)
 		return err
@@ -161,18 +162,18 @@ func (t *tx) saveStates(builder weir.BuilderID, st store.Settlement) error {
 
 // saveChanges replaces the changes of a build: a doubted build is judged twice.
 func (t *tx) saveChanges(b weir.Build, changes []weir.TestChange) error {
-	if _, err := t.exec(`DELETE FROM test_changes WHERE build_id = $1`, int64(b.ID)); err != nil {
+	if _, err := t.Exec(`DELETE FROM test_changes WHERE build_id = $1`, int64(b.ID)); err != nil {
 		return err
 	}
 	rows := make([][]any, len(changes))
 	for i, c := range changes {
 		rows[i] = []any{c.Test.Suite, c.Test.Name, badness(c.Verdict), string(c.Verdict),
-			clean(string(c.From)), clean(string(c.To)), clean(string(c.Cause)), c.Message}
+			sqltx.Clean(string(c.From)), sqltx.Clean(string(c.To)), sqltx.Clean(string(c.Cause)), c.Message}
 	}
-	return t.inChunks(rows, func(data string) error {
-		_, err := t.exec(`INSERT INTO test_changes (build_id, builder_id, suite, name, badness, verdict, from_status, to_status, cause, message)
+	return t.InChunks(rows, func(data string) error {
+		_, err := t.Exec(`INSERT INTO test_changes (build_id, builder_id, suite, name, badness, verdict, from_status, to_status, cause, message)
 			SELECT CAST($1 AS BIGINT), CAST($2 AS BIGINT), q.suite, q.name, q.badness, q.verdict, q.from_status, q.to_status, q.cause, q.message
-			FROM `+t.d.rows(3, "q", "suite", "name", "badness int", "verdict", "from_status", "to_status", "cause", "message"),
+			FROM `+t.Table(3, "q", "suite", "name", "badness int", "verdict", "from_status", "to_status", "cause", "message"),
 			int64(b.ID), int64(b.Builder.ID), data)
 		return err
 	})
@@ -188,7 +189,7 @@ func (t *tx) fixVictims(b weir.Build, changes []weir.TestChange, now time.Time) 
 			fixed = append(fixed, []any{c.Test.Suite, c.Test.Name})
 		}
 	}
-	return t.inChunks(fixed, func(data string) error {
+	return t.InChunks(fixed, func(data string) error {
 		regressions, err := t.lockAffected(b.Builder.ID, data)
 		if err != nil {
 			return err
@@ -207,9 +208,9 @@ func (t *tx) fixVictims(b weir.Build, changes []weir.TestChange, now time.Time) 
 func (t *tx) lockAffected(builder weir.BuilderID, data string) ([]weir.Regression, error) {
 	var locked []weir.RegressionID
 	for {
-		ids, err := collect(t.conn, scanOne[weir.RegressionID], `SELECT DISTINCT v.regression_id
+		ids, err := sqltx.Collect(t, sqltx.Scalar[weir.RegressionID], `SELECT DISTINCT v.regression_id
 			FROM victims v JOIN regressions g ON g.id = v.regression_id
-			JOIN `+t.d.rows(2, "q", "suite", "name")+` ON q.suite = v.suite AND q.name = v.name
+			JOIN `+t.Table(2, "q", "suite", "name")+` ON q.suite = v.suite AND q.name = v.name
 			WHERE v.builder_id = $1 AND v.fixed_in = 0 AND g.state IN ('searching', 'located', 'narrowed')
 			ORDER BY v.regression_id`, int64(builder), data)
 		if err != nil {
@@ -220,7 +221,7 @@ func (t *tx) lockAffected(builder weir.BuilderID, data string) ([]weir.Regressio
 			if len(ids) == 0 {
 				return nil, nil
 			}
-			return t.regressions(`WHERE b.id IN `+t.d.in(1)+` ORDER BY b.id`, list(ids))
+			return t.regressions(`WHERE b.id IN `+t.In(1)+` ORDER BY b.id`, sqltx.IDs(ids))
 		}
 		if _, err := t.lockRegressions(fresh); err != nil {
 			return nil, err
@@ -230,13 +231,13 @@ func (t *tx) lockAffected(builder weir.BuilderID, data string) ([]weir.Regressio
 }
 
 func (t *tx) fixVictimsOf(r weir.Regression, b weir.Build, data string, now time.Time) error {
-	if _, err := t.exec(`UPDATE victims SET fixed_in = $1 WHERE regression_id = $2 AND builder_id = $3 AND fixed_in = 0
-		AND (suite, name) IN (SELECT q.suite, q.name FROM `+t.d.rows(4, "q", "suite", "name")+`)`,
+	if _, err := t.Exec(`UPDATE victims SET fixed_in = $1 WHERE regression_id = $2 AND builder_id = $3 AND fixed_in = 0
+		AND (suite, name) IN (SELECT q.suite, q.name FROM `+t.Table(4, "q", "suite", "name")+`)`,
 		int64(b.ID), int64(r.ID), int64(b.Builder.ID), data); err != nil {
 		return err
 	}
 	var left int
-	if err := t.row(`SELECT COUNT(*) FROM victims WHERE regression_id = $1 AND fixed_in = 0`, int64(r.ID)).Scan(&left); err != nil {
+	if err := t.Row(`SELECT COUNT(*) FROM victims WHERE regression_id = $1 AND fixed_in = 0`, int64(r.ID)).Scan(&left); err != nil {
 		return err
 	}
 	r.Updated = laterThan(r.Updated, now)

@@ -2,28 +2,18 @@ package sqlstore
 
 import (
 	"context"
-	"slices"
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/store"
-)
-
-// Limits on what one attempt may report.
-const (
-	maxSteps     = 1000                 // steps of an attempt
-	maxFrames    = 1000                 // log frames in one sync
-	maxFrameData = weir.MaxFrame + 4096 // bytes of a frame, compressed; zstd adds little to what it cannot shrink
+	"github.com/weir-ci/weir/internal/store/sqltx"
 )
 
 // Sync extends a lease and records step events and log frames.
 func (s *Store) Sync(ctx context.Context, report store.Sync) (answer store.SyncAnswer, err error) {
-	if err := checkSteps(report.Steps); err != nil {
+	if err := report.Check(); err != nil {
 		return answer, err
 	}
-	if err := checkFrames(report.Frames); err != nil {
-		return answer, err
-	}
-	now := timeOf(micros(report.Now))
+	now := sqltx.TimeOf(sqltx.Micros(report.Now))
 	err = s.write(ctx, "record a sync", now, func(t *tx) error {
 		answer = store.SyncAnswer{}
 		b, a, err := t.lockAttempt(report.Attempt, report.Token)
@@ -64,8 +54,8 @@ func (t *tx) record(b *weir.Build, a attempt, report store.Sync, logs map[int]st
 			return err
 		}
 	}
-	deadline := max(micros(a.Deadline), micros(report.Deadline))
-	if _, err := t.exec(`UPDATE attempts SET deadline = $3, seq = $4 WHERE build_id = $1 AND number = $2`,
+	deadline := max(sqltx.Micros(a.Deadline), sqltx.Micros(report.Deadline))
+	if _, err := t.Exec(`UPDATE attempts SET deadline = $3, seq = $4 WHERE build_id = $1 AND number = $2`,
 		int64(a.ID.Build), a.ID.Number, deadline, a.seq); err != nil {
 		return err
 	}
@@ -93,18 +83,6 @@ func (t *tx) recordSteps(b *weir.Build, id weir.AttemptID, report store.Sync) er
 	return t.saveSteps(id, report.Steps)
 }
 
-func checkSteps(steps []weir.StepRecord) error {
-	for _, s := range steps {
-		if s.Index < 0 || s.Index >= maxSteps {
-			return weir.Errorf(weir.Invalid, "step %d is out of range; an attempt has at most %d steps", s.Index, maxSteps)
-		}
-		if !slices.Contains(weir.StepStates(), s.State) {
-			return weir.Errorf(weir.Invalid, "step %d has the state %.40q, which does not exist", s.Index, string(s.State))
-		}
-	}
-	return nil
-}
-
 // saveSteps writes steps; of several with the same index the last one counts.
 func (t *tx) saveSteps(id weir.AttemptID, steps []weir.StepRecord) error {
 	last := map[int]int{}
@@ -114,14 +92,14 @@ func (t *tx) saveSteps(id weir.AttemptID, steps []weir.StepRecord) error {
 	var rows [][]any
 	for i, s := range steps {
 		if last[s.Index] == i {
-			rows = append(rows, []any{s.Index, clip(s.Name, weir.MaxReason), string(s.State), micros(s.Started), micros(s.Ended),
-				s.ExitCode, clip(s.Signal, weir.MaxReason), clip(s.Note, weir.MaxReason)})
+			rows = append(rows, []any{s.Index, sqltx.Clip(s.Name, weir.MaxReason), string(s.State), sqltx.Micros(s.Started), sqltx.Micros(s.Ended),
+				s.ExitCode, sqltx.Clip(s.Signal, weir.MaxReason), sqltx.Clip(s.Note, weir.MaxReason)})
 		}
 	}
-	return t.inChunks(rows, func(data string) error {
-		_, err := t.exec(`INSERT INTO steps (build_id, attempt, step, name, state, started, ended, exit_code, signal, note)
+	return t.InChunks(rows, func(data string) error {
+		_, err := t.Exec(`INSERT INTO steps (build_id, attempt, step, name, state, started, ended, exit_code, signal, note)
 			SELECT CAST($1 AS BIGINT), CAST($2 AS BIGINT), q.step, q.name, q.state, q.started, q.ended, q.exit_code, q.signal, q.note
-			FROM `+t.d.rows(3, "q", "step int", "name", "state", "started int", "ended int", "exit_code int", "signal", "note")+`
+			FROM `+t.Table(3, "q", "step int", "name", "state", "started int", "ended int", "exit_code int", "signal", "note")+`
 			WHERE true ON CONFLICT (build_id, attempt, step) DO UPDATE SET name = excluded.name, state = excluded.state,
 				started = excluded.started, ended = excluded.ended, exit_code = excluded.exit_code,
 				signal = excluded.signal, note = excluded.note`,
@@ -129,29 +107,6 @@ func (t *tx) saveSteps(id weir.AttemptID, steps []weir.StepRecord) error {
 		return err
 	})
 }
-
-func checkFrames(frames []weir.LogFrame) error {
-	if len(frames) > maxFrames {
-		return weir.Errorf(weir.Invalid, "%d log frames in one sync; %d is the most", len(frames), maxFrames)
-	}
-	for _, f := range frames {
-		switch {
-		case f.Step < 0 || f.Step >= maxSteps:
-			return weir.Errorf(weir.Invalid, "a log frame is of step %d; an attempt has at most %d steps", f.Step, maxSteps)
-		case f.Size < 1 || f.Size > weir.MaxFrame:
-			return weir.Errorf(weir.Invalid, "a log frame of step %d has %d bytes; 1 to %d are allowed", f.Step, f.Size, weir.MaxFrame)
-		case f.Lines < 0 || f.Lines > f.Size || f.FirstLine < 0 || f.Offset < 0 || f.FirstLine > f.Offset || f.Offset > maxLogSize:
-			return weir.Errorf(weir.Invalid, "a log frame of step %d has impossible lines or offset: %d lines, first %d, in %d bytes at %d",
-				f.Step, f.Lines, f.FirstLine, f.Size, f.Offset)
-		case len(f.Data) > maxFrameData:
-			return weir.Errorf(weir.Invalid, "a log frame of step %d has %d bytes of data; %d is the most", f.Step, len(f.Data), maxFrameData)
-		}
-	}
-	return nil
-}
-
-// maxLogSize bounds offsets, so that sums of them cannot overflow.
-const maxLogSize = 1 << 60
 
 // appendLog records the frames that begin where their step's log ends. Frames
 // known already are passed over; one that overlaps the end or leaves a gap
@@ -169,9 +124,9 @@ func (t *tx) appendLog(id weir.AttemptID, frames []weir.LogFrame, logs map[int]s
 			continue
 		}
 		// The line is counted here: it must agree with what the index says.
-		if _, err := t.exec(`INSERT INTO log_frames (build_id, attempt, step, seq_offset, first_line, size, lines, at, data)
-			VALUES (`+placeholders(1, 9)+`)`, int64(id.Build), id.Number, f.Step, f.Offset, l.Lines, f.Size, f.Lines,
-			micros(f.At), f.Data); err != nil {
+		if _, err := t.Exec(`INSERT INTO log_frames (build_id, attempt, step, seq_offset, first_line, size, lines, at, data)
+			VALUES (`+sqltx.Placeholders(1, 9)+`)`, int64(id.Build), id.Number, f.Step, f.Offset, l.Lines, f.Size, f.Lines,
+			sqltx.Micros(f.At), f.Data); err != nil {
 			return err
 		}
 		l.Bytes += int64(f.Size)
@@ -181,12 +136,12 @@ func (t *tx) appendLog(id weir.AttemptID, frames []weir.LogFrame, logs map[int]s
 	}
 	for step := range grown {
 		l := logs[step]
-		if _, err := t.exec(`INSERT INTO logs (build_id, attempt, step, bytes, lines) VALUES ($1, $2, $3, $4, $5)
+		if _, err := t.Exec(`INSERT INTO logs (build_id, attempt, step, bytes, lines) VALUES ($1, $2, $3, $4, $5)
 			ON CONFLICT (build_id, attempt, step) DO UPDATE SET bytes = excluded.bytes, lines = excluded.lines`,
 			int64(id.Build), id.Number, step, l.Bytes, l.Lines); err != nil {
 			return err
 		}
-		t.tell(weir.EventLog, itoa(id.Build))
+		t.Tell(weir.EventLog, itoa(id.Build))
 	}
 	return nil
 }

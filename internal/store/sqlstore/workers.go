@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/store/sqltx"
 )
 
 // maxHeld is how many attempts one hello may ask about.
@@ -18,12 +19,12 @@ func (s *Store) Hello(ctx context.Context, w weir.Worker, holds []weir.AttemptID
 	if len(holds) > maxHeld {
 		return nil, weir.Errorf(weir.Invalid, "worker %.80q says that it holds %d attempts; %d is the most", w.Name, len(holds), maxHeld)
 	}
-	labels, err := encode(w.Labels)
+	labels, err := sqltx.Encode(w.Labels)
 	if err != nil {
 		return nil, err
 	}
-	w.Name, labels = clean(w.Name), clean(labels)
-	w.Platform, w.Version, w.Host = weir.Platform(clean(string(w.Platform))), clean(w.Version), clean(w.Host)
+	w.Name, labels = sqltx.Clean(w.Name), sqltx.Clean(labels)
+	w.Platform, w.Version, w.Host = weir.Platform(sqltx.Clean(string(w.Platform))), sqltx.Clean(w.Version), sqltx.Clean(w.Host)
 	err = s.write(ctx, "record a worker", w.Seen, func(t *tx) error {
 		if err := t.saveWorker(w, labels); err != nil {
 			return err
@@ -39,20 +40,20 @@ func (s *Store) Hello(ctx context.Context, w weir.Worker, holds []weir.AttemptID
 
 // saveWorker records a worker, and tells if it is new, changed or back.
 func (t *tx) saveWorker(w weir.Worker, labels string) error {
-	old, err := scanWorker(t.row(`SELECT `+workerColumns+` FROM workers b WHERE b.name = $1`+t.d.Lock, w.Name))
+	old, err := scanWorker(t.Row(`SELECT `+workerColumns+` FROM workers b WHERE b.name = $1`+t.Lock(), w.Name))
 	news := errors.Is(err, sql.ErrNoRows)
 	if err != nil && !news {
 		return err
 	}
 	if news || old.Away(w.Seen) || old.Platform != w.Platform || !slices.Equal(old.Labels, w.Labels) ||
 		old.Slots != w.Slots || old.Version != w.Version || old.Host != w.Host {
-		t.tell(weir.EventWorker, w.Name)
+		t.Tell(weir.EventWorker, w.Name)
 	}
-	_, err = t.exec(`INSERT INTO workers (name, platform, labels, slots, version, host, seen) VALUES ($1, $2, $3, $4, $5, $6, $7)
+	_, err = t.Exec(`INSERT INTO workers (name, platform, labels, slots, version, host, seen) VALUES ($1, $2, $3, $4, $5, $6, $7)
 		ON CONFLICT (name) DO UPDATE SET platform = excluded.platform, labels = excluded.labels, slots = excluded.slots,
 			version = excluded.version, host = excluded.host,
 			seen = CASE WHEN workers.seen > excluded.seen THEN workers.seen ELSE excluded.seen END`,
-		w.Name, string(w.Platform), labels, w.Slots, w.Version, w.Host, micros(w.Seen))
+		w.Name, string(w.Platform), labels, w.Slots, w.Version, w.Host, sqltx.Micros(w.Seen))
 	return err
 }
 
@@ -61,7 +62,7 @@ func (c conn) stillHeld(worker string, holds []weir.AttemptID) (keep []weir.Atte
 	if len(holds) == 0 {
 		return nil, nil
 	}
-	live, err := collect(c, func(r scanner) (id weir.AttemptID, err error) {
+	live, err := sqltx.Collect(c, func(r sqltx.Scanner) (id weir.AttemptID, err error) {
 		err = r.Scan(&id.Build, &id.Number)
 		return id, err
 	}, `SELECT build_id, number FROM attempts WHERE worker = $1 AND ended = 0`, worker)
@@ -76,21 +77,12 @@ func (c conn) stillHeld(worker string, holds []weir.AttemptID) (keep []weir.Atte
 const workerColumns = `b.name, b.platform, b.labels, b.slots, b.version, b.host, b.seen,
 	(SELECT COUNT(*) FROM attempts a WHERE a.worker = b.name AND a.ended = 0)`
 
-func scanWorker(r scanner) (w weir.Worker, err error) {
-	var labels string
-	var seen int64
-	if err := r.Scan(&w.Name, &w.Platform, &labels, &w.Slots, &w.Version, &w.Host, &seen, &w.Running); err != nil {
-		return w, err
-	}
-	w.Seen = timeOf(seen)
-	return w, decode(labels, &w.Labels)
+func scanWorker(r sqltx.Scanner) (w weir.Worker, err error) {
+	err = r.Scan(&w.Name, &w.Platform, sqltx.JSON(&w.Labels), &w.Slots, &w.Version, &w.Host, sqltx.Time(&w.Seen), &w.Running)
+	return w, err
 }
 
 // Workers lists the workers ever seen, by name.
-func (s *Store) Workers(ctx context.Context) (workers []weir.Worker, err error) {
-	err = s.read(ctx, "list workers", func(c conn) error {
-		workers, err = collect(c, scanWorker, `SELECT `+workerColumns+` FROM workers b ORDER BY b.name`)
-		return err
-	})
-	return workers, err
+func (s *Store) Workers(ctx context.Context) ([]weir.Worker, error) {
+	return sqltx.List(ctx, s.DB, "list workers", scanWorker, `SELECT `+workerColumns+` FROM workers b ORDER BY b.name`)
 }

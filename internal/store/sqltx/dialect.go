@@ -1,4 +1,4 @@
-package sqlstore
+package sqltx
 
 import (
 	"context"
@@ -42,10 +42,8 @@ type Dialect struct {
 	Classify func(error) Failure
 }
 
-// rows renders a table expression over the JSON array of arrays in parameter
-// $p: one row per inner array, with the columns named. A name that ends with
-// " int" is an integer, everything else is text.
-func (d *Dialect) rows(p int, alias string, columns ...string) string {
+// table is Conn.Table.
+func (d *Dialect) table(p int, alias string, columns []string) string {
 	items := make([]string, len(columns))
 	for i, c := range columns {
 		name, isInt := strings.CutSuffix(c, " int")
@@ -58,7 +56,7 @@ func (d *Dialect) rows(p int, alias string, columns ...string) string {
 	return fmt.Sprintf("(SELECT %s FROM %s) %s", strings.Join(items, ", "), d.elements(p), alias)
 }
 
-// in renders a subquery of the integers in the JSON array in parameter $p.
+// in is Conn.In.
 func (d *Dialect) in(p int) string {
 	return fmt.Sprintf("(SELECT CAST(CAST(value AS TEXT) AS BIGINT) FROM %s)", d.elements(p))
 }

@@ -1,4 +1,4 @@
-package sqlstore
+package sqltx
 
 import (
 	"context"
@@ -25,17 +25,17 @@ const migrateTries = 20
 
 // Migrate brings the schema to the newest version. A schema newer than the
 // program is Unsupported, and is left alone.
-func (s *Store) Migrate(ctx context.Context, schema Schema) error {
+func (db *DB) Migrate(ctx context.Context, schema Schema) error {
 	options := append([]goose.ProviderOption{goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger())}, schema.Options...)
-	p, err := goose.NewProvider(schema.Dialect, s.writer, schema.Files, options...)
+	p, err := goose.NewProvider(schema.Dialect, db.writer, schema.Files, options...)
 	if err != nil {
 		return weir.Errorf(weir.Internal, "the program's own schema cannot be read").WithCause(err)
 	}
 	for try := 1; ; try++ {
-		err := s.migrateOnce(ctx, p)
+		err := db.migrateOnce(ctx, p)
 		var known *weir.Error
 		if err == nil || errors.As(err, &known) || try == migrateTries || ctx.Err() != nil {
-			return s.explain("bring its schema up to date", err)
+			return db.explain("bring its schema up to date", err)
 		}
 		// Another server may have made the same tables a moment ago; then the
 		// next look finds nothing left to do.
@@ -48,8 +48,8 @@ func (s *Store) Migrate(ctx context.Context, schema Schema) error {
 	}
 }
 
-func (s *Store) migrateOnce(ctx context.Context, p *goose.Provider) error {
-	if err := s.CheckVersion(ctx, newest(p)); err != nil {
+func (db *DB) migrateOnce(ctx context.Context, p *goose.Provider) error {
+	if err := db.CheckVersion(ctx, newest(p)); err != nil {
 		return err
 	}
 	_, err := p.Up(ctx)
@@ -80,14 +80,14 @@ func (s Schema) Newest() int64 {
 
 // CheckVersion is Unsupported if the schema is newer than the version given.
 // A database without a schema is fine.
-func (s *Store) CheckVersion(ctx context.Context, newest int64) error {
+func (db *DB) CheckVersion(ctx context.Context, newest int64) error {
 	var version sql.NullInt64
-	err := s.writer.QueryRowContext(ctx, `SELECT MAX(version_id) FROM goose_db_version WHERE is_applied`).Scan(&version)
+	err := db.writer.QueryRowContext(ctx, `SELECT MAX(version_id) FROM goose_db_version WHERE is_applied`).Scan(&version)
 	if err == nil && version.Int64 > newest {
 		return weir.Errorf(weir.Unsupported, "the database has schema version %d; this program knows versions up to %d", version.Int64, newest).
 			WithHint("run the newer version of weir that made it, or restore a backup from before the upgrade")
 	}
-	if err != nil && s.d.Classify(err) != Unknown {
+	if err != nil && db.d.Classify(err) != Unknown {
 		return err
 	}
 	return ctx.Err() // any other error: there is no such table yet

@@ -1,0 +1,52 @@
+package sqlstore
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/store/sqltx"
+)
+
+// Store implements the ports of package store but for Migrate and Close,
+// which belong to the database; its DB is the port Events. It is safe for
+// concurrent use.
+type Store struct {
+	*sqltx.DB
+}
+
+// New makes a store of a database.
+func New(db *sqltx.DB) *Store { return &Store{DB: db} }
+
+// conn is what reading verbs work with.
+type conn struct{ sqltx.Conn }
+
+// tx is a transaction that writes.
+type tx struct {
+	conn
+	*sqltx.Tx
+}
+
+// write runs a verb in one transaction, see sqltx.DB.Write.
+func (s *Store) write(ctx context.Context, verb string, at time.Time, do func(*tx) error) error {
+	return s.Write(ctx, verb, at, func(t *sqltx.Tx) error { return do(&tx{conn{t.Reader()}, t}) })
+}
+
+// read runs a verb of one query.
+func (s *Store) read(ctx context.Context, verb string, do func(conn) error) error {
+	return s.Read(ctx, verb, func(c sqltx.Conn) error { return do(conn{c}) })
+}
+
+// snapshot runs a verb of several queries that must agree.
+func (s *Store) snapshot(ctx context.Context, verb string, do func(conn) error) error {
+	return s.Snapshot(ctx, verb, func(c sqltx.Conn) error { return do(conn{c}) })
+}
+
+func itoa[T ~int | ~int64](n T) string { return strconv.FormatInt(int64(n), 10) }
+
+func (t *tx) tellBuild(id weir.BuildID)           { t.Tell(weir.EventBuild, itoa(id)) }
+func (t *tx) tellRegression(id weir.RegressionID) { t.Tell(weir.EventRegression, itoa(id)) }
+func (t *tx) tellQueue(p weir.Platform)           { t.Tell(weir.EventQueue, string(p)) }
+
+func pinsKey(p weir.Pins) string { return sqltx.HashOf(p.Key()) }

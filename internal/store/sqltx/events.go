@@ -1,0 +1,89 @@
+package sqltx
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/weir-ci/weir"
+)
+
+// maxEvents is how many events are read at once.
+const maxEvents = 10_000
+
+// writeEvents writes what was told, in order.
+func (t *Tx) writeEvents() error {
+	rows := make([][]any, len(t.events))
+	for i, e := range t.events {
+		rows[i] = []any{string(e.kind), e.subject}
+	}
+	return t.InChunks(rows, func(data string) error {
+		_, err := t.Exec(`INSERT INTO events (at, kind, subject)
+			SELECT CAST($1 AS BIGINT), q.kind, q.subject FROM `+t.conn.Table(2, "q", "kind", "subject"),
+			Micros(t.at), data)
+		return err
+	})
+}
+
+// EventsAfter lists events with a higher number, in order; limit 0 is 1,000.
+func (db *DB) EventsAfter(ctx context.Context, seq int64, limit int) ([]weir.Event, error) {
+	return List(ctx, db, "list events", func(r Scanner) (e weir.Event, err error) {
+		err = r.Scan(&e.Seq, Time(&e.At), &e.Kind, &e.Subject)
+		return e, err
+	}, `SELECT seq, at, kind, subject FROM events WHERE seq > $1 ORDER BY seq LIMIT $2`,
+		seq, Limit(limit, 1000, maxEvents))
+}
+
+// LastEvent is the number of the newest event, 0 if there is none.
+func (db *DB) LastEvent(ctx context.Context) (seq int64, err error) {
+	err = db.Read(ctx, "find the newest event", func(c Conn) error {
+		return c.Row(`SELECT COALESCE(MAX(seq), 0) FROM events`).Scan(&seq)
+	})
+	return seq, err
+}
+
+// PruneEvents removes events older than the time given.
+func (db *DB) PruneEvents(ctx context.Context, before time.Time) (n int64, err error) {
+	err = db.Write(ctx, "prune events", before, func(t *Tx) error {
+		n, err = t.Exec(`DELETE FROM events WHERE at < $1`, Micros(before))
+		return err
+	})
+	return n, err
+}
+
+// hub wakes those who wait for events in this process.
+type hub struct {
+	mu      sync.Mutex
+	waiting map[chan struct{}]bool
+}
+
+// Wake returns a channel that receives when events may have been added. Wakes
+// that nobody fetched are one. The channel is not closed by its end.
+func (db *DB) Wake() (<-chan struct{}, func()) {
+	h := &db.hub
+	ch := make(chan struct{}, 1)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.waiting == nil {
+		h.waiting = map[chan struct{}]bool{}
+	}
+	h.waiting[ch] = true
+	return ch, func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		delete(h.waiting, ch)
+	}
+}
+
+// Ring wakes everybody who asked by Wake. It does not block.
+func (db *DB) Ring() {
+	h := &db.hub
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for ch := range h.waiting {
+		select {
+		case ch <- struct{}{}:
+		default: // it is awake already
+		}
+	}
+}
