@@ -67,7 +67,7 @@ func (s *Show) settle(ctx context.Context, stage int) error {
 			return err
 		}
 		s.Screen.Show(o)
-		if s.done(o, stage) {
+		if s.Done(o, stage) {
 			s.Screen.Found(o)
 			return nil
 		}
@@ -80,9 +80,9 @@ func (s *Show) settle(ctx context.Context, stage int) error {
 	}
 }
 
-// done reports whether every builder has judged the stage's revisions and
+// Done reports whether every builder has judged the stage's revisions and
 // nothing is being looked for.
-func (s *Show) done(o client.Overview, stage int) bool {
+func (s *Show) Done(o client.Overview, stage int) bool {
 	if len(o.Running) > 0 || o.Doubted > 0 || o.Queue[weir.Queued]+o.Queue[weir.Blocked] > 0 || len(o.Builders) == 0 {
 		return false
 	}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/weir-ci/weir"
@@ -77,40 +78,46 @@ func farmFile(t *testing.T, dir, text string) string {
 	return path
 }
 
-// startWorker runs a worker of the farm until the test ends.
-func startWorker(t *testing.T, f *farmtest.Farm, name string, slots int, dir string) {
+// startWorker runs a worker of the farm until stop is called or the test ends.
+func startWorker(t *testing.T, f *farmtest.Farm, name string, slots int, dir string) (stop func()) {
 	t.Helper()
 	w := farmtest.NewWorker(t, f.Server, name, slots, dir, nil)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- w.Run(ctx) }()
-	t.Cleanup(func() {
+	stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-done; err != nil && !errors.Is(err, context.Canceled) {
 			t.Errorf("worker %s ended with: %v", name, err)
 		}
 	})
+	t.Cleanup(stop)
+	return stop
 }
 
-// lastOf is the newest build of a project that is judged, if nothing of the
-// project is under way.
-func lastOf(o client.Overview, project string) (weir.Build, bool) {
-	i := slices.IndexFunc(o.Builders, func(row client.BuilderRow) bool { return row.Builder.Project == project })
-	if i < 0 || len(o.Builders[i].Recent) == 0 {
+// lastOf is the newest build on a project's line, and whether the farm is done with it.
+func lastOf(t *testing.T, f *farmtest.Farm, project string) (b weir.Build, done bool) {
+	t.Helper()
+	builds, err := f.Builds(t.Context(), client.BuildQuery{Project: project})
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(builds, func(b weir.Build) bool { return b.Cause.Advances() })
+	if i < 0 {
 		return weir.Build{}, false
 	}
-	b := o.Builders[i].Recent[0]
-	return b, b.State.Final() && b.Judgement != weir.Unjudged && b.Judgement != weir.Doubted
+	b = builds[i]
+	return b, b.Judgement == weir.Settled || b.Judgement == weir.Unusable
 }
 
-// untilBuilt waits until the newest build of a project is at a revision and
-// judged, and returns it.
+// untilBuilt waits until the newest build of a project is at a revision, if
+// one is named, and judged, and returns it.
 func untilBuilt(t *testing.T, f *farmtest.Farm, project, revision string) client.BuildDetail {
 	t.Helper()
 	var last weir.Build
-	f.Until(t, project+" is built at "+weir.ShortRevision(revision), func(o client.Overview) bool {
+	f.Until(t, project+" is built at "+weir.ShortRevision(revision), func(client.Overview) bool {
 		var done bool
-		last, done = lastOf(o, project)
+		last, done = lastOf(t, f, project)
 		return done && (revision == "" || last.Revision() == revision)
 	})
 	d, err := f.Build(t.Context(), last.ID)
