@@ -44,13 +44,13 @@ func (db *DB) Write(ctx context.Context, verb string, at time.Time, do func(*Tx)
 			return nil
 		}
 		if try == maxTries || ctx.Err() != nil || db.d.Classify(err) != TryAgain {
-			return db.explain(verb, err)
+			return db.explain(ctx, verb, err)
 		}
 		pause := time.NewTimer(wait/2 + rand.N(wait))
 		select {
 		case <-ctx.Done():
 			pause.Stop()
-			return db.explain(verb, ctx.Err())
+			return db.explain(ctx, verb, ctx.Err())
 		case <-pause.C:
 		}
 		wait = min(2*wait, maxWait)
@@ -88,17 +88,17 @@ func (db *DB) writeOnce(ctx context.Context, at time.Time, do func(*Tx) error) e
 
 // Read runs a verb of one query.
 func (db *DB) Read(ctx context.Context, verb string, do func(Conn) error) error {
-	return db.explain(verb, do(Conn{ctx: ctx, q: db.reader, d: &db.d}))
+	return db.explain(ctx, verb, do(Conn{ctx: ctx, q: db.reader, d: &db.d}))
 }
 
 // Snapshot runs a verb of several queries that must agree.
 func (db *DB) Snapshot(ctx context.Context, verb string, do func(Conn) error) error {
 	stx, err := db.reader.BeginTx(ctx, db.d.Snapshot)
 	if err != nil {
-		return db.explain(verb, err)
+		return db.explain(ctx, verb, err)
 	}
 	defer stx.Rollback() // nothing was written
-	return db.explain(verb, do(Conn{ctx: ctx, q: stx, d: &db.d}))
+	return db.explain(ctx, verb, do(Conn{ctx: ctx, q: stx, d: &db.d}))
 }
 
 // List is a verb that reads all rows of one query.
@@ -125,7 +125,7 @@ func One[T any](ctx context.Context, db *DB, verb string, missing *weir.Error, s
 
 // explain turns an error of the database into one for people. The database's
 // own words stay inside.
-func (db *DB) explain(verb string, err error) error {
+func (db *DB) explain(ctx context.Context, verb string, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -133,7 +133,9 @@ func (db *DB) explain(verb string, err error) error {
 	if errors.As(err, &known) {
 		return err
 	}
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+	// Drivers have deadlines of their own, for dialing say: those are not the
+	// end of the request.
+	if ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) {
 		return weir.Errorf(weir.Internal, "the request ended before the database could %s", verb).WithCause(err)
 	}
 	switch db.d.Classify(err) {

@@ -35,7 +35,7 @@ func (db *DB) Migrate(ctx context.Context, schema Schema) error {
 		err := db.migrateOnce(ctx, p)
 		var known *weir.Error
 		if err == nil || errors.As(err, &known) || try == migrateTries || ctx.Err() != nil {
-			return db.explain("bring its schema up to date", err)
+			return db.explain(ctx, "bring its schema up to date", err)
 		}
 		// Another server may have made the same tables a moment ago; then the
 		// next look finds nothing left to do.
