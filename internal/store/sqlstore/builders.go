@@ -34,13 +34,15 @@ func (s *Store) EnsureBuilders(ctx context.Context, keys []weir.BuilderKey) ([]w
 		return err
 	})
 	if err == nil && len(found) < len(byHash) {
+		var all map[string]weir.BuilderID // not found: another try begins with what is there for certain
 		err = s.write(ctx, "make builders", time.Time{}, func(t *tx) (err error) {
 			if err := t.insertBuilders(byHash, found); err != nil {
 				return err
 			}
-			found, err = t.findBuilders(byHash)
+			all, err = t.findBuilders(byHash)
 			return err
 		})
+		found = all
 	}
 	if err != nil {
 		return nil, err
