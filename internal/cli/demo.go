@@ -37,6 +37,9 @@ Exits with 1 if the farm found anything but what was planted.`,
 	slots := c.Flags().Int("slots", 2, "how many builds run at once")
 	database := c.Flags().String("database", "", "a postgres:// address (default: SQLite in the scratch directory)")
 	c.RunE = func(c *cobra.Command, _ []string) error {
+		if err := checkSlots(*slots); err != nil {
+			return err
+		}
 		dir, err := os.MkdirTemp("", "weir-demo-")
 		if err != nil {
 			return weir.Errorf(weir.Exhausted, "no scratch directory: %w", err)

@@ -74,10 +74,10 @@ you do not trust. It is called local-HOST, and gets a new token at each start.`,
 		if err != nil {
 			return err
 		}
-		if c.Flags().Changed("slots") && (*slots < 1 || *slots > recipe.MaxSlots) {
-			return usageError{error: fmt.Errorf("--slots is %d, it must be 1 to %d", *slots, recipe.MaxSlots)}
-		}
-		if *slots > 0 {
+		if c.Flags().Changed("slots") {
+			if err := checkSlots(*slots); err != nil {
+				return err
+			}
 			farm.Worker.Slots = *slots
 		}
 		return up(c.Context(), farm, "", logger(c.ErrOrStderr()), func(s *app.Server) error {
@@ -86,6 +86,13 @@ you do not trust. It is called local-HOST, and gets a new token at each start.`,
 		})
 	}
 	return c
+}
+
+func checkSlots(n int) error {
+	if n < 1 || n > recipe.MaxSlots {
+		return usageError{error: fmt.Errorf("--slots is %d, it must be 1 to %d", n, recipe.MaxSlots)}
+	}
+	return nil
 }
 
 // up runs a server and a worker until ctx ends or one of them does. ready is
@@ -166,8 +173,8 @@ where other users of this machine could see it.`,
 		if *server == "" {
 			return usageError{fmt.Errorf("--server is missing: the address of the farm"), seeHelp(c)}
 		}
-		if *slots < 1 || *slots > recipe.MaxSlots {
-			return usageError{error: fmt.Errorf("--slots is %d, it must be 1 to %d", *slots, recipe.MaxSlots)}
+		if err := checkSlots(*slots); err != nil {
+			return err
 		}
 		token := os.Getenv("WEIR_TOKEN")
 		if *tokenFile != "" {
