@@ -40,6 +40,8 @@ const patience = 3 * time.Minute
 // script finds beside the usual:
 //
 //	$PORT, $URL          a free port of this machine, and a server's address on it
+//	$DATABASE            the address of an empty PostgreSQL database, or nothing
+//	[postgres]           there is one
 //	$DATABASE_LINE       the key database for a farm file, or nothing
 //	expand FILE...       puts variables into files
 //	exits CODE CMD...    runs a command that must exit with this code
@@ -51,7 +53,7 @@ func TestScripts(t *testing.T) {
 	ports := &ports{taken: map[int]bool{}}
 	for name, database := range map[string]func(testing.TB) string{
 		"sqlite":   func(testing.TB) string { return "" },
-		"postgres": func(tb testing.TB) string { return "database: " + pgtest.DSN(tb) },
+		"postgres": pgtest.DSN,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -62,6 +64,12 @@ func TestScripts(t *testing.T) {
 				Setup: func(e *testscript.Env) error {
 					return setup(e, ports.free(), database(e.T().(testing.TB)))
 				},
+				Condition: func(cond string) (bool, error) {
+					if cond != "postgres" {
+						return false, fmt.Errorf("there is no condition %s", cond)
+					}
+					return name == cond, nil
+				},
 				Cmds: map[string]func(*testscript.TestScript, bool, []string){
 					"expand": expand, "exits": exits, "wait-for": waitFor, "signal": signal,
 				},
@@ -70,17 +78,23 @@ func TestScripts(t *testing.T) {
 	}
 }
 
-func setup(e *testscript.Env, port int, databaseLine string) error {
+func setup(e *testscript.Env, port int, database string) error {
+	databaseLine := ""
+	if database != "" {
+		databaseLine = "database: " + database
+	}
 	home := filepath.Join(e.WorkDir, "home")
 	for name, value := range map[string]string{
 		"PORT": strconv.Itoa(port), "URL": fmt.Sprintf("http://127.0.0.1:%d", port),
+		"DATABASE":      database,
 		"DATABASE_LINE": databaseLine,
 		"HOME":          home, "USERPROFILE": home,
 		"XDG_CACHE_HOME": filepath.Join(home, "cache"), "LocalAppData": filepath.Join(home, "cache"),
 		"GIT_AUTHOR_NAME": "Ada Kern", "GIT_AUTHOR_EMAIL": "ada@kern.example",
 		"GIT_COMMITTER_NAME": "Ada Kern", "GIT_COMMITTER_EMAIL": "ada@kern.example",
 		"GIT_CONFIG_NOSYSTEM": "1",
-		"GORACE":              os.Getenv("GORACE"),
+		// The race detector would sleep a second at the end of each process.
+		"GORACE": os.Getenv("GORACE") + " atexit_sleep_ms=10",
 	} {
 		e.Setenv(name, value)
 	}

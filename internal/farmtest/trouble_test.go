@@ -180,29 +180,29 @@ func expectHarmless(t *testing.T, farm *farmtest.Farm) {
 	}
 }
 
-// TestHugeResults reads a result file of 200 MB, most of it output that
+// TestHugeResults reads a result file of hugeTests MB, most of it output that
 // nobody keeps.
 func TestHugeResults(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	newRepo(t, filepath.Join(dir, "big"), map[string]string{"big.awk": `BEGIN {
-	line = sprintf("%999s", "x")
+	newRepo(t, filepath.Join(dir, "big"), map[string]string{"big.awk": fmt.Sprintf(`BEGIN {
+	line = sprintf("%%999s", "x")
 	print "<testsuite name=\"big\">"
-	for (i = 0; i < 200; i++) {
+	for (i = 0; i < %d; i++) {
 		print "<testcase name=\"test " i "\"><system-out>"
 		for (j = 0; j < 1000; j++) print line
 		print "</system-out></testcase>"
 	}
 	print "</testsuite>"
 }
-`})
+`, hugeTests)})
 	farm := farmtest.Start(t, farmFile(t, dir, `projects:
   big: {source: {git: big, branch: main}, jobs: {test: {steps: [awk -f big.awk > out.xml], results: [{junit: out.xml}]}}}
 `), farmtest.Options{})
 	d := untilBuilt(t, farm, "big", "")
 	expectEnd(t, d.Build, weir.Passed, weir.ReasonNone)
-	if n := d.Build.Counts.Pass; n != 200 {
-		t.Errorf("%d tests passed, want 200", n)
+	if n := d.Build.Counts.Pass; n != hugeTests {
+		t.Errorf("%d tests passed, want %d", n, hugeTests)
 	}
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
