@@ -113,14 +113,18 @@ func Next(q Question) Answer {
 		states[i] = classes[key]
 	}
 	answer := Answer{Findings: make([]Finding, len(states))}
+	findings := make(map[*state]Finding, len(classes))
 	var open []*state
 	for i, st := range states {
-		answer.Findings[i] = st.finding()
-	}
-	for _, st := range classes {
-		if st.finding().Kind == Open {
-			open = append(open, st)
+		finding, known := findings[st]
+		if !known {
+			finding = st.finding()
+			findings[st] = finding
+			if finding.Kind == Open {
+				open = append(open, st)
+			}
 		}
+		answer.Findings[i] = finding
 	}
 	if len(open) == 0 {
 		return answer
@@ -130,7 +134,7 @@ func Next(q Question) Answer {
 	}
 	for n := len(q.Pending); n < q.Width; n++ {
 		p, gain := best(q.Steps, open)
-		if gain < minGain && n > 0 {
+		if gain < minGain && n > 0 || gain <= nothing {
 			break
 		}
 		answer.Probes = append(answer.Probes, p)
@@ -148,19 +152,36 @@ type state struct {
 	n    int
 	f    float64
 	mass []float64 // 0: environment, 1..n: steps, n+1: flake; sums to 1
-	dead []bool    // positions that cannot be tested
+	sums []float64 // sums[i] is the mass of 0..i
+	dead []bool    // positions that cannot be tested, or are taken for such
+	live []bool    // positions that could be tested
+	mute []int     // per position, how many trials said nothing
+	hope []float64 // per position, how likely it is that it can be tested, 0 to 1
 }
 
 func newState(n int, s Subject) *state {
-	st := &state{n: n, f: min(max(s.FlakeRate, 1e-4), 0.9), mass: make([]float64, n+2), dead: make([]bool, n+1)}
+	st := &state{n: n, f: min(max(s.FlakeRate, 1e-4), 0.9), mass: make([]float64, n+2),
+		dead: make([]bool, n+1), live: make([]bool, n+1), mute: make([]int, n+1), hope: make([]float64, n+1)}
 	st.mass[0], st.mass[n+1] = priorEnvironment, priorFlake
 	for i := 1; i <= n; i++ {
 		st.mass[i] = (1 - priorEnvironment - priorFlake) / float64(n)
 	}
+	st.sum()
 	for _, t := range s.Trials {
 		st.observe(t)
 	}
+	st.survey()
 	return st
+}
+
+// sum brings sums up to date.
+func (st *state) sum() {
+	st.sums = make([]float64, len(st.mass))
+	total := 0.0
+	for j, m := range st.mass {
+		total += m
+		st.sums[j] = total
+	}
 }
 
 // observe applies one trial. Positions outside the path say nothing.
@@ -169,9 +190,13 @@ func (st *state) observe(t Trial) {
 		return
 	}
 	if t.Outcome == weir.ObservedNone {
-		st.dead[t.Position] = true
+		st.mute[t.Position]++
+		st.live[t.Position] = st.live[t.Position] && st.mute[t.Position] < maxMute
+		st.dead[t.Position] = !st.live[t.Position]
 		return
 	}
+	st.live[t.Position] = st.mute[t.Position] < maxMute
+	st.dead[t.Position] = !st.live[t.Position]
 	sum := 0.0
 	next := make([]float64, len(st.mass))
 	for j, m := range st.mass {
@@ -194,16 +219,11 @@ func (st *state) observe(t Trial) {
 		next[j] /= sum
 	}
 	st.mass = next
+	st.sum()
 }
 
 // below is the mass of the hypotheses under which position i is bad for sure.
-func (st *state) below(i int) float64 {
-	s := 0.0
-	for j := 0; j <= i; j++ {
-		s += st.mass[j]
-	}
-	return s
-}
+func (st *state) below(i int) float64 { return min(st.sums[i], 1) }
 
 func (st *state) finding() Finding {
 	if m := st.mass[st.n+1]; m >= Sure {
@@ -216,7 +236,7 @@ func (st *state) finding() Finding {
 	if total >= 1-slack && first == last {
 		return Finding{Kind: Found, First: first, Last: last, Confidence: held}
 	}
-	if total >= 1-slack && !st.separable(first, last) {
+	if total >= 1-slack && !st.separable(first, last) || !st.answerable() {
 		return Finding{Kind: Range, First: first, Last: last, Confidence: held}
 	}
 	return Finding{Kind: Open, First: first, Last: last, Confidence: held}
@@ -225,10 +245,10 @@ func (st *state) finding() Finding {
 // suspects is a short stretch of steps that holds all but slack of the mass
 // that lies on steps, with the mass it holds and the mass on all steps.
 func (st *state) suspects() (first, last int, held, total float64) {
-	const nothing = 1e-9
+	const impossible = 1e-9
 	first, last = st.n, 1
 	for j := 1; j <= st.n; j++ {
-		if st.mass[j] > nothing {
+		if st.mass[j] > impossible {
 			first, last = min(first, j), max(last, j)
 			total += st.mass[j]
 		}
@@ -267,6 +287,20 @@ func (st *state) separable(first, last int) bool {
 	return false
 }
 
+// nothing is a gain, in bits, that no trial is worth.
+const nothing = 1e-12
+
+// answerable reports whether any position can still tell something: if not,
+// asking on would go on forever.
+func (st *state) answerable() bool {
+	for i := range st.dead {
+		if st.gain(i) > nothing {
+			return true
+		}
+	}
+	return false
+}
+
 // gain is the information in bits that a trial at position i is expected to give.
 func (st *state) gain(i int) float64 {
 	if st.dead[i] {
@@ -288,9 +322,9 @@ func best(n int, open []*state) (position int, gain float64) {
 	for i := 0; i <= n; i++ {
 		g := 0.0
 		for _, st := range open {
-			g += st.gain(i)
+			g += st.gain(i) * st.hope[i]
 		}
-		if g > gain+1e-12 {
+		if g > gain+nothing {
 			position, gain = i, g
 		}
 	}

@@ -223,3 +223,56 @@ func TestSeveralSubjectsShareProbes(t *testing.T) {
 		t.Errorf("two culprits in 32 steps took %d builds", len(builds))
 	}
 }
+
+// TestDeadStretches: revisions that cannot be tested come in stretches, and
+// trying each of them would cost as many builds as there are.
+func TestDeadStretches(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ steps, first, last, culprit int }{
+		{80, 20, 70, 40}, {80, 20, 70, 71}, {80, 20, 70, 20}, {80, 20, 70, 10}, {80, 20, 70, 75},
+		{80, 1, 79, 30}, {80, 0, 80, 30}, {400, 100, 390, 200}, {12, 4, 6, 5},
+	} {
+		trials := bad(test.steps, test.steps)
+		var f Finding
+		for len(trials) < 60 {
+			a := Next(Question{Steps: test.steps, Width: 1, Subjects: []Subject{{FlakeRate: 0.15, Trials: trials}}})
+			if f = a.Findings[0]; a.Done() {
+				break
+			}
+			for _, p := range a.Probes {
+				o := weir.ObservedGood
+				if p >= test.first && p <= test.last {
+					o = weir.ObservedNone
+				} else if p >= test.culprit {
+					o = weir.ObservedBad
+				}
+				trials = append(trials, Trial{p, o})
+			}
+		}
+		if f.Kind == Open || f.First > test.culprit || f.Last < test.culprit || len(trials) > 40 {
+			t.Errorf("%+v: %+v after %d trials", test, f, len(trials))
+		}
+	}
+}
+
+// TestNothingLeftToAsk: where no position can tell the hypotheses apart, the
+// search ends instead of asking the same ones forever.
+func TestNothingLeftToAsk(t *testing.T) {
+	t.Parallel()
+	for name, trials := range map[string][]Trial{
+		"the good end cannot be tested": join(bad(1, 1, 1, 1, 1, 1, 1, 1), none(0)),
+		"no position can be tested":     none(0, 1),
+	} {
+		a := Next(Question{Steps: 1, Width: 4, Subjects: []Subject{{FlakeRate: 0.1, Trials: trials}}})
+		for range 20 { // it may still ask what tells a flake from the rest
+			if a.Done() {
+				break
+			}
+			trials = append(trials, bad(a.Probes...)...)
+			a = Next(Question{Steps: 1, Width: 4, Subjects: []Subject{{FlakeRate: 0.1, Trials: trials}}})
+		}
+		if !a.Done() || a.Findings[0].Kind != Range || len(a.Probes) > 0 {
+			t.Errorf("%s: %+v", name, a)
+		}
+	}
+}
