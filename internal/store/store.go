@@ -378,8 +378,10 @@ type Overview interface {
 	Run(ctx context.Context, id weir.RunID) (weir.Run, error)
 	// Runs lists runs, newest first, with ids below before (0: all).
 	Runs(ctx context.Context, before weir.RunID, limit int) ([]weir.Run, error)
-	// BuilderHeads lists every builder with its newest settled or running
-	// builds that advance its baseline, newest first, at most recent of them.
+	// BuilderHeads lists every builder with its newest builds that advance its
+	// baseline and are leased, running or finished, newest first, at most
+	// recent of them. Those that ended in infrastructure are among them: a
+	// builder that cannot build must not look as good as its last good build.
 	BuilderHeads(ctx context.Context, recent int) ([]BuilderHead, error)
 	// QueueDepth counts builds by unfinished state.
 	QueueDepth(ctx context.Context) (map[weir.State]int, error)

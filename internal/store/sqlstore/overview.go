@@ -32,7 +32,7 @@ func (s *Store) Runs(ctx context.Context, before weir.RunID, limit int) ([]weir.
 }
 
 // onDisplay says which builds of a builder the overview shows.
-const onDisplay = `b.advances = 1 AND (b.judgement = 'settled' OR b.state = 'running')`
+const onDisplay = `b.advances = 1 AND b.state IN ('leased', 'running', 'finished')`
 
 // BuilderHeads lists every builder with its newest builds on display.
 func (s *Store) BuilderHeads(ctx context.Context, recent int) (heads []store.BuilderHead, err error) {

@@ -275,9 +275,10 @@ func testBuilderHeads(f *fixture) {
 	for n := range 4 {
 		want = append([]weir.BuildID{f.settled(a, n, weir.ReasonNone).ID}, want...)
 	}
-	f.done(weir.CauseChange, a, 5, weir.ReasonNone) // not judged yet
+	want = append([]weir.BuildID{f.done(weir.CauseChange, a, 5, weir.ReasonNone).ID}, want...) // not judged yet
 	f.judge(f.done(weir.CauseProbe, a, 6, weir.ReasonTests).ID, weir.Unjudged, weir.Answering)
-	f.judge(f.done(weir.CauseChange, b, 1, weir.ReasonTests).ID, weir.Unjudged, weir.Doubted)
+	doubted := f.done(weir.CauseChange, b, 1, weir.ReasonTests).ID
+	f.judge(doubted, weir.Unjudged, weir.Doubted)
 	f.change(a, 7) // waits
 	l := f.leaseBuild(f.change(a, 8))
 	f.send(f.sync(l, 1))
@@ -301,7 +302,7 @@ func testBuilderHeads(f *fixture) {
 	}
 	for _, recent := range []int{1, 3, 5, 50} {
 		equal(f, fmt.Sprint("recent ", recent), heads(recent), map[weir.BuilderID][]weir.BuildID{
-			a.ID: want[:min(recent, len(want))], b.ID: {}, idle.ID: {}})
+			a.ID: want[:min(recent, len(want))], b.ID: {doubted}, idle.ID: {}})
 	}
 }
 
