@@ -2,7 +2,9 @@ package farm
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/weir-ci/weir"
@@ -35,26 +37,58 @@ func (f *Farm) plan(ctx context.Context) (bool, error) {
 		lines[i].Start, lines[i].Tips = ends(involved(p), tips, c)
 	}
 	decisions := schedule.Plan(lines)
+	if err := f.keepStarts(ctx, lines, decisions); err != nil {
+		return false, err
+	}
 	planned := make(map[string]bool, len(decisions))
 	for _, d := range decisions {
 		planned[buildKey(d.Builder.ID, d.Pins)] = true
 	}
 	made := false
+	var trouble []error // with single runs, which do not hold up the others
 	for _, g := range groupDecisions(c, lines, decisions) {
 		run, err := f.lineRun(c, g, planned)
 		if err != nil {
-			return made, err
+			trouble = append(trouble, err)
+		}
+		if len(run.Builds) == 0 {
+			continue
 		}
 		created, _, err := f.store.CreateRun(ctx, run)
 		if err != nil {
-			return made, err
+			trouble = append(trouble, err)
+			break
 		}
 		made = made || created.ID != 0
 	}
 	if made {
 		f.stir()
 	}
-	return made, nil
+	return made, errors.Join(trouble...)
+}
+
+// keepStarts takes back decisions to supersede that would cancel the first
+// build of a line while it still waits: without it there is no baseline, and
+// whatever broke in between would never be noticed.
+func (f *Farm) keepStarts(ctx context.Context, lines []schedule.Line, decisions []schedule.Decision) error {
+	starts := map[weir.BuilderID]string{}
+	for _, l := range lines {
+		starts[l.Builder.ID] = l.Start.Key()
+	}
+	for i, d := range decisions {
+		if !d.Supersede {
+			continue
+		}
+		waiting, err := f.store.ListBuilds(ctx, store.BuildFilter{Builder: d.Builder.ID,
+			States: []weir.State{weir.Blocked, weir.Queued}})
+		if err != nil {
+			return err
+		}
+		decisions[i].Supersede = !slices.ContainsFunc(waiting, func(b weir.Build) bool {
+			return b.Cause.Advances() && b.Pins.Key() == starts[d.Builder.ID]
+		})
+	}
+	return nil
 }
 
 // sourceKey names a project's branch.
@@ -119,6 +153,10 @@ func groupDecisions(c *config, lines []schedule.Line, decisions []schedule.Decis
 				key += " " + name + "@" + from[name] + ".." + d.Pins[name]
 			}
 		}
+		if len(moved) == 0 { // the head has pins of projects that are not upstream of it any more
+			moved = []string{d.Builder.Project}
+			key += " without"
+		}
 		if lines[i].Head == nil && d.Priority == schedule.PriorityBaseline {
 			// First builds of everything under one upstream belong together.
 			moved = moved[:1]
@@ -131,28 +169,43 @@ func groupDecisions(c *config, lines []schedule.Line, decisions []schedule.Decis
 		}
 		g.decisions = append(g.decisions, d)
 	}
+	// A line's start must be older than what follows it, whichever group it is in.
+	slices.SortStableFunc(groups, func(a, b *decisionGroup) int {
+		return b.decisions[0].Priority - a.decisions[0].Priority
+	})
 	return groups
 }
 
-// lineRun makes the run of a group of decisions.
-func (f *Farm) lineRun(c *config, g *decisionGroup, planned map[string]bool) (store.NewRun, error) {
-	a := assembly{config: c, planned: planned, run: store.NewRun{Cause: weir.CauseChange, Project: g.moved[0], Now: f.now(), Reason: g.reason()}}
-	for _, d := range g.decisions {
-		_, err := a.add(d.Builder.ID, d.Pins, d.Priority, func(b *store.NewBuild) {
-			b.Share, b.Supersede = store.ShareAny, d.Supersede
+// lineRun makes the run of a group of decisions. Builds that the configuration
+// has no way to make are left out and told of in the error; the run holds the others.
+func (f *Farm) lineRun(c *config, g *decisionGroup, planned map[string]bool) (run store.NewRun, err error) {
+	var trouble []error
+	for decisions := slices.Clone(g.decisions); len(decisions) > 0; {
+		a := assembly{config: c, planned: planned, run: store.NewRun{Cause: weir.CauseChange, Project: g.moved[0], Now: f.now(), Reason: g.reason()}}
+		bad := slices.IndexFunc(decisions, func(d schedule.Decision) bool {
+			_, err := a.add(d.Builder.ID, d.Pins, d.Priority, func(b *store.NewBuild) {
+				b.Share, b.Supersede = store.ShareAny, d.Supersede
+			})
+			if err != nil {
+				trouble = append(trouble, err)
+			}
+			return err != nil
 		})
-		if err != nil {
-			return store.NewRun{}, err
+		if bad < 0 {
+			return a.run, errors.Join(trouble...)
 		}
+		decisions = slices.Delete(decisions, bad, bad+1)
 	}
-	return a.run, nil
+	return run, errors.Join(trouble...)
 }
 
 func (g *decisionGroup) reason() string {
 	var parts []string
 	for _, name := range g.moved {
 		to := weir.ShortRevision(g.to[name])
-		if from := g.from[name]; from != "" {
+		if from := g.from[name]; from == g.to[name] {
+			parts = append(parts, name+" has other upstreams now")
+		} else if from != "" {
 			parts = append(parts, fmt.Sprintf("%s moved from %s to %s", name, weir.ShortRevision(from), to))
 		} else {
 			parts = append(parts, fmt.Sprintf("first build of %s at %s", name, to))

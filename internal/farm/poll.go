@@ -16,6 +16,10 @@ const (
 	pollsAtOnce = 8
 	// pollTimeout ends one look at a source. A first clone may take long.
 	pollTimeout = 30 * time.Minute
+	// pollClaim is how long other servers leave a source alone that is being
+	// looked at for news. A server that dies meanwhile leaves the claim behind,
+	// so it is short; that two look at once does no harm.
+	pollClaim = 5 * time.Minute
 	// maxPollDelay bounds how rarely a source that does not answer is asked.
 	maxPollDelay = time.Hour
 )
@@ -78,17 +82,17 @@ func (f *Farm) pollSource(ctx context.Context, p weir.Project, places chan struc
 // there are further revisions to fetch at once.
 func (f *Farm) pollOnce(ctx context.Context, p weir.Project, delay time.Duration) (more bool, err error) {
 	now := f.now()
-	mine, err := f.store.ClaimPoll(ctx, p.Name, p.Source.Branch, now, now.Add(pollTimeout))
-	if err != nil || !mine {
-		return false, err
-	}
-	known := ""
+	known, claim := "", pollTimeout
 	tips, err := f.tips(ctx)
 	if err != nil {
 		return false, err
 	}
 	if t, ok := tips[sourceKey{p.Name, p.Source.Branch}]; ok {
-		known = t.Revision.ID
+		known, claim = t.Revision.ID, pollClaim
+	}
+	mine, err := f.store.ClaimPoll(ctx, p.Name, p.Source.Branch, now, now.Add(claim))
+	if err != nil || !mine {
+		return false, err
 	}
 	asked, cancel := context.WithTimeout(ctx, pollTimeout)
 	defer cancel()

@@ -1,0 +1,5 @@
+//go:build race
+
+package farm
+
+const raceDetector = true

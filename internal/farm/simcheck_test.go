@@ -1,0 +1,273 @@
+package farm
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/store"
+	"github.com/weir-ci/weir/internal/verdict"
+)
+
+// simTally is what worlds had in them, and what became of it.
+type simTally struct {
+	sync.Mutex
+	worlds, builds, probes, searches, most  int
+	breaks, located, narrowed, excused      int
+	flakyAccused, flakyLocated, flakyNarrow int
+}
+
+func (a *simTally) add(b *simTally) {
+	a.Lock()
+	defer a.Unlock()
+	a.worlds++
+	a.builds += b.builds
+	a.probes += b.probes
+	a.searches += b.searches
+	a.most = max(a.most, b.most)
+	a.breaks += b.breaks
+	a.located += b.located
+	a.narrowed += b.narrowed
+	a.excused += b.excused
+	a.flakyAccused += b.flakyAccused
+	a.flakyLocated += b.flakyLocated
+	a.flakyNarrow += b.flakyNarrow
+}
+
+func (a *simTally) report(t *testing.T) {
+	t.Logf("%d worlds, %d builds; %d probes in %d searches, at most %d in one; %d tests broken: %d located, %d narrowed, %d removed; "+
+		"%d flaky tests accused after a retry: %d located, %d narrowed", a.worlds, a.builds, a.probes, a.searches, a.most,
+		a.breaks, a.located, a.narrowed, a.excused, a.flakyAccused, a.flakyLocated, a.flakyNarrow)
+}
+
+func (s *sim) quiet() bool { return s.unrest() == "" }
+
+// unrest says what there is left to do.
+func (s *sim) unrest() string {
+	depth, err := s.store.QueueDepth(s.ctx)
+	s.must(err)
+	for state, n := range depth {
+		if n > 0 {
+			return fmt.Sprintf("%d builds are %s", n, state)
+		}
+	}
+	unjudged, err := s.store.NextToJudge(s.ctx, 1)
+	s.must(err)
+	doubts, err := s.store.Doubted(s.ctx)
+	s.must(err)
+	searching, err := s.store.Regressions(s.ctx, store.RegressionFilter{States: []weir.RegressionState{weir.Searching}})
+	s.must(err)
+	switch {
+	case len(unjudged) > 0:
+		return fmt.Sprintf("build %d waits for a judgement", unjudged[0].ID)
+	case len(doubts) > 0:
+		return fmt.Sprintf("build %d is doubted", doubts[0].Build.ID)
+	case len(searching) > 0:
+		return fmt.Sprintf("regression %d is searched: %s", searching[0].ID, searching[0].Note)
+	}
+	return s.behind()
+}
+
+// behind says which builder has no judged build at the tips.
+func (s *sim) behind() string {
+	c := s.farms[0].config.Load()
+	for i, b := range c.builders {
+		heads, err := s.store.LineHeads(s.ctx, []weir.BuilderID{b.ID})
+		s.must(err)
+		head, ok := heads[b.ID]
+		if !ok {
+			return b.Name() + " was never built"
+		}
+		for _, name := range involved(c.plans[i]) {
+			if at := simPosition(head.Pins[name]); at != s.world.tips[name] {
+				return fmt.Sprintf("%s stands at %s %d, not %d", b.Name(), name, at, s.world.tips[name])
+			}
+		}
+		if !head.State.Final() || head.Judgement == weir.Unjudged || head.Judgement == weir.Doubted {
+			return fmt.Sprintf("%s: build %d is %s %s", b.Name(), head.ID, head.State, head.Judgement)
+		}
+	}
+	return ""
+}
+
+// check holds the end against what was planted.
+func (s *sim) check() *simTally {
+	s.t.Helper()
+	tally := &simTally{}
+	regressions, err := s.store.Regressions(s.ctx, store.RegressionFilter{Limit: 1000})
+	s.must(err)
+	for _, r := range regressions {
+		s.checkRegression(tally, r)
+	}
+	for _, b := range s.farms[0].config.Load().builders {
+		builds := s.history(b.ID)
+		s.checkLine(tally, builds, regressions)
+		s.checkEconomy(tally, builds)
+	}
+	return tally
+}
+
+// history lists all builds of a builder, oldest first.
+func (s *sim) history(id weir.BuilderID) (all []weir.Build) {
+	for before := weir.BuildID(0); ; {
+		page, err := s.store.ListBuilds(s.ctx, store.BuildFilter{Builder: id, Before: before, Limit: 1000})
+		s.must(err)
+		if len(page) == 0 {
+			slices.Reverse(all)
+			return all
+		}
+		all = append(all, page...)
+		before = page[len(page)-1].ID
+	}
+}
+
+// planted reports whether a revision really made a victim bad.
+func (s *sim) planted(v weir.Victim, project, revision string) bool {
+	if v.Test.Suite == weir.StepSuite {
+		return project == v.Builder.Project && s.world.unbuilt[revision] && v.Verdict == weir.NewlyFailing
+	}
+	return slices.ContainsFunc(s.world.faults, func(f simFault) bool {
+		return f.Project == project && simRevision(project, f.At) == revision && f.Victim == v.Builder.Project &&
+			f.Kind == v.Verdict && slices.Contains(f.Tests, v.Test.Name)
+	})
+}
+
+func (s *sim) isFlaky(v weir.Victim) bool {
+	return s.world.flaky[v.Builder.Project+" "+v.Test.Name] > 0
+}
+
+func (s *sim) checkRegression(tally *simTally, r weir.Regression) {
+	s.t.Helper()
+	way, err := s.farms[0].newRoute(s.ctx, r)
+	s.must(err)
+	probes := s.probesOf(r)
+	tally.searches++
+	tally.probes += probes
+	tally.most = max(tally.most, probes)
+	if most := 60; probes > most {
+		s.t.Errorf("regression %d took %d probes on a path of %d: %s", r.ID, probes, way.len(), r.Note)
+	}
+	for _, v := range r.Victims {
+		flaky := s.isFlaky(v)
+		if flaky {
+			tally.flakyAccused++
+		}
+		what := fmt.Sprintf("regression %d (%s, build %d to %d, %s): %s %s %s", r.ID, r.State, r.Good.Build, r.Bad.Build, r.Note,
+			v.Builder.Name(), v.Test, v.Verdict)
+		switch {
+		case r.Culprit.Revision.ID != "":
+			if s.planted(v, r.Culprit.Project, r.Culprit.Revision.ID) {
+				break
+			}
+			if !flaky {
+				s.t.Errorf("%s: %s is not to blame", what, r.Culprit.Revision.ID)
+			}
+			tally.flakyLocated++
+			s.t.Logf("a flake of rate %.2f: %s", s.world.flaky[v.Builder.Project+" "+v.Test.Name], what)
+		case r.State.Open() || r.State == weir.Recovered:
+			if !slices.ContainsFunc(positions(r.Suspects), func(i int) bool {
+				project, rev := way.step(i)
+				return s.planted(v, project, rev.ID)
+			}) {
+				if !flaky {
+					s.t.Errorf("%s: nobody of %v is to blame", what, r.Suspects)
+				}
+				tally.flakyNarrow++
+			}
+		case r.State == weir.Dismissed && !flaky && !strings.Contains(r.Note, "took the tests out"):
+			s.t.Errorf("%s: dismissed", what)
+		}
+	}
+}
+
+func positions(s weir.Span) (out []int) {
+	for i := s.First; i <= s.Last; i++ {
+		out = append(out, i)
+	}
+	return out
+}
+
+func (s *sim) probesOf(r weir.Regression) int {
+	n := 0
+	for _, b := range s.history(r.Builder.ID) {
+		run, err := s.store.Run(s.ctx, b.Run)
+		s.must(err)
+		if run.Regression == r.ID && b.Cause == weir.CauseProbe {
+			n++
+		}
+	}
+	return n
+}
+
+// checkLine makes sure that every test that was good in one settled build of
+// a line and is not in the next has a regression.
+func (s *sim) checkLine(tally *simTally, builds []weir.Build, regressions []weir.Regression) {
+	s.t.Helper()
+	line := slices.DeleteFunc(slices.Clone(builds), func(b weir.Build) bool {
+		return !b.Cause.Advances() || b.Judgement != weir.Settled || !verdict.Reached(b)
+	})
+	for i := 1; i < len(line); i++ {
+		a, b := line[i-1], line[i]
+		for _, test := range s.world.tests[b.Builder.Project] {
+			v := weir.Victim{Builder: b.Builder, Test: weir.TestID{Suite: "s", Name: test}}
+			before, _ := s.world.status(b.Builder.Project, test, a.Pins)
+			after, fault := s.world.status(b.Builder.Project, test, b.Pins)
+			if s.isFlaky(v) || !before.Good() || after.Good() {
+				continue
+			}
+			tally.breaks++
+			what := fmt.Sprintf("%s %s: good in build %d, %s in build %d because of %s", b.Builder.Name(), test, a.ID, after, b.ID,
+				simRevision(fault.Project, fault.At))
+			s.checkFound(tally, what, b, v.Test, regressions)
+		}
+	}
+}
+
+func (s *sim) checkFound(tally *simTally, what string, b weir.Build, test weir.TestID, regressions []weir.Regression) {
+	s.t.Helper()
+	for _, r := range regressions {
+		if !slices.ContainsFunc(r.Victims, func(v weir.Victim) bool {
+			return v.Builder.ID == b.Builder.ID && v.Test == test && v.Build == b.ID
+		}) {
+			continue
+		}
+		switch {
+		case r.Culprit.Revision.ID != "":
+			tally.located++
+		case r.State == weir.Dismissed:
+			tally.excused++
+		default:
+			tally.narrowed++
+		}
+		return
+	}
+	changes, err := s.store.BuildChanges(s.ctx, b.ID)
+	s.must(err)
+	for _, c := range changes {
+		if c.Test == test && c.Verdict == weir.Removed {
+			tally.excused++
+			return
+		}
+	}
+	s.t.Errorf("%s: nobody was told", what)
+}
+
+// checkEconomy makes sure that products are built once.
+func (s *sim) checkEconomy(tally *simTally, builds []weir.Build) {
+	s.t.Helper()
+	made := map[string]weir.BuildID{}
+	for _, b := range builds {
+		tally.builds++
+		if b.Cause == weir.CauseProbe || b.Cause == weir.CauseRetry || !b.Outcome.SaysSomething() {
+			continue
+		}
+		key := b.Pins.Key()
+		if made[key] != 0 {
+			s.t.Errorf("%s: builds %d and %d are of the same revisions %s", b.Builder.Name(), made[key], b.ID, key)
+		}
+		made[key] = b.ID
+	}
+}

@@ -1,0 +1,233 @@
+package farm
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/recipe"
+	"github.com/weir-ci/weir/internal/results"
+	"github.com/weir-ci/weir/internal/source"
+)
+
+const simPlatform = weir.Platform("linux/amd64")
+
+// simFault is a planted culprit: from revision At of Project on, until
+// revision Fixed (0: never), these tests of one downstream are bad.
+type simFault struct {
+	Project   string
+	At, Fixed int
+	Victim    string
+	Tests     []string
+	Kind      weir.Verdict
+}
+
+// simWorld is a synthetic ecosystem whose history grows on request. What a
+// build does is a function of its pins, but for flaky tests.
+type simWorld struct {
+	rng      *rand.Rand
+	farm     *recipe.Farm
+	tips     map[string]int // newest position, from 1
+	tests    map[string][]string
+	flaky    map[string]float64 // "project test" -> rate
+	faults   []simFault
+	unbuilt  map[string]bool // revisions of upstreams that do not build
+	unusable map[string]bool // revisions whose builds always end in infra
+}
+
+func simRevision(project string, position int) string { return fmt.Sprintf("%s-%d", project, position) }
+
+func simPosition(revision string) int {
+	n, err := strconv.Atoi(revision[strings.LastIndexByte(revision, '-')+1:])
+	if err != nil {
+		panic(err)
+	}
+	return n
+}
+
+// newSimWorld plants one to two upstreams and one to six downstreams.
+func newSimWorld(rng *rand.Rand) *simWorld {
+	w := &simWorld{rng: rng, farm: &recipe.Farm{Name: "sim"}, tips: map[string]int{}, tests: map[string][]string{},
+		flaky: map[string]float64{}, unbuilt: map[string]bool{}, unusable: map[string]bool{}}
+	ups := []weir.Upstream{{Project: "up", Job: "build"}}
+	w.addProject("up", nil, "build")
+	if rng.IntN(3) == 0 {
+		var of []weir.Upstream
+		if rng.IntN(2) == 0 {
+			of = ups
+		}
+		w.addProject("lib", of, "build")
+		ups = append(ups, weir.Upstream{Project: "lib", Job: "build"})
+	}
+	for i := range 1 + rng.IntN(6) {
+		name := fmt.Sprintf("d%d", i)
+		w.addProject(name, ups[rng.IntN(len(ups)):], "test")
+		for k := range 1 + rng.IntN(8) {
+			test := fmt.Sprintf("t%d", k)
+			w.tests[name] = append(w.tests[name], test)
+			if rng.IntN(8) == 0 {
+				w.flaky[name+" "+test] = 0.02 + 0.28*rng.Float64()
+			}
+		}
+	}
+	return w
+}
+
+func (w *simWorld) addProject(name string, ups []weir.Upstream, job string) {
+	j := weir.Job{Name: job, Platforms: []weir.Platform{simPlatform}, Steps: []weir.Step{{Name: "make", Run: "make"}}}
+	if job == "build" {
+		j.Product = "$WEIR_PREFIX"
+	}
+	w.farm.Projects = append(w.farm.Projects, weir.Project{Name: name, Upstreams: slices.Clone(ups), Jobs: []weir.Job{j},
+		Source: weir.Source{Kind: weir.Git, Location: "https://example.org/" + name, Branch: "main"}})
+	w.tips[name] = 1
+}
+
+// grow appends revisions to some projects, with new faults in them.
+func (w *simWorld) grow() {
+	for _, p := range w.farm.Projects {
+		steps := 0
+		switch {
+		case p.Jobs[0].Product != "":
+			steps = w.rng.IntN(24)
+		case w.rng.IntN(3) == 0:
+			steps = 1 + w.rng.IntN(6)
+		}
+		first := w.tips[p.Name] + 1
+		w.tips[p.Name] += steps
+		for at := first; at < first+steps; at++ {
+			if p.Jobs[0].Product != "" && w.rng.IntN(12) == 0 {
+				w.unbuilt[simRevision(p.Name, at)] = true
+			}
+			if w.rng.IntN(60) == 0 {
+				w.unusable[simRevision(p.Name, at)] = true
+			}
+		}
+		for range w.rng.IntN(3) {
+			if steps > 0 {
+				w.plant(p, first+w.rng.IntN(steps))
+			}
+		}
+	}
+}
+
+func (w *simWorld) plant(p weir.Project, at int) {
+	var below []string
+	for name := range w.tests {
+		if name == p.Name || slices.Contains(recipe.Closure(w.farm, name), p.Name) {
+			below = append(below, name)
+		}
+	}
+	if len(below) == 0 {
+		return
+	}
+	slices.Sort(below)
+	kinds := []weir.Verdict{weir.NewlyFailing, weir.NewlyFailing, weir.NewlySkipped, weir.Vanished}
+	fixed := 0
+	if w.rng.IntN(3) == 0 {
+		fixed = at + 1 + w.rng.IntN(20)
+	}
+	kind := kinds[w.rng.IntN(len(kinds))]
+	for _, victim := range below {
+		if w.rng.IntN(2) == 0 {
+			continue
+		}
+		tests := slices.Clone(w.tests[victim])
+		w.rng.Shuffle(len(tests), func(i, j int) { tests[i], tests[j] = tests[j], tests[i] })
+		w.faults = append(w.faults, simFault{p.Name, at, fixed, victim, tests[:1+w.rng.IntN(len(tests))], kind})
+	}
+}
+
+// status is what a test really does at pins, flakiness aside, and the fault
+// that makes it so. What does not run cannot fail.
+func (w *simWorld) status(project, test string, pins weir.Pins) (weir.Status, *simFault) {
+	status, by := weir.Pass, (*simFault)(nil)
+	for i := range w.faults {
+		f := &w.faults[i]
+		if f.Victim != project || !slices.Contains(f.Tests, test) || !f.active(pins) {
+			continue
+		}
+		switch {
+		case f.Kind == weir.Vanished:
+			return weir.Absent, f
+		case f.Kind == weir.NewlySkipped:
+			status, by = weir.Skip, f
+		case status == weir.Pass:
+			status, by = weir.Fail, f
+		}
+	}
+	return status, by
+}
+
+func (f simFault) active(pins weir.Pins) bool {
+	rev, ok := pins[f.Project]
+	at := 0
+	if ok {
+		at = simPosition(rev)
+	}
+	return at >= f.At && (f.Fixed == 0 || at < f.Fixed)
+}
+
+// simEnd is how an attempt ends.
+type simEnd struct {
+	outcome weir.Outcome
+	reason  weir.ReasonCode
+	set     weir.ResultSet
+	product bool
+}
+
+// run is what a worker finds when it runs a build.
+func (w *simWorld) run(spec weir.Spec) simEnd {
+	pins := weir.Pins{spec.Project: spec.Revision}
+	for _, in := range spec.Inputs {
+		pins[in.Project] = in.Revision
+	}
+	step := weir.Result{Test: weir.TestID{Suite: weir.StepSuite, Name: "make"}, Status: weir.Pass}
+	end := simEnd{outcome: weir.Passed, product: spec.Job.Product != ""}
+	switch {
+	case w.unusable[spec.Revision]:
+		return simEnd{outcome: weir.Infra, reason: weir.ReasonDiskFull}
+	case w.unbuilt[spec.Revision]:
+		end.outcome, end.reason, end.product, step.Status = weir.Failed, weir.ReasonStep, false, weir.Fail
+	}
+	end.set.Results = append(end.set.Results, step)
+	for _, test := range w.tests[spec.Project] {
+		status, _ := w.status(spec.Project, test, pins)
+		if status == weir.Pass && w.rng.Float64() < w.flaky[spec.Project+" "+test] {
+			status = weir.Fail
+		}
+		if status == weir.Absent {
+			continue
+		}
+		end.set.Results = append(end.set.Results, weir.Result{Test: weir.TestID{Suite: "s", Name: test}, Status: status})
+		if status.Bad() {
+			end.outcome, end.reason = weir.Failed, weir.ReasonTests
+		}
+	}
+	return end
+}
+
+// Revisions makes the world a source.Lister.
+func (w *simWorld) Revisions(_ context.Context, src weir.Source, known string) (source.Listing, error) {
+	name := src.Location[strings.LastIndexByte(src.Location, '/')+1:]
+	from := 1
+	if known != "" {
+		from = simPosition(known) + 1
+	}
+	l := source.Listing{Branch: "main"}
+	for at := from; at <= w.tips[name]; at++ {
+		l.Revisions = append(l.Revisions, weir.Revision{ID: simRevision(name, at), Message: "change"})
+	}
+	return l, nil
+}
+
+func encodeSet(set weir.ResultSet) ([]byte, error) {
+	var b bytes.Buffer
+	err := results.Encode(&b, set)
+	return b.Bytes(), err
+}
