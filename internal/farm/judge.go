@@ -2,6 +2,7 @@ package farm
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -25,27 +26,32 @@ func (f *Farm) judge(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	moved := false
+	var trouble []error // with single builds, which do not hold up the others
 	for _, b := range builds {
-		if err := f.judgeBuild(ctx, b); err != nil && weir.CodeOf(err) != weir.Conflict {
-			return false, fmt.Errorf("judging build %d: %w", b.ID, err)
+		err := f.judgeBuild(ctx, b)
+		switch {
+		case err == nil || weir.CodeOf(err) == weir.Conflict: // another server was faster
+			moved = true
+		default:
+			trouble = append(trouble, fmt.Errorf("judging build %d: %w", b.ID, err))
 		}
 	}
 	doubts, err := f.store.Doubted(ctx)
 	if err != nil {
 		return false, err
 	}
-	settled := false
 	for _, d := range doubts {
 		done, err := f.resolveDoubt(ctx, d)
 		if err != nil && weir.CodeOf(err) != weir.Conflict {
-			return false, fmt.Errorf("settling build %d: %w", d.Build.ID, err)
+			trouble = append(trouble, fmt.Errorf("settling build %d: %w", d.Build.ID, err))
 		}
-		settled = settled || done
+		moved = moved || done
 	}
-	if len(builds) > 0 || settled {
+	if moved {
 		f.stir()
 	}
-	return len(builds) > 0 || settled, nil
+	return moved, errors.Join(trouble...)
 }
 
 // judgeBuild takes the first look at a finished build.
@@ -58,6 +64,11 @@ func (f *Farm) judgeBuild(ctx context.Context, b weir.Build) error {
 		s.Become = weir.Answering
 	default:
 		j, err := f.compare(ctx, b)
+		if unreadable(err) {
+			f.log.Error("the results of a build are lost", "build", b.ID, "err", err)
+			s.Become = weir.Unusable
+			break
+		}
 		if err != nil {
 			return err
 		}
@@ -71,6 +82,13 @@ func (f *Farm) judgeBuild(ctx context.Context, b weir.Build) error {
 		s.Become, s.Retry = weir.Doubted, &retry
 	}
 	return f.store.Settle(ctx, s)
+}
+
+// unreadable reports whether results are gone or damaged for good, so that
+// asking again would not help. Such a build says nothing.
+func unreadable(err error) bool {
+	code := weir.CodeOf(err)
+	return code == weir.NotFound || code == weir.Invalid || code == weir.TooLarge
 }
 
 // judged is a build with everything that its judgement rests on.
@@ -88,10 +106,8 @@ func (f *Farm) compare(ctx context.Context, b weir.Build) (judged, error) {
 		return j, err
 	}
 	j.base = verdict.Baseline{States: states, Empty: last == nil}
-	if b.Results != "" {
-		if j.set, err = f.resultSet(ctx, b.Results); err != nil {
-			return j, err
-		}
+	if j.set, err = f.resultsOf(ctx, b); err != nil {
+		return j, err
 	}
 	j.comparison = verdict.Compare(j.base, b, j.set)
 	if last != nil && onlyOwn(b, *last) {
@@ -122,7 +138,10 @@ func (j judged) settle(s store.Settlement, changes []weir.TestChange) store.Sett
 // retryRun repeats a build at the same revisions.
 func (f *Farm) retryRun(b weir.Build, changes []weir.TestChange) (store.NewRun, error) {
 	worse := slices.DeleteFunc(slices.Clone(changes), func(c weir.TestChange) bool { return !c.Verdict.Worse() })
-	reason := fmt.Sprintf("build %d again: %s is %s", b.ID, worse[0].Test, spoken(worse[0].Verdict))
+	reason := fmt.Sprintf("build %d again", b.ID)
+	if len(worse) > 0 {
+		reason += fmt.Sprintf(": %s is %s", worse[0].Test, spoken(worse[0].Verdict))
+	}
 	if len(worse) > 1 {
 		reason += fmt.Sprintf(", and %d more", len(worse)-1)
 	}
@@ -152,32 +171,36 @@ func (f *Farm) resolveDoubt(ctx context.Context, d store.Doubt) (done bool, err 
 		if !r.State.Final() {
 			return false, nil
 		}
-		if r.Outcome.SaysSomething() {
+		if r.Outcome.SaysSomething() && r.Reason.Code != weir.ReasonUpstreamBuild {
 			again = &d.Retries[i]
 		}
 	}
+	s := store.Settlement{Build: d.Build.ID, Expect: weir.Doubted, Now: f.now()}
 	j, err := f.compare(ctx, d.Build)
+	if unreadable(err) {
+		f.log.Error("the results of a build are lost", "build", d.Build.ID, "err", err)
+		s.Become = weir.Unusable
+		return true, f.store.Settle(ctx, s)
+	}
 	if err != nil {
 		return false, err
 	}
 	changes := j.comparison.Changes
-	if again == nil && len(d.Retries) < maxRetries {
-		retry, err := f.retryRun(d.Build, changes)
-		if err == nil {
-			_, _, err = f.store.CreateRun(ctx, retry)
-		}
-		return false, err
+	if again == nil && len(d.Retries) < maxRetries && f.retryAgain(ctx, d.Build, changes) {
+		return false, nil
 	}
 	if again != nil {
-		var second weir.ResultSet
-		if again.Results != "" {
-			if second, err = f.resultSet(ctx, again.Results); err != nil {
-				return false, err
-			}
+		second, err := f.resultsOf(ctx, *again)
+		switch {
+		case unreadable(err): // confirms nothing
+			f.log.Error("the results of a build are lost", "build", again.ID, "err", err)
+		case err != nil:
+			return false, err
+		default:
+			changes = verdict.Confirm(changes, j.set, second, *again)
 		}
-		changes = verdict.Confirm(changes, j.set, second, *again)
 	}
-	s := j.settle(store.Settlement{Build: d.Build.ID, Expect: weir.Doubted, Now: f.now()}, changes)
+	s = j.settle(s, changes)
 	// Without a retry that says something the search has to tell a flake from
 	// a break; it begins by asking the bad end again.
 	if s.Open, err = f.accuse(ctx, d.Build, changes); err != nil {
@@ -186,55 +209,28 @@ func (f *Farm) resolveDoubt(ctx context.Context, d store.Doubt) (done bool, err 
 	return true, f.store.Settle(ctx, s)
 }
 
-// accuse makes the regressions of a build whose accusations are confirmed:
-// one for the tests, and one for the steps if those were last good elsewhere.
-func (f *Farm) accuse(ctx context.Context, b weir.Build, changes []weir.TestChange) ([]weir.Regression, error) {
-	byGood := map[weir.BuildID]*weir.Regression{}
-	var order []weir.BuildID
-	history, err := f.store.ListBuilds(ctx, store.BuildFilter{Builder: b.Builder.ID, Before: b.ID, Limit: 1000})
+// retryAgain makes another retry of a build after one that came to nothing.
+// It tells whether one is on its way.
+func (f *Farm) retryAgain(ctx context.Context, b weir.Build, changes []weir.TestChange) bool {
+	run, err := f.retryRun(b, changes)
+	if err == nil {
+		for i := range run.Builds {
+			if run.Builds[i].RetryOf != 0 {
+				run.Builds[i].Share = store.SharePending // another server may make it at this moment
+			}
+		}
+		_, _, err = f.store.CreateRun(ctx, run)
+	}
 	if err != nil {
-		return nil, err
+		f.log.Warn("a build cannot be run again", "build", b.ID, "err", err)
 	}
-	for _, c := range changes {
-		if !c.Verdict.Worse() {
-			continue
-		}
-		good, ok := lastGood(history, c.Test.Suite == weir.StepSuite)
-		if !ok {
-			continue
-		}
-		r := byGood[good.ID]
-		if r == nil {
-			path, err := f.path(ctx, b, good)
-			if err != nil {
-				return nil, err
-			}
-			if len(path) == 0 {
-				continue // nothing moved: nobody to ask
-			}
-			r = &weir.Regression{State: weir.Searching, Builder: b.Builder, Path: path,
-				Good: weir.Evidence{Build: good.ID, Pins: good.Pins}, Bad: weir.Evidence{Build: b.ID, Pins: b.Pins},
-				Opened: f.now(), Updated: f.now(), Suspects: weir.Span{First: 1, Last: steps(path)},
-				Note: "looking for the revision"}
-			byGood[good.ID], order = r, append(order, good.ID)
-		}
-		r.Victims = append(r.Victims, weir.Victim{Builder: b.Builder, Test: c.Test, Verdict: c.Verdict,
-			Cause: c.Cause, Message: c.Message, Build: b.ID})
-	}
-	var out []weir.Regression
-	for _, id := range order {
-		out = append(out, *byGood[id])
-	}
-	return out, nil
+	return err == nil
 }
 
-// lastGood finds the newest settled build that reached the tests, or, for
-// steps, any settled one.
-func lastGood(newestFirst []weir.Build, step bool) (weir.Build, bool) {
-	for _, b := range newestFirst {
-		if b.Judgement == weir.Settled && b.Cause.Advances() && (step || verdict.Reached(b)) {
-			return b, true
-		}
+// resultsOf reads what the tests of a build reported; nothing is no error.
+func (f *Farm) resultsOf(ctx context.Context, b weir.Build) (weir.ResultSet, error) {
+	if b.Results == "" {
+		return weir.ResultSet{}, nil
 	}
-	return weir.Build{}, false
+	return f.resultSet(ctx, b.Results)
 }

@@ -172,6 +172,9 @@ func (f *Farm) Finish(ctx context.Context, id weir.AttemptID, fin protocol.Finis
 		Reason: fin.Reason, Steps: fin.Steps, Product: fin.Product, Results: fin.Results}
 	if fin.Results != "" {
 		set, err := f.resultSet(ctx, fin.Results)
+		if err != nil && !unreadable(err) {
+			return err // the blob store does not answer: the worker tries again
+		}
 		if err != nil {
 			return weir.Errorf(weir.Invalid, "results %s of attempt %s cannot be read", fin.Results.Short(), id).WithCause(err)
 		}
@@ -179,6 +182,9 @@ func (f *Farm) Finish(ctx context.Context, id weir.AttemptID, fin protocol.Finis
 	}
 	if fin.Product.Digest != "" {
 		size, err := f.blobs.Stat(ctx, fin.Product.Digest)
+		if err != nil && !unreadable(err) {
+			return err
+		}
 		if err != nil {
 			return weir.Errorf(weir.Invalid, "product %s of attempt %s was not uploaded", fin.Product.Digest.Short(), id).WithCause(err)
 		}

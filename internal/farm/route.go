@@ -22,10 +22,16 @@ func (f *Farm) path(ctx context.Context, bad, good weir.Build) ([]weir.Leg, erro
 		}
 		branch := c.project(name).Source.Branch
 		a, err := f.store.Revision(ctx, name, branch, from)
+		if weir.CodeOf(err) == weir.NotFound {
+			continue // it was on another branch then: there is no way from there to here
+		}
 		if err != nil {
 			return nil, err
 		}
 		b, err := f.store.Revision(ctx, name, branch, to)
+		if weir.CodeOf(err) == weir.NotFound {
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -59,7 +65,10 @@ type routeLeg struct {
 
 // newRoute reads the revisions of a regression's path.
 func (f *Farm) newRoute(ctx context.Context, r weir.Regression) (route, error) {
-	out := route{base: r.Good.Pins}
+	// Projects that take no step stand where the bad build has them: one that
+	// has joined the upstreams, or has changed its branch, is part of the
+	// surroundings.
+	out := route{base: r.Bad.Pins}
 	for _, l := range r.Path {
 		revs, err := f.store.RevisionRange(ctx, l.Project, l.Branch, l.From, l.To)
 		if err != nil {

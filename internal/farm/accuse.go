@@ -1,0 +1,134 @@
+package farm
+
+import (
+	"context"
+	"slices"
+
+	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/store"
+	"github.com/weir-ci/weir/internal/verdict"
+)
+
+// accuse makes the regressions of a build whose accusations are confirmed:
+// one for all tests that were last good in the same build.
+func (f *Farm) accuse(ctx context.Context, b weir.Build, changes []weir.TestChange) ([]weir.Regression, error) {
+	accused := slices.DeleteFunc(slices.Clone(changes), func(c weir.TestChange) bool { return !c.Verdict.Worse() })
+	goods, err := f.lastGood(ctx, b, accused)
+	if err != nil {
+		return nil, err
+	}
+	byGood := map[weir.BuildID]*weir.Regression{}
+	var order []weir.BuildID
+	for _, c := range accused {
+		good, ok := goods[c.Test]
+		if !ok {
+			continue
+		}
+		r := byGood[good.ID]
+		if r == nil {
+			path, err := f.path(ctx, b, good)
+			if err != nil {
+				return nil, err
+			}
+			r = &weir.Regression{State: weir.Searching, Builder: b.Builder, Path: path,
+				Good: weir.Evidence{Build: good.ID, Pins: good.Pins}, Bad: weir.Evidence{Build: b.ID, Pins: b.Pins},
+				Opened: f.now(), Updated: f.now(), Suspects: weir.Span{First: 1, Last: steps(path)},
+				Note: "looking for the revision"}
+			byGood[good.ID], order = r, append(order, good.ID)
+		}
+		r.Victims = append(r.Victims, weir.Victim{Builder: b.Builder, Test: c.Test, Verdict: c.Verdict,
+			Cause: c.Cause, Message: c.Message, Build: b.ID})
+	}
+	var out []weir.Regression
+	for _, id := range order {
+		if len(byGood[id].Path) > 0 { // else nothing moved: nobody to ask
+			out = append(out, *byGood[id])
+		}
+	}
+	return out, nil
+}
+
+const (
+	// lookBack is how many settled builds are searched for the last one in
+	// which a test was good. It is nearly always the first.
+	lookBack = 20
+	// lookBackPage is how many builds are read at a time on the way there.
+	lookBackPage = 50
+	// lookBackPages bounds the way: probes and retries lie on it too.
+	lookBackPages = 20
+)
+
+// lastGood finds, for each accused test of a build, the newest settled build
+// in which it was seen good. A build that merely reached the tests is not
+// enough: it may have been bad there too and excused as flaky, or an earlier
+// step may have kept a step from running. Tests that are seen nowhere fall
+// back to the newest settled build that reached them.
+func (f *Farm) lastGood(ctx context.Context, b weir.Build, accused []weir.TestChange) (map[weir.TestID]weir.Build, error) {
+	goods := make(map[weir.TestID]weir.Build, len(accused))
+	var newest, reached *weir.Build
+	looked := 0
+	err := f.back(ctx, b, func(g weir.Build) (bool, error) {
+		if newest == nil {
+			newest = &g
+		}
+		if reached == nil && verdict.Reached(g) {
+			reached = &g
+		}
+		set, err := f.resultsOf(ctx, g)
+		if err != nil && !unreadable(err) {
+			return false, err
+		}
+		said := verdict.ObserveAll(victimsOf(accused), g, set)
+		for k, c := range accused {
+			if _, ok := goods[c.Test]; !ok && err == nil && said[k] == weir.ObservedGood {
+				goods[c.Test] = g
+			}
+		}
+		looked++
+		return len(goods) < len(accused) && looked < lookBack, nil
+	})
+	for _, c := range accused {
+		good := reached
+		if c.Test.Suite == weir.StepSuite {
+			good = newest
+		}
+		if _, ok := goods[c.Test]; !ok && good != nil {
+			goods[c.Test] = *good
+		}
+	}
+	return goods, err
+}
+
+// back visits the settled builds on the line before a build, newest first,
+// until visit says that it has seen enough.
+func (f *Farm) back(ctx context.Context, from weir.Build, visit func(weir.Build) (more bool, err error)) error {
+	before := from.ID
+	for range lookBackPages {
+		page, err := f.store.ListBuilds(ctx, store.BuildFilter{Builder: from.Builder.ID, Before: before, Limit: lookBackPage})
+		if err != nil {
+			return err
+		}
+		for _, b := range page {
+			before = b.ID
+			if b.Judgement != weir.Settled || !b.Cause.Advances() {
+				continue
+			}
+			if more, err := visit(b); err != nil || !more {
+				return err
+			}
+		}
+		if len(page) < lookBackPage {
+			return nil
+		}
+	}
+	return nil
+}
+
+// victimsOf turns accusations into what a build can be asked about.
+func victimsOf(accused []weir.TestChange) []weir.Victim {
+	out := make([]weir.Victim, len(accused))
+	for i, c := range accused {
+		out[i] = weir.Victim{Test: c.Test, Verdict: c.Verdict}
+	}
+	return out
+}
