@@ -16,6 +16,11 @@ import (
 const (
 	// maxTrials ends a search that does not come to a result.
 	maxTrials = 300
+	// maxSilent is how many probes of one position may come to nothing (lost
+	// workers, full disks) before the position counts as one that cannot be tested.
+	maxSilent = 3
+	// mostOpen bounds how many regressions one look takes in.
+	mostOpen = 1000
 	// maxWidth bounds how many probes of one search run at once.
 	maxWidth = 8
 )
@@ -23,16 +28,18 @@ const (
 // search moves every open search one step on and merges regressions with the
 // same culprit. It returns whether anything changed.
 func (f *Farm) search(ctx context.Context) (bool, error) {
-	open, err := f.store.Regressions(ctx, store.RegressionFilter{
-		States: []weir.RegressionState{weir.Searching, weir.Located}, Limit: 10_000})
+	located, err := f.store.Regressions(ctx, store.RegressionFilter{States: []weir.RegressionState{weir.Located}, Limit: mostOpen})
 	if err != nil {
 		return false, err
 	}
-	changed, err := f.merge(ctx, open)
+	changed, err := f.merge(ctx, located)
 	if err != nil {
 		return changed, err
 	}
-	searching := slices.DeleteFunc(open, func(r weir.Regression) bool { return r.State != weir.Searching })
+	searching, err := f.store.Regressions(ctx, store.RegressionFilter{States: []weir.RegressionState{weir.Searching}, Limit: mostOpen})
+	if err != nil {
+		return changed, err
+	}
 	if len(searching) == 0 {
 		return changed, nil
 	}
@@ -97,6 +104,7 @@ type evidence struct {
 	trials  []bisect.Trial       // per build
 	said    [][]weir.Observed    // per build, per victim
 	pending []int                // positions of probes that still run
+	silent  []int                // positions whose probes came to nothing too often
 	fresh   map[weir.BuildID]int // builds that are not recorded as probes yet -> index of trials
 	builds  []weir.Build         // parallel to trials
 	count   int                  // settled builds of the builder
@@ -116,8 +124,14 @@ func (f *Farm) gather(ctx context.Context, r weir.Regression, builds []weir.Buil
 	if err != nil {
 		return e, err
 	}
+	nothing := map[int]int{}
 	for _, p := range probes {
 		recorded[p.Build] = len(p.Victims) > 0
+		if p.State == weir.Finished && !p.Outcome.SaysSomething() {
+			if nothing[p.Position]++; nothing[p.Position] == maxSilent {
+				e.silent = append(e.silent, p.Position)
+			}
+		}
 	}
 	for _, b := range builds {
 		position, ok := e.route.position(b.Pins)
@@ -128,17 +142,19 @@ func (f *Farm) gather(ctx context.Context, r weir.Regression, builds []weir.Buil
 			e.pending = append(e.pending, position)
 			continue
 		}
-		var set weir.ResultSet
-		if b.Results != "" {
-			if set, err = f.resultSet(ctx, b.Results); err != nil {
-				return e, err
-			}
+		set, err := f.resultsOf(ctx, b)
+		said := verdict.ObserveAll(r.Victims, b, set)
+		if unreadable(err) {
+			f.log.Error("the results of a build are lost", "build", b.ID, "err", err)
+			said = slices.Repeat([]weir.Observed{weir.ObservedNone}, len(r.Victims))
+		} else if err != nil {
+			return e, err
 		}
 		if !recorded[b.ID] {
 			e.fresh[b.ID] = len(e.trials)
 		}
 		e.trials = append(e.trials, bisect.Trial{Position: position})
-		e.said = append(e.said, verdict.ObserveAll(r.Victims, b, set))
+		e.said = append(e.said, said)
 		e.builds = append(e.builds, b)
 	}
 	return e, f.gatherFlakes(ctx, r, &e)
@@ -178,6 +194,9 @@ func (e evidence) question(r weir.Regression, width int) bisect.Question {
 			t.Outcome = e.said[b][i]
 			s.Trials = append(s.Trials, t)
 		}
+		for _, p := range e.silent {
+			s.Trials = append(s.Trials, bisect.Trial{Position: p, Outcome: weir.ObservedNone})
+		}
 		q.Subjects = append(q.Subjects, s)
 	}
 	return q
@@ -212,6 +231,9 @@ func (f *Farm) searchOne(ctx context.Context, r weir.Regression, builds []weir.B
 	u.Regression.Suspects, u.Regression.Note = progress(e, answer.Findings)
 	if len(answer.Probes) > 0 {
 		run, err := f.probeRun(r, e.route, answer.Probes)
+		if code := weir.CodeOf(err); code == weir.NotFound || code == weir.Invalid {
+			return f.giveUp(ctx, r, err)
+		}
 		if err != nil {
 			return false, err
 		}
@@ -272,6 +294,17 @@ func (f *Farm) probeRun(r weir.Regression, way route, positions []int) (store.Ne
 	return a.run, nil
 }
 
+// giveUp ends a search whose builder the configuration does not have any
+// more: there is nobody left to ask, and nobody to tell.
+func (f *Farm) giveUp(ctx context.Context, r weir.Regression, why error) (bool, error) {
+	if len(f.config.Load().builders) == 0 {
+		return false, nil // not configured yet
+	}
+	u := store.RegressionUpdate{Regression: r, Now: f.now()}
+	u.Regression.State, u.Regression.Note = weir.Dismissed, "nobody can be asked any more: "+why.Error()
+	return true, f.store.Advance(ctx, u)
+}
+
 // conclude ends a search. Victims with different findings part ways: each
 // group becomes a regression of its own.
 func (f *Farm) conclude(ctx context.Context, r weir.Regression, e evidence, findings []bisect.Finding) error {
@@ -311,17 +344,41 @@ func (f *Farm) conclude(ctx context.Context, r weir.Regression, e evidence, find
 			u.Regression = part
 		} else {
 			part.ID = 0
+			if !part.State.Open() {
+				// Only what is open can be opened. It takes what was observed
+				// with it, so the next look comes to the same end.
+				part = r
+				part.ID, part.Victims, part.Note = 0, g.victims, "parted from the other tests"
+			}
 			u.Split = append(u.Split, part)
+			if part.State == weir.Searching {
+				continue
+			}
 		}
 		if g.finding.Kind == bisect.Nobody {
-			for _, v := range g.victims {
-				s := e.flakes[v.Test]
-				u.States = append(u.States, weir.TestState{Test: v.Test, Status: weir.Pass, Since: s.Since,
-					Flakes: s.Flakes + 1, LastFlake: r.Bad.Build})
-			}
+			u.States = append(u.States, e.absolve(g.victims, r.Bad.Build)...)
 		}
 	}
 	return f.store.Advance(ctx, u)
+}
+
+// absolve is the baseline of tests that turned out to be flaky: what was taken
+// for bad was not. Tests that a later build has settled keep what it said.
+func (e evidence) absolve(victims []weir.Victim, flake weir.BuildID) []weir.TestState {
+	var out []weir.TestState
+	for _, v := range victims {
+		s, ok := e.flakes[v.Test]
+		if !ok {
+			continue // taken out meanwhile
+		}
+		if !s.Status.Good() {
+			s.Status = weir.Pass
+		}
+		s.Flakes++
+		s.LastFlake = flake
+		out = append(out, s)
+	}
+	return out
 }
 
 // describe writes a finding into a regression.
@@ -370,13 +427,10 @@ func removed(r weir.Regression, known int) bool {
 }
 
 // merge hands the victims of a regression to an older open one with the same culprit.
-func (f *Farm) merge(ctx context.Context, open []weir.Regression) (bool, error) {
+func (f *Farm) merge(ctx context.Context, located []weir.Regression) (bool, error) {
 	oldest := map[string]weir.Regression{}
 	changed := false
-	for _, r := range slices.Backward(open) { // oldest first
-		if r.State != weir.Located {
-			continue
-		}
+	for _, r := range slices.Backward(located) { // oldest first
 		key := r.Culprit.Project + "@" + r.Culprit.Revision.ID
 		into, ok := oldest[key]
 		if !ok {
