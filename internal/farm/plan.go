@@ -36,7 +36,7 @@ func (f *Farm) plan(ctx context.Context) (bool, error) {
 		}
 		lines[i].Start, lines[i].Tips = ends(involved(p), tips, c)
 	}
-	decisions := schedule.Plan(lines)
+	decisions := schedule.Plan(lines, f.now())
 	if err := f.keepStarts(ctx, lines, decisions); err != nil {
 		return false, err
 	}
@@ -126,6 +126,7 @@ func ends(projects []string, tips map[sourceKey]weir.Tip, c *config) (start, end
 type decisionGroup struct {
 	moved     []string // upstreams first
 	from, to  weir.Pins
+	why       string // said of the one project if none has moved
 	decisions []schedule.Decision
 }
 
@@ -153,9 +154,14 @@ func groupDecisions(c *config, lines []schedule.Line, decisions []schedule.Decis
 				key += " " + name + "@" + from[name] + ".." + d.Pins[name]
 			}
 		}
-		if len(moved) == 0 { // the head has pins of projects that are not upstream of it any more
+		why := ""
+		if len(moved) == 0 { // every project stands where it stood
 			moved = []string{d.Builder.Project}
-			key += " without"
+			why = "has other upstreams now" // the head has pins of projects that are not upstream of it any more
+			if from.Key() == d.Pins.Key() {
+				why = "could not be built by the farm and is tried again"
+			}
+			key += " " + moved[0] + " " + why
 		}
 		if lines[i].Head == nil && d.Priority == schedule.PriorityBaseline {
 			// First builds of everything under one upstream belong together.
@@ -164,7 +170,7 @@ func groupDecisions(c *config, lines []schedule.Line, decisions []schedule.Decis
 		}
 		g := index[key]
 		if g == nil {
-			g = &decisionGroup{moved: moved, from: from, to: d.Pins}
+			g = &decisionGroup{moved: moved, from: from, to: d.Pins, why: why}
 			index[key], groups = g, append(groups, g)
 		}
 		g.decisions = append(g.decisions, d)
@@ -200,12 +206,13 @@ func (f *Farm) lineRun(c *config, g *decisionGroup, planned map[string]bool) (ru
 }
 
 func (g *decisionGroup) reason() string {
+	if g.why != "" {
+		return g.moved[0] + " " + g.why
+	}
 	var parts []string
 	for _, name := range g.moved {
 		to := weir.ShortRevision(g.to[name])
-		if from := g.from[name]; from == g.to[name] {
-			parts = append(parts, name+" has other upstreams now")
-		} else if from != "" {
+		if from := g.from[name]; from != "" {
 			parts = append(parts, fmt.Sprintf("%s moved from %s to %s", name, weir.ShortRevision(from), to))
 		} else {
 			parts = append(parts, fmt.Sprintf("first build of %s at %s", name, to))

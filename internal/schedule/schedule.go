@@ -43,11 +43,17 @@ type Decision struct {
 	Supersede bool
 }
 
+// InfraPause is how long after a build that the farm could not run the same is
+// tried again: long enough for somebody to mend a machine, or for a source to
+// come back.
+const InfraPause = 10 * time.Minute
+
 // Plan decides what to build on each line. A line without builds starts at
 // its start, so that there is a baseline; after that every build is at the
-// tips. Plan is level-triggered: asked again after its decisions were carried
+// tips. Tips that the farm could not build are built again after InfraPause.
+// Plan is level-triggered: asked again after its decisions were carried
 // out it decides nothing, and asked after any crash it decides what is missing.
-func Plan(lines []Line) []Decision {
+func Plan(lines []Line, now time.Time) []Decision {
 	var out []Decision
 	for _, l := range lines {
 		switch {
@@ -60,6 +66,8 @@ func Plan(lines []Line) []Decision {
 		case l.Head.Pins.Key() != l.Tips.Key():
 			out = append(out, Decision{Builder: l.Builder, Pins: l.Tips, Priority: PriorityChange,
 				Supersede: l.Head.Pins.Key() != l.Start.Key()})
+		case l.Head.Outcome == weir.Infra && now.Sub(l.Head.Finished) >= InfraPause:
+			out = append(out, Decision{Builder: l.Builder, Pins: l.Tips, Priority: PriorityChange})
 		}
 	}
 	return out

@@ -13,6 +13,10 @@ func TestPlan(t *testing.T) {
 	t.Parallel()
 	start, tips := weir.Pins{"brook": "a", "mill": "x"}, weir.Pins{"brook": "c", "mill": "x"}
 	at := func(p weir.Pins) *weir.Build { return &weir.Build{Pins: p} }
+	now := time.Unix(1_000_000, 0)
+	infra := func(finished time.Time) *weir.Build {
+		return &weir.Build{Pins: tips, State: weir.Finished, Outcome: weir.Infra, Finished: finished}
+	}
 	tests := []struct {
 		name string
 		line Line
@@ -25,11 +29,13 @@ func TestPlan(t *testing.T) {
 		{"crashed between the two", Line{Start: start, Tips: tips, Head: at(start)}, []weir.Pins{tips}, false},
 		{"tip moved", Line{Start: start, Tips: tips, Head: at(weir.Pins{"brook": "b", "mill": "x"})}, []weir.Pins{tips}, true},
 		{"at the tip", Line{Start: start, Tips: tips, Head: at(tips)}, nil, false},
+		{"the farm could not build the tip just now", Line{Start: start, Tips: tips, Head: infra(now.Add(-time.Minute))}, nil, false},
+		{"the farm could not build the tip a while ago", Line{Start: start, Tips: tips, Head: infra(now.Add(-InfraPause))}, []weir.Pins{tips}, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			got := Plan([]Line{tt.line})
+			got := Plan([]Line{tt.line}, now)
 			if len(got) != len(tt.want) {
 				t.Fatalf("decides %+v, want %v", got, tt.want)
 			}
