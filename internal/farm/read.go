@@ -42,23 +42,23 @@ type SourceStatus struct {
 // recentBuilds is how many builds of a builder the overview shows.
 const recentBuilds = 12
 
-// Overview reads the state of the whole farm.
+// Overview reads the state of the whole farm. It reads in the order in which
+// work moves, from builds to doubts to searches, so that what moves on while it
+// reads is seen at least once: a farm that looks idle is idle.
 func (f *Farm) Overview(ctx context.Context) (Overview, error) {
 	o := Overview{Name: f.config.Load().Name, At: f.now()}
-	var err error
-	if o.Regressions, err = f.store.Regressions(ctx, store.RegressionFilter{
-		States: []weir.RegressionState{weir.Searching, weir.Located, weir.Narrowed}, Limit: 200}); err != nil {
+	heads, err := f.store.BuilderHeads(ctx, recentBuilds)
+	if err != nil {
 		return o, err
 	}
-	if o.Recent, err = f.store.Regressions(ctx, store.RegressionFilter{
-		States: []weir.RegressionState{weir.Recovered, weir.Dismissed}, Limit: 10}); err != nil {
+	for _, h := range heads {
+		o.Builders = append(o.Builders, BuilderRow(h))
+	}
+	if o.Queue, err = f.store.QueueDepth(ctx); err != nil {
 		return o, err
 	}
 	if o.Running, err = f.store.ListBuilds(ctx, store.BuildFilter{
 		States: []weir.State{weir.Leased, weir.Running}, Limit: 200}); err != nil {
-		return o, err
-	}
-	if o.Queue, err = f.store.QueueDepth(ctx); err != nil {
 		return o, err
 	}
 	doubts, err := f.store.Doubted(ctx)
@@ -66,12 +66,13 @@ func (f *Farm) Overview(ctx context.Context) (Overview, error) {
 		return o, err
 	}
 	o.Doubted = len(doubts)
-	heads, err := f.store.BuilderHeads(ctx, recentBuilds)
-	if err != nil {
+	if o.Regressions, err = f.store.Regressions(ctx, store.RegressionFilter{
+		States: []weir.RegressionState{weir.Searching, weir.Located, weir.Narrowed}, Limit: 200}); err != nil {
 		return o, err
 	}
-	for _, h := range heads {
-		o.Builders = append(o.Builders, BuilderRow(h))
+	if o.Recent, err = f.store.Regressions(ctx, store.RegressionFilter{
+		States: []weir.RegressionState{weir.Recovered, weir.Dismissed}, Limit: 10}); err != nil {
+		return o, err
 	}
 	if o.Workers, err = f.store.Workers(ctx); err != nil {
 		return o, err
