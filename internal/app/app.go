@@ -32,6 +32,7 @@ import (
 	"github.com/weir-ci/weir/internal/store"
 	"github.com/weir-ci/weir/internal/store/postgres"
 	"github.com/weir-ci/weir/internal/store/sqlite"
+	"github.com/weir-ci/weir/internal/worker/filelock"
 )
 
 // Version is the program's version. The build sets it.
@@ -89,6 +90,9 @@ type ServerOptions struct {
 	Log  *slog.Logger // nil: nothing is logged
 	// Lease is how long an attempt lives without a sync; 0: weir.LeaseTime.
 	Lease time.Duration
+	// Alone keeps other servers away from the data directory, also where they
+	// could share the database, because something beside the server uses it.
+	Alone bool
 	// Store replaces the database that the farm names; the server closes it.
 	Store store.Store
 }
@@ -102,6 +106,7 @@ type Server struct {
 	log      *slog.Logger
 	url      string
 	stop     context.CancelFunc // ends long polls and streams
+	lock     *filelock.Lock     // of the data directory; nil if others may use it
 }
 
 // NewServer opens everything a server needs and starts to listen, so that
@@ -115,7 +120,13 @@ func NewServer(ctx context.Context, o ServerOptions) (*Server, error) {
 		return nil, listenError(o.Farm.Listen, err)
 	}
 	s := &Server{listener: listener, log: o.Log, store: o.Store}
-	if err := s.open(ctx, o.Farm, o.Lease); err != nil {
+	if o.Alone || o.Farm.Database == "" {
+		err = s.lockData(o.Farm.Data)
+	}
+	if err == nil {
+		err = s.open(ctx, o.Farm, o.Lease)
+	}
+	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
@@ -155,6 +166,23 @@ func (s *Server) open(ctx context.Context, f *recipe.Farm, lease time.Duration) 
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
+	return nil
+}
+
+// lockData makes sure that no other server uses a data directory.
+func (s *Server) lockData(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return dataError(dir, err)
+	}
+	lock, err := filelock.Try(filepath.Join(dir, "server.lock"), filelock.Exclusive)
+	if weir.CodeOf(err) == weir.Conflict {
+		return weir.Errorf(weir.Conflict, "another weir server uses the data directory %s", dir).
+			WithHint("stop it, or choose another directory with the key data of the farm file")
+	}
+	if err != nil {
+		return dataError(dir, err)
+	}
+	s.lock = lock
 	return nil
 }
 
@@ -223,6 +251,10 @@ func (s *Server) Close() error {
 	if s.store != nil {
 		errs = append(errs, s.store.Close())
 		s.store = nil
+	}
+	if s.lock != nil {
+		s.lock.Release()
+		s.lock = nil
 	}
 	return errors.Join(errs...)
 }

@@ -126,7 +126,13 @@ func (p *logPrinter) print(ctx context.Context, id weir.AttemptID, s client.Step
 			return err
 		}
 		p.line = piece.NextLine
-		if rest := piece.Text[end:]; end == 0 || p.line >= piece.Lines {
+		rest := piece.Text[end:]
+		switch {
+		case end == 0 && rest != "" && p.line > piece.FirstLine: // a very long line, cut
+			if _, err := fmt.Fprintln(p.out, rest+" ... (this line is longer than --follow shows)"); err != nil {
+				return err
+			}
+		case end == 0 || p.line >= piece.Lines:
 			if rest == "" || running { // the rest of the line is still to come
 				return nil
 			}

@@ -99,7 +99,7 @@ func checkSlots(n int) error {
 // called when both can be reached.
 // Products are unpacked below products; empty means the user's usual place.
 func up(ctx context.Context, farm *recipe.Farm, products string, log *slog.Logger, ready func(*app.Server) error) error {
-	s, err := app.NewServer(ctx, app.ServerOptions{Farm: farm, Log: log})
+	s, err := app.NewServer(ctx, app.ServerOptions{Farm: farm, Log: log, Alone: true})
 	if err != nil {
 		return err
 	}

@@ -98,8 +98,13 @@ func (f *Farm) pollOnce(ctx context.Context, p weir.Project, delay time.Duration
 	defer cancel()
 	listing, err := f.source.Revisions(asked, p.Source, known)
 	// What was learned is recorded even if the farm is being stopped.
+	stopped := ctx.Err() != nil
 	ctx = context.WithoutCancel(ctx)
 	now = f.now()
+	if err != nil && stopped { // nothing was learned; others may look at once
+		_, _, err := f.store.RecordRevisions(ctx, store.Poll{Project: p.Name, Branch: p.Source.Branch, Now: now, Next: now})
+		return false, err
+	}
 	if err != nil {
 		message := err.Error()
 		if weir.CodeOf(err) == weir.Internal {

@@ -312,8 +312,9 @@ type LogPiece struct {
 const framesPerRead = 8
 
 // ReadLog reads a step's log from a line on (negative: counted from the end),
-// at most maxBytes of it and never more than eight frames. Lines beyond the
-// end give an empty piece. The cost does not depend on the log's length.
+// at most maxBytes of it and never more than eight frames. A line that is
+// longer than that is cut, and NextLine is the one behind it; CopyLog has all
+// of it. Lines beyond the end give an empty piece. The cost does not depend on the log's length.
 func (f *Farm) ReadLog(ctx context.Context, id weir.AttemptID, step int, line int64, maxBytes int) (LogPiece, error) {
 	var p LogPiece
 	sizes, err := f.store.LogSizes(ctx, id)
@@ -367,22 +368,21 @@ func (f *Farm) ReadLog(ctx context.Context, id weir.AttemptID, step int, line in
 			p.NextLine++
 		}
 	}
+	if p.NextLine == p.FirstLine && p.FirstLine < p.Lines {
+		p.NextLine++ // a line longer than the piece: its rest is passed over
+	}
 	return p, nil
 }
 
 // CopyLog writes the whole log of a step to w, with constant memory.
 func (f *Farm) CopyLog(ctx context.Context, w io.Writer, id weir.AttemptID, step int) error {
-	var line, offset int64
+	var offset int64
 	for {
-		frames, err := f.store.LogFrames(ctx, id, step, line, framesPerRead)
-		if err != nil {
+		frames, err := f.store.LogFramesAt(ctx, id, step, offset, framesPerRead)
+		if err != nil || len(frames) == 0 {
 			return err
 		}
-		wrote := false
 		for _, frame := range frames {
-			if frame.Offset < offset {
-				continue
-			}
 			text, err := f.appendFrame(nil, frame)
 			if err != nil {
 				return err
@@ -390,10 +390,7 @@ func (f *Farm) CopyLog(ctx context.Context, w io.Writer, id weir.AttemptID, step
 			if _, err := w.Write(text); err != nil {
 				return err
 			}
-			offset, line, wrote = frame.Offset+int64(frame.Size), frame.FirstLine+int64(frame.Lines), true
-		}
-		if !wrote {
-			return nil
+			offset = frame.Offset + int64(frame.Size)
 		}
 	}
 }

@@ -351,6 +351,10 @@ type Builds interface {
 	// LogFrames reads frames of a step's log from the one that holds the given
 	// line on, at most limit. Negative lines count from the end.
 	LogFrames(ctx context.Context, id weir.AttemptID, step int, line int64, limit int) ([]weir.LogFrame, error)
+	// LogFramesAt reads frames of a step's log from the byte with the given
+	// offset on, at most limit, beginning with the first frame that does not
+	// start before it. Read on at the end of the last one.
+	LogFramesAt(ctx context.Context, id weir.AttemptID, step int, offset int64, limit int) ([]weir.LogFrame, error)
 	// Needs lists the builds whose products a build uses.
 	Needs(ctx context.Context, id weir.BuildID) ([]weir.BuildID, error)
 }

@@ -59,15 +59,28 @@ func (s *Store) LogFrames(ctx context.Context, id weir.AttemptID, step int, line
 		if err != nil {
 			return err
 		}
-		frames, err = sqltx.Collect(c, func(r sqltx.Scanner) (f weir.LogFrame, err error) {
-			err = r.Scan(&f.Step, &f.Offset, &f.FirstLine, &f.Size, &f.Lines, sqltx.Time(&f.At), &f.Data)
-			return f, err
-		}, `SELECT step, seq_offset, first_line, size, lines, at, data FROM log_frames
-			WHERE build_id = $1 AND attempt = $2 AND step = $3 AND seq_offset >= $4 ORDER BY seq_offset LIMIT $5`,
-			int64(id.Build), id.Number, step, from, sqltx.Limit(limit, standardFrames, mostFrames))
+		frames, err = c.framesAt(id, step, from, limit)
 		return err
 	})
 	return frames, err
+}
+
+// LogFramesAt reads frames of a step's log from an offset on.
+func (s *Store) LogFramesAt(ctx context.Context, id weir.AttemptID, step int, offset int64, limit int) (frames []weir.LogFrame, err error) {
+	err = s.read(ctx, "read a log", func(c conn) error {
+		frames, err = c.framesAt(id, step, offset, limit)
+		return err
+	})
+	return frames, err
+}
+
+func (c conn) framesAt(id weir.AttemptID, step int, offset int64, limit int) ([]weir.LogFrame, error) {
+	return sqltx.Collect(c, func(r sqltx.Scanner) (f weir.LogFrame, err error) {
+		err = r.Scan(&f.Step, &f.Offset, &f.FirstLine, &f.Size, &f.Lines, sqltx.Time(&f.At), &f.Data)
+		return f, err
+	}, `SELECT step, seq_offset, first_line, size, lines, at, data FROM log_frames
+		WHERE build_id = $1 AND attempt = $2 AND step = $3 AND seq_offset >= $4 ORDER BY seq_offset LIMIT $5`,
+		int64(id.Build), id.Number, step, offset, sqltx.Limit(limit, standardFrames, mostFrames))
 }
 
 // frameOf finds the offset of the frame to begin at; behind the end of the log

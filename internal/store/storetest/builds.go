@@ -188,6 +188,19 @@ func testLogLines(f *fixture) {
 		equal(f, fmt.Sprint("frames behind the end, line ", line), len(must[[]weir.LogFrame](f)(f.LogFrames(f.ctx, id, 0, line, 9))), 0)
 	}
 	equal(f, "frames of another step", len(must[[]weir.LogFrame](f)(f.LogFrames(f.ctx, id, 1, 0, 9))), 0)
+
+	// From offset to offset, every frame comes once.
+	var walked []weir.LogFrame
+	for next := int64(0); ; {
+		got := must[[]weir.LogFrame](f)(f.LogFramesAt(f.ctx, id, 0, next, 7))
+		if len(got) == 0 {
+			break
+		}
+		walked = append(walked, got...)
+		next = got[len(got)-1].Offset + int64(got[len(got)-1].Size)
+	}
+	equal(f, "frames by offset", offsets(walked), offsets(all))
+	equal(f, "frames from inside a frame", offsets(must[[]weir.LogFrame](f)(f.LogFramesAt(f.ctx, id, 0, all[3].Offset+1, 1))), offsets(all[4:5]))
 }
 
 func testLogTail(f *fixture) {
