@@ -188,6 +188,10 @@ where other users of this machine could see it.`,
 			return weir.Errorf(weir.Unauthenticated, "the worker has no token").
 				WithHint("make one on the server with: weir token add NAME; then set WEIR_TOKEN or --token-file")
 		}
+		if strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
+			return weir.Errorf(weir.Unauthenticated, "what was given as the token is none: it has spaces, line ends or other odd characters").
+				WithHint("a token is one word, as weir token add NAME prints it on its standard output")
+		}
 		path, err := filepath.Abs(*dir)
 		if err != nil {
 			return err
