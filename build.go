@@ -171,6 +171,7 @@ const (
 	ReasonTimeout        ReasonCode = "timeout"         // the total time limit
 	ReasonQuiet          ReasonCode = "quiet"           // no output for too long
 	ReasonLost           ReasonCode = "lost"            // the lease expired; the worker is gone
+	ReasonUndelivered    ReasonCode = "undelivered"     // the worker never learnt of it, or forgot it; does not count towards MaxAttempts
 	ReasonWorker         ReasonCode = "worker"          // the worker could not do its part
 	ReasonDiskFull       ReasonCode = "disk_full"       // the worker's disk is full
 	ReasonSourceDown     ReasonCode = "source_down"     // the source did not answer
@@ -184,7 +185,7 @@ var reasonOutcomes = map[ReasonCode]Outcome{
 	ReasonNone: Passed, ReasonTests: Failed, ReasonStep: Failed, ReasonNoResults: Broken,
 	ReasonCheckout: Broken, ReasonPrepare: Broken, ReasonUpstreamBuild: Broken,
 	ReasonTimeout: TimedOut, ReasonQuiet: TimedOut,
-	ReasonLost: Infra, ReasonWorker: Infra, ReasonDiskFull: Infra, ReasonSourceDown: Infra,
+	ReasonLost: Infra, ReasonUndelivered: Infra, ReasonWorker: Infra, ReasonDiskFull: Infra, ReasonSourceDown: Infra,
 	ReasonProductMissing: Infra,
 	ReasonRequested:      OutcomeCancelled, ReasonSuperseded: OutcomeCancelled,
 	ReasonNothing: Skipped,

@@ -9,10 +9,16 @@ type SourceKind string
 const (
 	Git SourceKind = "git" // anything that git can clone
 	Go  SourceKind = "go"  // a module of the Go module registry, through the user's GOPROXY
+	// None is the kind of a project that has nothing to check out: jobs that
+	// people start. Its one revision is NoRevision.
+	None SourceKind = "none"
 )
 
+// NoRevision is the one revision of a source of kind None.
+const NoRevision = "none"
+
 // SourceKinds lists every kind.
-func SourceKinds() []SourceKind { return []SourceKind{Git, Go} }
+func SourceKinds() []SourceKind { return []SourceKind{Git, Go, None} }
 
 // Source is where a project's revisions come from.
 type Source struct {

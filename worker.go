@@ -12,10 +12,52 @@ type Worker struct {
 	Host     string    `json:"host,omitempty"`
 	Seen     time.Time `json:"seen"` // when the server last heard of it
 	Running  int       `json:"running"`
+	// Owner is the mail address of who lends it; empty if nobody said.
+	Owner string `json:"owner,omitempty"`
+	// Draining says that it finishes what it runs and takes nothing more.
+	Draining bool `json:"draining,omitempty"`
+	// Paused says why a person holds it back; empty if nobody does.
+	Paused string `json:"paused,omitempty"`
+	// Strikes counts its infrastructure errors since a build last ended
+	// otherwise. Barred is until when it gets nothing because of them.
+	Strikes int       `json:"strikes,omitempty"`
+	Barred  time.Time `json:"barred,omitzero"`
 }
 
 // Away reports whether the worker has been silent for longer than it may.
 func (w Worker) Away(now time.Time) bool { return now.Sub(w.Seen) > WorkerSilence }
+
+// WorkerState is what can be expected of a worker.
+type WorkerState string
+
+// The closed set of worker states. Of several that apply the first counts.
+const (
+	WorkerAway        WorkerState = "away"        // not heard of for WorkerSilence
+	WorkerPaused      WorkerState = "paused"      // held back by a person
+	WorkerDraining    WorkerState = "draining"    // about to leave
+	WorkerQuarantined WorkerState = "quarantined" // held back after infrastructure errors
+	WorkerReady       WorkerState = "ready"       // gets work
+)
+
+// WorkerStates lists every worker state.
+func WorkerStates() []WorkerState {
+	return []WorkerState{WorkerAway, WorkerPaused, WorkerDraining, WorkerQuarantined, WorkerReady}
+}
+
+// State says what can be expected of the worker.
+func (w Worker) State(now time.Time) WorkerState {
+	switch {
+	case w.Away(now):
+		return WorkerAway
+	case w.Paused != "":
+		return WorkerPaused
+	case w.Draining:
+		return WorkerDraining
+	case now.Before(w.Barred):
+		return WorkerQuarantined
+	}
+	return WorkerReady
+}
 
 // Timing of leases. A worker syncs far more often than its lease expires, so
 // that one lost message does no harm, and a dead machine is noticed within a minute.
@@ -37,6 +79,7 @@ const (
 	EventLog        EventKind = "log"        // log frames were added; Subject is the build's id
 	EventRegression EventKind = "regression" // a regression changed; Subject is its id
 	EventWorker     EventKind = "worker"     // a worker came or changed; Subject is its name
+	EventCancel     EventKind = "cancel"     // a live attempt was fenced by a cancellation; Subject is the build's id
 	EventSource     EventKind = "source"     // a source was polled with another outcome than before
 )
 

@@ -7,6 +7,7 @@
 //
 //	POST /worker/v1/hello              Hello  -> HelloAnswer   who I am, what I hold
 //	POST /worker/v1/lease              Lease  -> LeaseAnswer   long poll: give me work
+//	POST /worker/v1/watch              Watch  -> WatchAnswer   long poll: which of mine have ended
 //	POST /worker/v1/attempts/ID/sync   Sync   -> SyncAnswer    I live; what happened; log frames
 //	POST /worker/v1/attempts/ID/finish Finish -> FinishAnswer  how it ended, once
 //	HEAD, GET, PUT /worker/v1/blobs/DIGEST                     products and results
@@ -14,6 +15,11 @@
 // Each attempt has a secret token of its own, made when it is leased. A
 // message for an attempt whose lease was given away is answered with 409 and
 // code "fenced"; the worker then stops the attempt and drops it.
+//
+// Each hello begins an epoch of the worker, and each lease within it has a
+// growing number and lists what the worker holds. A lease that is late or
+// doubled is refused with code "conflict", and an assignment that got lost on
+// its way is back in the queue as soon as the worker asks again.
 //
 // Nothing is lost or doubled when messages are: log frames carry the offset
 // of their first byte, step events replace each other by a growing sequence
@@ -28,13 +34,15 @@ import (
 	"github.com/weir-ci/weir"
 )
 
-// Version is the version of the messages. A server also speaks the one before.
-const Version = 1
+// Version is the version of the messages. A server also speaks the one before:
+// version 1 knows no epochs, no watch, no frames in finish, and JSON only.
+const Version = 2
 
 // Limits on messages, in bytes unless said otherwise. Both sides check them.
 const (
 	MaxBody         = 8 << 20   // of one JSON message
-	MaxSyncFrames   = 16        // log frames in one sync
+	MaxSyncFrames   = 64        // log frames in one sync or finish
+	MaxSyncBytes    = 4 << 20   // compressed bytes of frames in one sync or finish
 	MaxSteps        = 200       // steps of one attempt
 	MaxSlots        = 256       // attempts a worker may run at once
 	MaxLabels       = 64        // labels of a worker
@@ -55,6 +63,10 @@ type Hello struct {
 	Program  string           `json:"program"` // version of the worker's program
 	Host     string           `json:"host,omitempty"`
 	Holds    []weir.AttemptID `json:"holds,omitempty"` // attempts it still runs or has to report
+	// Instance is a random name of the running program, so that two workers
+	// with one token can be told from one that says hello again.
+	Instance string `json:"instance,omitempty"`
+	Draining bool   `json:"draining,omitempty"` // it takes no more work and will leave
 }
 
 // HelloAnswer tells the worker how to behave.
@@ -66,17 +78,41 @@ type HelloAnswer struct {
 	Keep          []weir.AttemptID `json:"keep,omitempty"`
 	SyncInterval  time.Duration    `json:"sync_interval"`  // how often a quiet attempt syncs
 	FlushInterval time.Duration    `json:"flush_interval"` // how long output waits for company
+	// Epoch is to be sent with every lease until the next hello.
+	Epoch int64 `json:"epoch,omitempty"`
 }
 
 // Lease asks for work.
 type Lease struct {
 	Free int           `json:"free"` // how many attempts the worker has room for, at least 1
 	Wait time.Duration `json:"wait"` // how long the server may hold the request
+	// Epoch is from the newest hello; 0 if the worker speaks version 1. Seq
+	// counts the leases of an epoch from 1. One with an older epoch, or a
+	// number not higher than the last, is refused: Conflict.
+	Epoch int64 `json:"epoch,omitempty"`
+	Seq   int64 `json:"seq,omitempty"`
+	// Holds lists every attempt that the worker runs or has to report. What
+	// else it was given in answers to earlier leases never reached it, and is
+	// queued again at once.
+	Holds []weir.AttemptID `json:"holds,omitempty"`
 }
 
 // LeaseAnswer gives work. It is empty if there is none.
 type LeaseAnswer struct {
 	Attempts []Assignment `json:"attempts,omitempty"`
+}
+
+// Watch asks which attempts the server has ended, and waits until there is one.
+type Watch struct {
+	Holds []weir.AttemptID `json:"holds"`
+	Wait  time.Duration    `json:"wait"`
+}
+
+// WatchAnswer lists those of the attempts that are not live, or not the
+// worker's own. It is empty if the time is up. The worker syncs them at once
+// to learn why.
+type WatchAnswer struct {
+	Ended []weir.AttemptID `json:"ended,omitempty"`
 }
 
 // Assignment is one attempt to run.
@@ -104,7 +140,8 @@ type SyncAnswer struct {
 	Cancel *weir.Reason `json:"cancel,omitempty"`
 }
 
-// Finish ends an attempt. All of its log must be synced, and its blobs put, before.
+// Finish ends an attempt. Its blobs must be put before, and its log synced,
+// except for what Frames holds.
 type Finish struct {
 	Token   string            `json:"token"`
 	Outcome weir.Outcome      `json:"outcome"`
@@ -112,6 +149,10 @@ type Finish struct {
 	Steps   []weir.StepRecord `json:"steps"`
 	Product weir.Product      `json:"product,omitzero"`
 	Results weir.Digest       `json:"results,omitempty"`
+	// Frames are the last ones of the log, at most MaxSyncFrames: a short
+	// build needs no sync. If they do not fit behind what is recorded, the
+	// answer is Conflict, nothing has happened, and a sync tells where to go on.
+	Frames []weir.LogFrame `json:"frames,omitempty"`
 }
 
 // FinishAnswer confirms that the outcome is recorded.

@@ -163,7 +163,76 @@ type Leaser interface {
 	Expire(ctx context.Context, now time.Time) ([]weir.AttemptID, error)
 	// Workers lists the workers ever seen, by name.
 	Workers(ctx context.Context) ([]weir.Worker, error)
+	// Held tells which of the attempts are live and the worker's own.
+	Held(ctx context.Context, worker string, ids []weir.AttemptID) ([]weir.AttemptID, error)
 }
+
+// Fleet keeps what is known of workers beyond their leases.
+type Fleet interface {
+	// Worker finds one worker; NotFound if it never said hello.
+	Worker(ctx context.Context, name string) (weir.Worker, error)
+	// Pause holds a worker back from now on, and says why; what it runs goes
+	// on. An empty reason lets it go on, and ends a quarantine too. NotFound
+	// if there is no such worker.
+	Pause(ctx context.Context, name, reason string, now time.Time) error
+	// ClaimAbsences lists workers that have an owner and have been away since
+	// before the time given, and have not been listed before; those that came
+	// back are listed by ClaimReturns, once. Of several servers one gets each:
+	// whoever is listed has to be told about by the caller. A worker whose
+	// token was revoked is left out.
+	ClaimAbsences(ctx context.Context, now, before time.Time) ([]weir.Worker, error)
+	ClaimReturns(ctx context.Context, now time.Time) ([]weir.Worker, error)
+	// Forget removes a worker that is away and has no live attempt; Conflict
+	// otherwise.
+	Forget(ctx context.Context, name string, now time.Time) error
+}
+
+// Logs keeps what steps print. While an attempt lives its frames are rows;
+// later, or when there are many, they are sealed into segments.
+type Logs interface {
+	// LogSizes tells how much of each step's log is recorded, sealed or not.
+	LogSizes(ctx context.Context, id weir.AttemptID) ([]LogSize, error)
+	// LogFrames reads frames that are not sealed, from the one that holds the
+	// byte with the given offset on, at most limit, in order.
+	LogFrames(ctx context.Context, id weir.AttemptID, step int, offset int64, limit int) ([]weir.LogFrame, error)
+	// LogSegments lists the sealed pieces of a step's log, in order and without
+	// gaps from its first byte on. Frames go on where the last one ends.
+	LogSegments(ctx context.Context, id weir.AttemptID, step int) ([]LogSegment, error)
+	// Sealable lists logs with frames that can be sealed, oldest first: those
+	// of ended attempts, and those of live ones with more than pending
+	// compressed bytes in frames.
+	Sealable(ctx context.Context, pending int64, limit int) ([]Sealing, error)
+	// Seal puts a segment behind the last one and removes the frames that it
+	// covers, which must be exactly its bytes; Conflict otherwise.
+	Seal(ctx context.Context, s LogSegment) error
+}
+
+// Sealing is a log whose frames can be sealed.
+type Sealing struct {
+	Attempt weir.AttemptID
+	Step    int
+	Offset  int64 // where its frames begin
+	Bytes   int64 // uncompressed, in frames
+	Live    bool  // more may come
+}
+
+// LogSegment is a piece of one step's log that will not change.
+type LogSegment struct {
+	Attempt   weir.AttemptID
+	Step      int
+	Offset    int64 // of its first byte in the log, uncompressed
+	FirstLine int64 // number of the line its first byte belongs to, from 0
+	Bytes     int64 // uncompressed
+	Lines     int64 // newlines
+	// Either Digest names the blob that holds it, or Data does, at most
+	// MaxInlineSegment bytes.
+	Digest weir.Digest
+	Data   []byte
+}
+
+// MaxInlineSegment is how long a segment may be, in bytes, to be kept in the
+// database itself.
+const MaxInlineSegment = 64 << 10
 
 // CandidateLimit is how many queued builds a lease looks at.
 const CandidateLimit = 200
@@ -188,6 +257,11 @@ type LeaseAsk struct {
 	// Tokens holds hashes of fresh secrets, one per build the worker has room
 	// for; they fence the attempts.
 	Tokens []string
+	// Epoch and Seq fence leases: Conflict unless Epoch is the worker's own and
+	// Seq higher than that of its last lease. Live attempts of the worker that
+	// are not in Holds end as undelivered first. Epoch 0 does neither.
+	Epoch, Seq int64
+	Holds      []weir.AttemptID
 }
 
 // Leased is a build that was just given to a worker.
@@ -230,6 +304,15 @@ type Finish struct {
 	Product weir.Product
 	Results weir.Digest
 	Counts  weir.Counts
+	// Frames are appended to the log in the same transaction; Conflict if they
+	// do not begin where it ends.
+	Frames []weir.LogFrame
+	// Retry is when the build may be leased again, if it is to be tried again.
+	Retry time.Time
+	// Barred is set if the fault was the worker's own. It is then one strike
+	// more, and Barred says until when that many strikes keep it from work;
+	// the zero time if they do not. An outcome other than Infra clears them.
+	Barred func(strikes int) time.Time
 }
 
 // Judge keeps what the farm concludes from finished builds.
@@ -426,9 +509,20 @@ type Access interface {
 	RevokeToken(ctx context.Context, name string) error
 }
 
-// Token is a worker's right to talk to the server.
+// Token is the right of a worker, or of an admin, to talk to the server.
 type Token struct {
-	Name    string    `json:"name"` // the worker's name
+	Name    string    `json:"name"` // the worker's or the person's name
 	Hash    string    `json:"-"`    // hex SHA-256 of the secret
 	Created time.Time `json:"created"`
+	Scope   Scope     `json:"scope"`           // empty means ScopeWorker
+	Owner   string    `json:"owner,omitempty"` // mail address of who lends the worker
 }
+
+// Scope says what a token allows.
+type Scope string
+
+// The closed set of scopes.
+const (
+	ScopeWorker Scope = "worker" // to be a worker
+	ScopeAdmin  Scope = "admin"  // to change the state of the farm
+)

@@ -57,6 +57,15 @@ func (t *tx) saveWorker(w weir.Worker, labels string) error {
 	return err
 }
 
+// Held tells which of the attempts are live and the worker's own.
+func (s *Store) Held(ctx context.Context, worker string, ids []weir.AttemptID) (held []weir.AttemptID, err error) {
+	err = s.read(ctx, "look at attempts", func(c conn) error {
+		held, err = c.stillHeld(sqltx.Clean(worker), ids)
+		return err
+	})
+	return held, err
+}
+
 // stillHeld keeps those attempts that are live and the worker's own.
 func (c conn) stillHeld(worker string, holds []weir.AttemptID) (keep []weir.AttemptID, err error) {
 	if len(holds) == 0 {
