@@ -1,0 +1,70 @@
+package schedule
+
+import (
+	"time"
+
+	"github.com/weir-ci/weir"
+)
+
+// Pauses after an infrastructure error of a build: long enough for a source to
+// come back or a disk to be swept, and never so long that people wait for nothing.
+const (
+	firstRetry  = 10 * time.Second
+	retryGrowth = 6
+	lastRetry   = 10 * time.Minute
+)
+
+// RetryPause is how long a build waits in the queue after one of its attempts
+// ended in an infrastructure error. failures counts those attempts, this one
+// included. A build whose worker is gone goes on at once, on another one: nothing
+// speaks against it.
+func RetryPause(code weir.ReasonCode, failures int) time.Duration {
+	if code.Outcome() != weir.Infra || code == weir.ReasonLost || code == weir.ReasonUndelivered {
+		return 0
+	}
+	pause := firstRetry
+	for range failures - 1 {
+		if pause >= lastRetry {
+			break
+		}
+		pause *= retryGrowth
+	}
+	return min(pause, lastRetry)
+}
+
+// When a worker is kept from work: after so many strikes in a row, for how long
+// at first and at most.
+const (
+	quarantineStrikes = 3
+	firstQuarantine   = time.Minute
+	lastQuarantine    = time.Hour
+)
+
+// Quarantine is how long a worker gets nothing after that many strikes: not at
+// all below three, because one build alone can fail that often on a machine
+// that is fine; then a minute, twice as long with each further one, and at most
+// an hour, so that a machine that was mended comes back by itself.
+func Quarantine(strikes int) time.Duration {
+	if strikes < quarantineStrikes {
+		return 0
+	}
+	pause := firstQuarantine
+	for range strikes - quarantineStrikes {
+		if pause >= lastQuarantine {
+			break
+		}
+		pause *= 2
+	}
+	return min(pause, lastQuarantine)
+}
+
+// Blames reports whether a reason is a strike against the worker that gave it.
+//
+// A worker that could not do its part, or whose disk is full, will most likely
+// fail the next build too. A source that is down and a product that cannot be
+// had are the same on every machine, and would bar one good worker after the
+// other. Lost and undelivered speak of the way between worker and server; a
+// worker that is gone gets nothing anyway.
+func Blames(code weir.ReasonCode) bool {
+	return code == weir.ReasonWorker || code == weir.ReasonDiskFull
+}
