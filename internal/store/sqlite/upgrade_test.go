@@ -1,0 +1,104 @@
+package sqlite
+
+import (
+	"bytes"
+	"compress/gzip"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/weir-ci/weir/internal/store/storetest"
+)
+
+// Every version of the schema that was ever released leaves a database in
+// testdata. To leave one of the present version:
+//
+//	go test ./internal/store/sqlite ./internal/store/postgres -run TestLeave -leave
+var leave = flag.Bool("leave", false, "leave a database of the present schema in testdata")
+
+func TestLeave(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "weir.db")
+	s := openTest(t, path)
+	if err := s.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	storetest.Populate(t, s)
+	reading := storetest.Reading(t, s)
+	copied := filepath.Join(t.TempDir(), "copy.db")
+	if _, err := s.writer.ExecContext(t.Context(), `VACUUM INTO $1`, copied); err != nil {
+		t.Fatal(err)
+	}
+	if !*leave {
+		storetest.Upgraded(t, openTest(t, copied), reading)
+		return
+	}
+	data, err := os.ReadFile(copied)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var packed bytes.Buffer
+	z := gzip.NewWriter(&packed)
+	if _, err := z.Write(data); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join("testdata", fmt.Sprintf("v%d", s.schema.Newest()))
+	if err := os.WriteFile(name+".db.gz", packed.Bytes(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name+".json", reading, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestUpgrade carries the databases of all earlier versions to head.
+func TestUpgrade(t *testing.T) {
+	t.Parallel()
+	names, err := filepath.Glob("testdata/v*.db.gz")
+	if err != nil || len(names) == 0 {
+		t.Fatalf("no databases of earlier versions: %v", err)
+	}
+	for _, name := range names {
+		t.Run(filepath.Base(name), func(t *testing.T) {
+			t.Parallel()
+			before, err := os.ReadFile(strings.TrimSuffix(name, ".db.gz") + ".json")
+			if err != nil {
+				t.Fatal(err)
+			}
+			path := filepath.Join(t.TempDir(), "weir.db")
+			unpack(t, name, path)
+			s := openTest(t, path)
+			if err := s.Migrate(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			storetest.Upgraded(t, s, before)
+		})
+	}
+}
+
+func unpack(t *testing.T, from, to string) {
+	t.Helper()
+	file, err := os.Open(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	z, err := gzip.NewReader(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := io.ReadAll(z)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(to, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
