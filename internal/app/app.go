@@ -143,7 +143,7 @@ func (s *Server) open(ctx context.Context, f *recipe.Farm, lease time.Duration) 
 	if err != nil {
 		return err
 	}
-	s.farm = farm.New(farm.Options{Store: s.store, Blobs: blobs, Log: s.log, Host: HostPlatform(), Lease: lease,
+	s.farm = farm.New(farm.Options{Store: s.store, Blobs: blobs, Log: s.log, Host: HostPlatform(), Lease: leaseTime(lease), Now: clock(),
 		Sources: sources(filepath.Join(f.Data, "sources"))})
 	if err := s.farm.Configure(ctx, f); err != nil {
 		return err
