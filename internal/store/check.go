@@ -9,7 +9,7 @@ import (
 // Limits on what one attempt may report.
 const (
 	maxSteps     = 1000                 // steps of an attempt
-	maxFrames    = 1000                 // log frames in one sync
+	maxFrames    = 1000                 // log frames in one message
 	maxFrameData = weir.MaxFrame + 4096 // bytes of a frame, compressed; zstd adds little to what it cannot shrink
 	maxLogSize   = 1 << 60              // bytes of a log, so that sums of offsets cannot overflow
 )
@@ -50,7 +50,10 @@ func (f Finish) Check() error {
 	if !slices.Contains(weir.Outcomes(), f.Outcome) {
 		return weir.Errorf(weir.Invalid, "attempt %s ended with the outcome %.40q, which does not exist", f.Attempt, string(f.Outcome))
 	}
-	return checkSteps(f.Steps)
+	if err := checkSteps(f.Steps); err != nil {
+		return err
+	}
+	return checkFrames(f.Frames)
 }
 
 func checkSteps(steps []weir.StepRecord) error {
@@ -67,7 +70,7 @@ func checkSteps(steps []weir.StepRecord) error {
 
 func checkFrames(frames []weir.LogFrame) error {
 	if len(frames) > maxFrames {
-		return weir.Errorf(weir.Invalid, "%d log frames in one sync; %d is the most", len(frames), maxFrames)
+		return weir.Errorf(weir.Invalid, "%d log frames at once; %d is the most", len(frames), maxFrames)
 	}
 	for _, f := range frames {
 		switch {

@@ -33,6 +33,7 @@ type Store interface {
 	Overview
 	Events
 	Access
+	Fleet
 
 	// Migrate brings the schema to the newest version. It is safe to call from
 	// several servers at once. A schema newer than the program is Unsupported.
@@ -141,13 +142,16 @@ const (
 
 // Leaser hands builds to workers and takes their word for what happened.
 type Leaser interface {
-	// Hello records a worker and tells which of the attempts it says it holds
-	// are still its own.
-	Hello(ctx context.Context, w weir.Worker, holds []weir.AttemptID) (keep []weir.AttemptID, err error)
+	// Hello records a worker, begins a new epoch for it, higher than any
+	// before, and tells which of the attempts it says it holds are still its
+	// own. Leases of earlier epochs are refused from now on.
+	Hello(ctx context.Context, w weir.Worker, holds []weir.AttemptID) (epoch int64, keep []weir.AttemptID, err error)
 	// Lease gives queued builds to a worker. In one transaction it reads up to
 	// CandidateLimit queued builds of the worker's platform, by priority and
 	// age, lets choose pick from them, and turns the picked ones into
-	// attempts. It returns at once, with none if there are none.
+	// attempts. It returns at once, with none if there are none, or if the
+	// worker is paused, draining or barred. Builds that wait for their next
+	// try are no candidates.
 	Lease(ctx context.Context, ask LeaseAsk, choose func([]Candidate) []weir.BuildID) ([]Leased, error)
 	// Sync extends a lease and records step events and log frames. It is
 	// idempotent: frames and events known already are passed over. Fenced if
@@ -258,8 +262,10 @@ type LeaseAsk struct {
 	// for; they fence the attempts.
 	Tokens []string
 	// Epoch and Seq fence leases: Conflict unless Epoch is the worker's own and
-	// Seq higher than that of its last lease. Live attempts of the worker that
-	// are not in Holds end as undelivered first. Epoch 0 does neither.
+	// Seq higher than that of its last lease that gave it something; one that
+	// gave nothing may be asked again. Live attempts of the worker that are not
+	// in Holds end as undelivered first, and their builds are queued again.
+	// Epoch 0 does neither.
 	Epoch, Seq int64
 	Holds      []weir.AttemptID
 }

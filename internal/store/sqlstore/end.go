@@ -55,8 +55,9 @@ func (t *tx) endOne(b *weir.Build, outcome weir.Outcome, reason weir.Reason, now
 	return t.save(*b)
 }
 
-// enqueue makes builds ready to be leased. They must be locked.
-func (t *tx) enqueue(builds []weir.Build, now time.Time) error {
+// enqueue makes builds ready to be leased, but not before the time given if it
+// is not zero. They must be locked.
+func (t *tx) enqueue(builds []weir.Build, now, notBefore time.Time) error {
 	if len(builds) == 0 {
 		return nil
 	}
@@ -68,7 +69,8 @@ func (t *tx) enqueue(builds []weir.Build, now time.Time) error {
 		ids[i] = builds[i].ID
 		t.tellQueue(builds[i].Builder.Platform)
 	}
-	_, err := t.Exec(`UPDATE builds SET state = 'queued', queued = $1 WHERE id IN `+t.In(2), sqltx.Micros(now), sqltx.IDs(ids))
+	_, err := t.Exec(`UPDATE builds SET state = 'queued', queued = $1, not_before = $2 WHERE id IN `+t.In(3),
+		sqltx.Micros(now), sqltx.Micros(notBefore), sqltx.IDs(ids))
 	return err
 }
 
@@ -164,7 +166,7 @@ func (t *tx) follow(ended weir.BuildID, now time.Time) error {
 				work = append(work, b.ID)
 			}
 		}
-		if err := t.enqueue(ready, now); err != nil {
+		if err := t.enqueue(ready, now, time.Time{}); err != nil {
 			return err
 		}
 	}

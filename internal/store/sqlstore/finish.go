@@ -26,8 +26,11 @@ func (s *Store) Finish(ctx context.Context, f store.Finish) (b weir.Build, err e
 		if a.by == byFinish {
 			return nil // said before
 		}
-		if !a.Live() {
+		if fencing && !a.Live() {
 			return fenced(a.ID)
+		}
+		if err := t.lastFrames(a.ID, f.Frames); err != nil {
+			return err
 		}
 		if err := t.saveSteps(a.ID, f.Steps); err != nil {
 			return err
@@ -35,12 +38,52 @@ func (s *Store) Finish(ctx context.Context, f store.Finish) (b weir.Build, err e
 		if err := t.finish(&b, a, byFinish, f); err != nil {
 			return err
 		}
-		return t.seen(a.Worker, f.Now)
+		return t.blame(a, f)
 	})
 	if err != nil {
 		return weir.Build{}, err
 	}
 	return b, nil
+}
+
+// lastFrames appends the frames that came with the end of an attempt. Nobody
+// sends again what does not fit now, so all of them must.
+func (t *tx) lastFrames(id weir.AttemptID, frames []weir.LogFrame) error {
+	if len(frames) == 0 {
+		return nil
+	}
+	logs, err := t.logSizes(id)
+	if err != nil {
+		return err
+	}
+	taken, err := t.appendLog(id, frames, logs)
+	if err == nil && taken < len(frames) {
+		return weir.Errorf(weir.Conflict, "the last log frames of attempt %s do not begin where its log ends", id).
+			WithHint("sync to learn where that is, then finish again")
+	}
+	return err
+}
+
+// blame notes that the worker of a finished attempt was heard of, and whose
+// fault the end was.
+func (t *tx) blame(a attempt, f store.Finish) error {
+	switch {
+	case f.Outcome != weir.Infra && (a.strikes > 0 || !a.barred.IsZero()):
+		t.Tell(weir.EventWorker, a.Worker)
+		_, err := t.Exec(`UPDATE workers SET seen = CASE WHEN seen > $2 THEN seen ELSE $2 END, strikes = 0, barred = 0 WHERE name = $1`,
+			a.Worker, sqltx.Micros(f.Now))
+		return err
+	case f.Outcome == weir.Infra && f.Barred != nil:
+		w, ok, err := t.lockWorker(a.Worker)
+		if err != nil || !ok {
+			return err
+		}
+		t.Tell(weir.EventWorker, w.Name)
+		_, err = t.Exec(`UPDATE workers SET seen = CASE WHEN seen > $2 THEN seen ELSE $2 END, strikes = $3, barred = $4 WHERE name = $1`,
+			w.Name, sqltx.Micros(f.Now), w.Strikes+1, sqltx.Micros(f.Barred(w.Strikes+1)))
+		return err
+	}
+	return t.seen(worker{Worker: weir.Worker{Name: a.Worker, Seen: a.seen}}, f.Now)
 }
 
 // finish ends a live attempt, and its build unless it may be tried again.
@@ -50,12 +93,14 @@ func (t *tx) finish(b *weir.Build, a attempt, by endedBy, f store.Finish) error 
 	}
 	if f.Outcome == weir.Infra {
 		var failures int
-		if err := t.Row(`SELECT COUNT(*) FROM attempts WHERE build_id = $1 AND outcome = 'infra'`, int64(b.ID)).Scan(&failures); err != nil {
+		// Attempts that no worker ever took up say nothing about the build.
+		if err := t.Row(`SELECT COUNT(*) FROM attempts WHERE build_id = $1 AND outcome = 'infra' AND reason_code <> 'undelivered'`,
+			int64(b.ID)).Scan(&failures); err != nil {
 			return err
 		}
 		if failures < weir.MaxAttempts {
 			again := []weir.Build{*b}
-			if err := t.enqueue(again, f.Now); err != nil {
+			if err := t.enqueue(again, f.Now, f.Retry); err != nil {
 				return err
 			}
 			*b = again[0]

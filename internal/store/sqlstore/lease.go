@@ -19,6 +19,9 @@ type attempt struct {
 	token string
 	seq   int64
 	by    endedBy
+	// Of its worker, when it was read by lockAttempt.
+	seen, barred time.Time
+	strikes      int
 }
 
 // endedBy says which verb ended an attempt: it decides what the worker is
@@ -29,15 +32,21 @@ const (
 	byFinish endedBy = "finish"
 	byCancel endedBy = "cancel"
 	byExpire endedBy = "expire"
+	byLease  endedBy = "undelivered" // a lease of its worker that did not hold it
 )
 
 const attemptColumns = `a.build_id, a.number, a.worker, a.token, a.leased, a.deadline, a.seq,
 	a.ended, a.ended_by, a.outcome, a.reason_code, a.reason_text`
 
 func scanAttempt(r sqltx.Scanner) (a attempt, err error) {
-	err = r.Scan(&a.ID.Build, &a.ID.Number, &a.Worker, &a.token, sqltx.Time(&a.Leased), sqltx.Time(&a.Deadline), &a.seq,
-		sqltx.Time(&a.Ended), &a.by, &a.Outcome, &a.Reason.Code, &a.Reason.Text)
+	err = r.Scan(a.dest()...)
 	return a, err
+}
+
+// dest lists where attemptColumns go.
+func (a *attempt) dest() []any {
+	return []any{&a.ID.Build, &a.ID.Number, &a.Worker, &a.token, sqltx.Time(&a.Leased), sqltx.Time(&a.Deadline), &a.seq,
+		sqltx.Time(&a.Ended), &a.by, &a.Outcome, &a.Reason.Code, &a.Reason.Text}
 }
 
 // lockAttempt reads an attempt and its build, locked, if the token is the
@@ -49,9 +58,10 @@ func (t *tx) lockAttempt(id weir.AttemptID, token string) (b weir.Build, a attem
 		}
 		return b, a, err
 	}
-	a, err = scanAttempt(t.Row(`SELECT `+attemptColumns+` FROM attempts a WHERE a.build_id = $1 AND a.number = $2`,
-		int64(id.Build), id.Number))
-	if errors.Is(err, sql.ErrNoRows) || err == nil && subtle.ConstantTimeCompare([]byte(a.token), []byte(token)) == 0 {
+	err = t.Row(`SELECT `+attemptColumns+`, COALESCE(w.seen, 0), COALESCE(w.strikes, 0), COALESCE(w.barred, 0)
+		FROM attempts a LEFT JOIN workers w ON w.name = a.worker WHERE a.build_id = $1 AND a.number = $2`,
+		int64(id.Build), id.Number).Scan(append(a.dest(), sqltx.Time(&a.seen), &a.strikes, sqltx.Time(&a.barred))...)
+	if errors.Is(err, sql.ErrNoRows) || err == nil && fencing && subtle.ConstantTimeCompare([]byte(a.token), []byte(token)) == 0 {
 		err = fenced(id)
 	}
 	return b, a, err
@@ -69,50 +79,66 @@ func (t *tx) endAttempt(id weir.AttemptID, by endedBy, outcome weir.Outcome, rea
 	return err
 }
 
-// seenGranularity is how exactly it is known when a worker was last seen.
-const seenGranularity = time.Second
-
-// seen notes that a worker has spoken.
-func (t *tx) seen(worker string, now time.Time) error {
-	_, err := t.Exec(`UPDATE workers SET seen = $2 WHERE name = $1 AND seen <= $3`,
-		sqltx.Clean(worker), sqltx.Micros(now), sqltx.Micros(now.Add(-seenGranularity)))
-	return err
-}
-
 // Lease gives queued builds to a worker. It may call choose several times:
 // when other servers were faster, it is asked again about what is left.
+//
+// # Why no lease is lost or doubled
+//
+// A worker learns what it was given from the answer alone, and answers get
+// lost. So it says in each lease which attempts it knows, and live ones that
+// it does not know are taken back. Three things make that safe however often
+// and however late a lease arrives:
+//
+// A lease that gives something notes its number in the same transaction, under
+// the lock of the worker's row. Of a lease that was doubled on the way one copy
+// at most gives builds, and one that was overtaken by a lease that gave
+// something is refused: it was sent before the worker could know of that.
+//
+// Taking back needs no number of its own. The lease is newer than all that
+// gave something, so it was sent after the worker had the answers to those, or
+// had given up waiting for them: what is not in it the worker does not run.
+// Whoever repeats it takes back the same, or nothing.
+//
+// A lease that changes nothing notes nothing, so that idle workers cost no
+// writing and may ask under the same number until there is something.
 func (s *Store) Lease(ctx context.Context, ask store.LeaseAsk, choose func([]store.Candidate) []weir.BuildID) (leased []store.Leased, err error) {
-	if len(ask.Tokens) == 0 {
+	if len(ask.Holds) > maxHeld {
+		return nil, tooManyHeld(ask.Worker, len(ask.Holds))
+	}
+	if len(ask.Tokens) == 0 && ask.Epoch == 0 {
 		return nil, nil
 	}
+	ask.Worker = sqltx.Clean(ask.Worker)
+	ask.Now, ask.Deadline = sqltx.TimeOf(sqltx.Micros(ask.Now)), sqltx.TimeOf(sqltx.Micros(ask.Deadline))
 	if idle, err := s.idle(ctx, ask); idle || err != nil {
 		return nil, err
 	}
 	err = s.write(ctx, "lease builds", ask.Now, func(t *tx) error {
 		leased = nil
-		offers, err := t.candidates(ask.Platform)
+		w, known, err := t.lockWorker(ask.Worker)
 		if err != nil {
 			return err
 		}
-		for len(offers) > 0 {
-			picked := pick(choose(slices.Clone(offers)), offers, len(ask.Tokens))
-			if len(picked) == 0 {
-				break
-			}
-			got, err := t.lockQueued(picked)
-			if err != nil {
+		if ask.Epoch != 0 {
+			if err := w.checkTurn(ask, known); err != nil {
 				return err
 			}
-			if len(got) > 0 {
-				leased, err = t.assign(ask, picked, got)
-				if err != nil {
-					return err
-				}
-				break
+			if err := t.takeBack(ask); err != nil {
+				return err
 			}
-			offers = slices.DeleteFunc(offers, func(c store.Candidate) bool { return slices.Contains(picked, c.Build) })
 		}
-		return t.seen(ask.Worker, ask.Now)
+		if w.held(ask.Now) {
+			return t.seen(w, ask.Now)
+		}
+		if leased, err = t.give(ask, choose); err != nil || !known {
+			return err
+		}
+		if len(leased) == 0 || ask.Epoch == 0 {
+			return t.seen(w, ask.Now)
+		}
+		_, err = t.Exec(`UPDATE workers SET lease_seq = $2, seen = CASE WHEN seen > $3 THEN seen ELSE $3 END WHERE name = $1`,
+			ask.Worker, ask.Seq, sqltx.Micros(ask.Now))
+		return err
 	})
 	if err != nil {
 		return nil, err
@@ -120,29 +146,126 @@ func (s *Store) Lease(ctx context.Context, ask store.LeaseAsk, choose func([]sto
 	return leased, nil
 }
 
-// idle reports whether a lease has nothing to write: nothing is queued, and
-// the worker was seen a moment ago. Most polls end here.
+// give leases what choose picks from the queue.
+func (t *tx) give(ask store.LeaseAsk, choose func([]store.Candidate) []weir.BuildID) ([]store.Leased, error) {
+	offers, err := t.candidates(ask.Platform, ask.Now)
+	for err == nil && len(offers) > 0 {
+		picked := pick(choose(slices.Clone(offers)), offers, len(ask.Tokens))
+		if len(picked) == 0 {
+			break
+		}
+		got, err := t.lockQueued(picked)
+		if err != nil {
+			return nil, err
+		}
+		if len(got) > 0 {
+			return t.assign(ask, picked, got)
+		}
+		offers = slices.DeleteFunc(offers, func(c store.Candidate) bool { return slices.Contains(picked, c.Build) })
+	}
+	return nil, err
+}
+
+// checkTurn is Conflict unless a lease is newer than all that gave something.
+func (w worker) checkTurn(ask store.LeaseAsk, known bool) error {
+	switch {
+	case !fencing:
+		return nil
+	case !known || w.epoch != ask.Epoch:
+		return weir.Errorf(weir.Conflict, "worker %.80q has said hello again since it began to ask for work like this", ask.Worker).
+			WithHint("another worker uses its token, which must not be; or say hello again")
+	case ask.Seq <= w.leaseSeq:
+		return weir.Errorf(weir.Conflict, "lease %d of worker %.80q comes too late: lease %d gave it work", ask.Seq, ask.Worker, w.leaseSeq).
+			WithHint("drop it; the worker has gone on")
+	}
+	return nil
+}
+
+// takeBack ends the live attempts that the worker does not know of, and queues
+// their builds. A build that is locked is passed over: its attempt is just
+// being ended, or is taken back by the next lease. That way a lease never waits
+// for a build while it holds the worker's row, for which others wait who hold
+// a build.
+func (t *tx) takeBack(ask store.LeaseAsk) error {
+	strays, err := t.strays(ask)
+	if err != nil || len(strays) == 0 {
+		return err
+	}
+	ids := make([]weir.BuildID, len(strays))
+	for i, id := range strays {
+		ids[i] = id.Build
+	}
+	builds, err := t.builds(`WHERE b.state IN ('leased', 'running') AND b.id IN `+t.In(1)+` ORDER BY b.id`+t.LockSkip(), sqltx.IDs(ids))
+	if err != nil {
+		return err
+	}
+	for _, b := range builds {
+		// What was live before the lock may be over, and another one live.
+		id := weir.AttemptID{Build: b.ID, Number: b.Attempts}
+		if !slices.Contains(strays, id) {
+			continue
+		}
+		reason := weir.Reason{Code: weir.ReasonUndelivered, Text: "worker " + ask.Worker + " does not know of it"}
+		if err := t.endAttempt(id, byLease, weir.Infra, reason, ask.Now); err != nil {
+			return err
+		}
+		if err := t.enqueue([]weir.Build{b}, ask.Now, time.Time{}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// strays lists the live attempts of a worker that it does not say it holds.
+func (c conn) strays(ask store.LeaseAsk) ([]weir.AttemptID, error) {
+	live, err := c.liveOf(ask.Worker)
+	return slices.DeleteFunc(live, func(id weir.AttemptID) bool { return slices.Contains(ask.Holds, id) }), err
+}
+
+// idle reports whether a lease has nothing to write and is in its turn: the
+// worker was seen a moment ago and has no attempt to be taken back, and it may
+// have no work or nothing is queued. Most polls end here.
 func (s *Store) idle(ctx context.Context, ask store.LeaseAsk) (idle bool, err error) {
 	err = s.read(ctx, "look at the queue", func(c conn) error {
-		var queued, silent int
-		err := c.Row(`SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM builds b WHERE b.platform = $1 AND b.state = 'queued' LIMIT 1) q),
-			(SELECT COUNT(*) FROM workers w WHERE w.name = $2 AND w.seen <= $3)`,
-			sqltx.Clean(string(ask.Platform)), sqltx.Clean(ask.Worker), sqltx.Micros(ask.Now.Add(-seenGranularity))).Scan(&queued, &silent)
-		idle = queued == 0 && silent == 0
+		var queued bool
+		w, err := scanTurn(c.Row(`SELECT COALESCE(w.epoch, 0), COALESCE(w.lease_seq, 0), COALESCE(w.seen, 0), COALESCE(w.draining, 0),
+				COALESCE(w.paused, ''), COALESCE(w.barred, 0), q.n
+			FROM (SELECT COUNT(*) AS n FROM (SELECT 1 FROM builds b WHERE b.platform = $1 AND b.state = 'queued' AND b.not_before <= $2 LIMIT 1) one) q
+			LEFT JOIN workers w ON w.name = $3`,
+			sqltx.Clean(string(ask.Platform)), sqltx.Micros(ask.Now), ask.Worker), &queued)
+		if err != nil || queued && !w.held(ask.Now) || !w.Seen.IsZero() && w.stale(ask.Now) {
+			return err
+		}
+		if ask.Epoch == 0 {
+			idle = true
+			return nil
+		}
+		if w.checkTurn(ask, true) != nil {
+			return nil
+		}
+		strays, err := c.strays(ask)
+		idle = len(strays) == 0
 		return err
 	})
 	return idle, err
 }
 
-func (c conn) candidates(p weir.Platform) ([]store.Candidate, error) {
+func scanTurn(r sqltx.Scanner, queued *bool) (w worker, err error) {
+	var draining, n int
+	err = r.Scan(&w.epoch, &w.leaseSeq, sqltx.Time(&w.Seen), &draining, &w.Paused, sqltx.Time(&w.Barred), &n)
+	w.Draining, *queued = draining != 0, n > 0
+	return w, err
+}
+
+func (c conn) candidates(p weir.Platform, now time.Time) ([]store.Candidate, error) {
 	return sqltx.Collect(c, func(row sqltx.Scanner) (k store.Candidate, err error) {
 		err = row.Scan(append([]any{&k.Build, &k.Cause, &k.Priority, sqltx.Time(&k.Queued), &k.Attempts, sqltx.JSON(&k.Labels)},
 			builderDest(&k.Builder)...)...)
 		return k, err
 	}, `SELECT b.id, b.cause, b.priority, b.queued, b.attempts, b.labels,
 			r.id, r.project, r.job, r.cell, r.platform, r.branch, r.upstreams`+fromBuilds+`
-		WHERE b.platform = $1 AND b.state = 'queued' ORDER BY b.priority DESC, b.id LIMIT $2`,
-		sqltx.Clean(string(p)), store.CandidateLimit)
+		WHERE b.platform = $1 AND b.state = 'queued' AND b.not_before <= $2 ORDER BY b.priority DESC, b.id LIMIT $3`,
+		sqltx.Clean(string(p)), sqltx.Micros(now), store.CandidateLimit)
 }
 
 // pick keeps what was offered, once each, and no more than there is room for.

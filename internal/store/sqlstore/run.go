@@ -349,6 +349,7 @@ func (s *Store) Cancel(ctx context.Context, id weir.BuildID, reason weir.Reason,
 			if err := t.endAttempt(a, byCancel, weir.OutcomeCancelled, reason, now); err != nil {
 				return err
 			}
+			t.Tell(weir.EventCancel, itoa(id))
 		}
 		return t.end(&b, weir.OutcomeCancelled, reason, now)
 	})

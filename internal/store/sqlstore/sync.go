@@ -20,14 +20,14 @@ func (s *Store) Sync(ctx context.Context, report store.Sync) (answer store.SyncA
 		if err != nil {
 			return err
 		}
-		if !a.Live() && a.by != byCancel {
+		if fencing && !a.Live() && a.by != byCancel {
 			return fenced(a.ID)
 		}
 		logs, err := t.logSizes(a.ID)
 		if err != nil {
 			return err
 		}
-		if a.Live() {
+		if a.Live() || a.by != byCancel {
 			if err := t.record(&b, a, report, logs); err != nil {
 				return err
 			}
@@ -48,7 +48,7 @@ func (s *Store) Sync(ctx context.Context, report store.Sync) (answer store.SyncA
 
 // record takes in a sync of a live attempt; logs are brought up to date.
 func (t *tx) record(b *weir.Build, a attempt, report store.Sync, logs map[int]store.LogSize) error {
-	if report.Seq > a.seq {
+	if report.Seq > a.seq || !ordering {
 		a.seq = report.Seq
 		if err := t.recordSteps(b, a.ID, report); err != nil {
 			return err
@@ -59,10 +59,10 @@ func (t *tx) record(b *weir.Build, a attempt, report store.Sync, logs map[int]st
 		int64(a.ID.Build), a.ID.Number, deadline, a.seq); err != nil {
 		return err
 	}
-	if err := t.appendLog(a.ID, report.Frames, logs); err != nil {
+	if _, err := t.appendLog(a.ID, report.Frames, logs); err != nil {
 		return err
 	}
-	return t.seen(a.Worker, report.Now)
+	return t.seen(worker{Worker: weir.Worker{Name: a.Worker, Seen: a.seen}}, report.Now)
 }
 
 // recordSteps writes the steps of a sync. The first one starts the build.
@@ -110,12 +110,16 @@ func (t *tx) saveSteps(id weir.AttemptID, steps []weir.StepRecord) error {
 
 // appendLog records the frames that begin where their step's log ends. Frames
 // known already are passed over; one that overlaps the end or leaves a gap
-// ends the taking for its step, and the answer tells where to go on.
-func (t *tx) appendLog(id weir.AttemptID, frames []weir.LogFrame, logs map[int]store.LogSize) error {
+// ends the taking for its step, and the answer tells where to go on. It returns
+// how many frames it took.
+func (t *tx) appendLog(id weir.AttemptID, frames []weir.LogFrame, logs map[int]store.LogSize) (taken int, err error) {
 	stuck, grown := map[int]bool{}, map[int]bool{}
 	for _, f := range frames {
 		l := logs[f.Step]
 		l.Step = f.Step
+		if !ordering {
+			f.Offset = l.Bytes
+		}
 		if stuck[f.Step] || f.Offset+int64(f.Size) <= l.Bytes {
 			continue
 		}
@@ -127,8 +131,9 @@ func (t *tx) appendLog(id weir.AttemptID, frames []weir.LogFrame, logs map[int]s
 		if _, err := t.Exec(`INSERT INTO log_frames (build_id, attempt, step, seq_offset, first_line, size, lines, at, data)
 			VALUES (`+sqltx.Placeholders(1, 9)+`)`, int64(id.Build), id.Number, f.Step, f.Offset, l.Lines, f.Size, f.Lines,
 			sqltx.Micros(f.At), f.Data); err != nil {
-			return err
+			return taken, err
 		}
+		taken++
 		l.Bytes += int64(f.Size)
 		l.Lines += int64(f.Lines)
 		logs[f.Step] = l
@@ -139,9 +144,9 @@ func (t *tx) appendLog(id weir.AttemptID, frames []weir.LogFrame, logs map[int]s
 		if _, err := t.Exec(`INSERT INTO logs (build_id, attempt, step, bytes, lines) VALUES ($1, $2, $3, $4, $5)
 			ON CONFLICT (build_id, attempt, step) DO UPDATE SET bytes = excluded.bytes, lines = excluded.lines`,
 			int64(id.Build), id.Number, step, l.Bytes, l.Lines); err != nil {
-			return err
+			return taken, err
 		}
 		t.Tell(weir.EventLog, itoa(id.Build))
 	}
-	return nil
+	return taken, nil
 }

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/store/sqltx"
@@ -13,48 +14,96 @@ import (
 // maxHeld is how many attempts one hello may ask about.
 const maxHeld = 4096
 
-// Hello records a worker and tells which of the attempts it says it holds are
-// still its own.
-func (s *Store) Hello(ctx context.Context, w weir.Worker, holds []weir.AttemptID) (keep []weir.AttemptID, err error) {
+func tooManyHeld(name string, n int) error {
+	return weir.Errorf(weir.Invalid, "worker %.80q says that it holds %d attempts; %d is the most", name, n, maxHeld)
+}
+
+// worker is a worker with what only the store knows of it.
+type worker struct {
+	weir.Worker
+	epoch, leaseSeq int64
+}
+
+// held reports whether the worker gets no work.
+func (w worker) held(now time.Time) bool {
+	return w.Paused != "" || w.Draining || now.Before(w.Barred)
+}
+
+// seenGranularity is how exactly it is known when a worker was last seen.
+const seenGranularity = time.Second
+
+// stale reports whether it is time to note that the worker was seen.
+func (w worker) stale(now time.Time) bool { return !w.Seen.After(now.Add(-seenGranularity)) }
+
+// seen notes that a worker has spoken, if it is one that said hello.
+func (t *tx) seen(w worker, now time.Time) error {
+	if w.Seen.IsZero() || !w.stale(now) {
+		return nil
+	}
+	_, err := t.Exec(`UPDATE workers SET seen = $2 WHERE name = $1 AND seen < $2`, w.Name, sqltx.Micros(now))
+	return err
+}
+
+// Hello records a worker, begins an epoch for it, and tells which of the
+// attempts it says it holds are still its own.
+func (s *Store) Hello(ctx context.Context, w weir.Worker, holds []weir.AttemptID) (epoch int64, keep []weir.AttemptID, err error) {
 	if len(holds) > maxHeld {
-		return nil, weir.Errorf(weir.Invalid, "worker %.80q says that it holds %d attempts; %d is the most", w.Name, len(holds), maxHeld)
+		return 0, nil, tooManyHeld(w.Name, len(holds))
 	}
 	labels, err := sqltx.Encode(w.Labels)
 	if err != nil {
-		return nil, err
+		return 0, nil, err
 	}
 	w.Name, labels = sqltx.Clean(w.Name), sqltx.Clean(labels)
 	w.Platform, w.Version, w.Host = weir.Platform(sqltx.Clean(string(w.Platform))), sqltx.Clean(w.Version), sqltx.Clean(w.Host)
 	err = s.write(ctx, "record a worker", w.Seen, func(t *tx) error {
-		if err := t.saveWorker(w, labels); err != nil {
+		if epoch, err = t.saveWorker(w, labels); err != nil {
 			return err
 		}
 		keep, err = t.stillHeld(w.Name, holds)
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return 0, nil, err
 	}
-	return keep, nil
+	return epoch, keep, nil
 }
 
-// saveWorker records a worker, and tells if it is new, changed or back.
-func (t *tx) saveWorker(w weir.Worker, labels string) error {
-	old, err := scanWorker(t.Row(`SELECT `+workerColumns+` FROM workers b WHERE b.name = $1`+t.Lock(), w.Name))
-	news := errors.Is(err, sql.ErrNoRows)
-	if err != nil && !news {
-		return err
+// saveWorker records a worker, and tells if it is new, changed or back. Its new
+// epoch is the time in microseconds, or one more than the last: a worker that
+// was forgotten meanwhile gets no epoch again that it had before.
+func (t *tx) saveWorker(w weir.Worker, labels string) (epoch int64, err error) {
+	old, known, err := t.lockWorker(w.Name)
+	if err != nil {
+		return 0, err
 	}
-	if news || old.Away(w.Seen) || old.Platform != w.Platform || !slices.Equal(old.Labels, w.Labels) ||
-		old.Slots != w.Slots || old.Version != w.Version || old.Host != w.Host {
+	if !known || old.Away(w.Seen) || old.Platform != w.Platform || !slices.Equal(old.Labels, w.Labels) ||
+		old.Slots != w.Slots || old.Version != w.Version || old.Host != w.Host || old.Draining != w.Draining {
 		t.Tell(weir.EventWorker, w.Name)
 	}
-	_, err = t.Exec(`INSERT INTO workers (name, platform, labels, slots, version, host, seen) VALUES ($1, $2, $3, $4, $5, $6, $7)
+	err = t.Row(`INSERT INTO workers (name, platform, labels, slots, version, host, seen, epoch, draining)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 		ON CONFLICT (name) DO UPDATE SET platform = excluded.platform, labels = excluded.labels, slots = excluded.slots,
-			version = excluded.version, host = excluded.host,
-			seen = CASE WHEN workers.seen > excluded.seen THEN workers.seen ELSE excluded.seen END`,
-		w.Name, string(w.Platform), labels, w.Slots, w.Version, w.Host, sqltx.Micros(w.Seen))
-	return err
+			version = excluded.version, host = excluded.host, draining = excluded.draining, lease_seq = 0,
+			epoch = CASE WHEN workers.epoch >= excluded.epoch THEN workers.epoch + 1 ELSE excluded.epoch END,
+			seen = CASE WHEN workers.seen > excluded.seen THEN workers.seen ELSE excluded.seen END
+		RETURNING epoch`,
+		w.Name, string(w.Platform), labels, w.Slots, w.Version, w.Host, sqltx.Micros(w.Seen), max(1, sqltx.Micros(w.Seen)), sqltx.Flag(w.Draining)).Scan(&epoch)
+	return epoch, err
+}
+
+// lockWorker reads a worker and keeps it from changing until the transaction
+// ends, if it ever said hello.
+func (t *tx) lockWorker(name string) (w worker, known bool, err error) {
+	var draining int
+	err = t.Row(`SELECT b.name, b.platform, b.labels, b.slots, b.version, b.host, b.seen, b.draining, b.paused, b.strikes, b.barred, b.epoch, b.lease_seq
+		FROM workers b WHERE b.name = $1`+t.Lock(), name).Scan(&w.Name, &w.Platform, sqltx.JSON(&w.Labels), &w.Slots, &w.Version, &w.Host,
+		sqltx.Time(&w.Seen), &draining, &w.Paused, &w.Strikes, sqltx.Time(&w.Barred), &w.epoch, &w.leaseSeq)
+	w.Draining = draining != 0
+	if errors.Is(err, sql.ErrNoRows) {
+		return worker{}, false, nil
+	}
+	return w, err == nil, err
 }
 
 // Held tells which of the attempts are live and the worker's own.
@@ -71,10 +120,7 @@ func (c conn) stillHeld(worker string, holds []weir.AttemptID) (keep []weir.Atte
 	if len(holds) == 0 {
 		return nil, nil
 	}
-	live, err := sqltx.Collect(c, func(r sqltx.Scanner) (id weir.AttemptID, err error) {
-		err = r.Scan(&id.Build, &id.Number)
-		return id, err
-	}, `SELECT build_id, number FROM attempts WHERE worker = $1 AND ended = 0`, worker)
+	live, err := c.liveOf(worker)
 	for _, id := range holds {
 		if slices.Contains(live, id) {
 			keep = append(keep, id)
@@ -83,15 +129,10 @@ func (c conn) stillHeld(worker string, holds []weir.AttemptID) (keep []weir.Atte
 	return keep, err
 }
 
-const workerColumns = `b.name, b.platform, b.labels, b.slots, b.version, b.host, b.seen,
-	(SELECT COUNT(*) FROM attempts a WHERE a.worker = b.name AND a.ended = 0)`
-
-func scanWorker(r sqltx.Scanner) (w weir.Worker, err error) {
-	err = r.Scan(&w.Name, &w.Platform, sqltx.JSON(&w.Labels), &w.Slots, &w.Version, &w.Host, sqltx.Time(&w.Seen), &w.Running)
-	return w, err
-}
-
-// Workers lists the workers ever seen, by name.
-func (s *Store) Workers(ctx context.Context) ([]weir.Worker, error) {
-	return sqltx.List(ctx, s.DB, "list workers", scanWorker, `SELECT `+workerColumns+` FROM workers b ORDER BY b.name`)
+// liveOf lists the live attempts of a worker.
+func (c conn) liveOf(worker string) ([]weir.AttemptID, error) {
+	return sqltx.Collect(c, func(r sqltx.Scanner) (id weir.AttemptID, err error) {
+		err = r.Scan(&id.Build, &id.Number)
+		return id, err
+	}, `SELECT build_id, number FROM attempts WHERE worker = $1 AND ended = 0`, worker)
 }

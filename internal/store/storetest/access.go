@@ -16,9 +16,11 @@ func accessTests() []subtest {
 
 func testTokens(f *fixture) {
 	zoe := store.Token{Name: "zoe", Hash: "aa11", Created: f.now()}
-	adam := store.Token{Name: "adam", Hash: "bb22", Created: f.now()}
+	adam := store.Token{Name: "adam", Hash: "bb22", Created: f.now(), Scope: store.ScopeAdmin, Owner: "adam@example.org"}
 	f.ok(f.AddToken(f.ctx, zoe))
 	f.ok(f.AddToken(f.ctx, adam))
+	zoe.Scope = store.ScopeWorker
+	f.code(f.AddToken(f.ctx, store.Token{Name: "eve", Hash: "ee55", Created: f.now(), Scope: "root"}), weir.Invalid)
 	f.code(f.AddToken(f.ctx, store.Token{Name: "zoe", Hash: "cc33", Created: f.now()}), weir.Conflict)
 
 	equal(f, "found", must[store.Token](f)(f.FindToken(f.ctx, "aa11")), zoe)

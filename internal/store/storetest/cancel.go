@@ -85,6 +85,6 @@ func testCancelTold(f *fixture) {
 	f.code(err, weir.Fenced)
 	f.state(l.Build.ID, weir.Cancelled, weir.ReasonRequested)
 	w := f.worker("w1")
-	keep := must[[]weir.AttemptID](f)(f.Hello(f.ctx, w, []weir.AttemptID{l.Attempt}))
+	keep := f.hello(w, []weir.AttemptID{l.Attempt})
 	equal(f, "attempts to keep", len(keep), 0)
 }

@@ -164,9 +164,17 @@ func (f *fixture) state(id weir.BuildID, state weir.State, reason ...weir.Reason
 func (f *fixture) worker(name string) weir.Worker {
 	f.Helper()
 	w := weir.Worker{Name: name, Platform: linux, Labels: []string{"gpu"}, Slots: 4, Version: "1.0", Host: "host-" + name, Seen: f.now()}
-	_, err := f.Hello(f.ctx, w, nil)
+	_, _, err := f.Hello(f.ctx, w, nil)
 	f.ok(err)
 	return w
+}
+
+// hello introduces a worker again, and returns which attempts it may keep.
+func (f *fixture) hello(w weir.Worker, holds []weir.AttemptID) []weir.AttemptID {
+	f.Helper()
+	_, keep, err := f.Hello(f.ctx, w, holds)
+	f.ok(err)
+	return keep
 }
 
 // ask is worker w1's wish for up to n builds.

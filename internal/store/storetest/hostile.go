@@ -52,7 +52,7 @@ func testHostileRuns(f *fixture) {
 	equal(f, "reason of a cancellation", f.get(builds[0]).Reason.Text, clean)
 
 	w := weir.Worker{Name: "w1", Platform: linux, Labels: []string{dirty}, Version: dirty, Host: dirty, Seen: f.now()}
-	_, err = f.Hello(f.ctx, w, nil)
+	_, _, err = f.Hello(f.ctx, w, nil)
 	f.ok(err)
 	got := must[[]weir.Worker](f)(f.Workers(f.ctx))[0]
 	equal(f, "worker", got.Version+got.Host, clean+clean)

@@ -183,10 +183,10 @@ func testHello(f *fixture) {
 	f.finish(leases[2], weir.ReasonWorker) // lost to a second attempt
 	second := f.leaseBuild(leases[2].Build.ID)
 	held = append(held, second.Attempt, weir.AttemptID{Build: 999, Number: 1}, weir.AttemptID{Build: held[0].Build, Number: 7})
-	keep := must[[]weir.AttemptID](f)(f.Hello(f.ctx, w, held))
+	keep := f.hello(w, held)
 	equal(f, "kept", keep, []weir.AttemptID{leases[0].Attempt, leases[3].Attempt, second.Attempt})
 	stranger := f.worker("w2")
-	keep = must[[]weir.AttemptID](f)(f.Hello(f.ctx, stranger, held))
+	keep = f.hello(stranger, held)
 	equal(f, "kept by another worker", len(keep), 0)
 	f.state(leases[0].Build.ID, weir.Leased)
 }
@@ -195,7 +195,7 @@ func testWorkers(f *fixture) {
 	f.worker("zoe")
 	w := f.worker("adam")
 	w.Labels, w.Slots, w.Version, w.Host, w.Platform, w.Seen = []string{"a", "b"}, 9, "2.0", "new", darwin, f.now().Add(time.Hour)
-	_, err := f.Hello(f.ctx, w, nil)
+	_, _, err := f.Hello(f.ctx, w, nil)
 	f.ok(err)
 	f.worker("w1")
 	b := f.builder("b")
