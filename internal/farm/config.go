@@ -40,6 +40,7 @@ func (f *Farm) Configure(ctx context.Context, farm *recipe.Farm) error {
 	}
 	f.config.Store(c)
 	f.moved.ring()
+	f.configured.ring()
 	f.stir()
 	return nil
 }

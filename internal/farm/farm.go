@@ -11,7 +11,7 @@
 //
 //	poll      asks sources for new revisions           (poll.go)
 //	plan      makes runs where tips have moved         (plan.go)
-//	expire    ends leases that ran out                 (lease.go)
+//	expire    ends leases that ran out                 (expire.go)
 //	judge     holds finished builds against baselines  (judge.go)
 //	search    moves open regressions towards a culprit (search.go)
 package farm
@@ -41,7 +41,8 @@ type Options struct {
 	// Host is the platform of builders that say nothing about platforms.
 	Host weir.Platform
 	// Lease is how long an attempt lives without a sync; 0: weir.LeaseTime.
-	// Workers are told to sync often enough.
+	// Workers are told to sync often enough, and the pauses after
+	// infrastructure errors are in proportion.
 	Lease time.Duration
 }
 
@@ -59,8 +60,14 @@ type Farm struct {
 	any    bell // rung when anything changed: for those who show
 	work   bell // rung when a build, a run or a regression changed: for those who act
 	moved  bell // rung when revisions or the configuration changed: for the planner
-	unzip  *zstd.Decoder
-	sets   resultCache
+	// configured is rung when the configuration changed: for the poller.
+	configured bell
+	turns      turns    // of workers that wait for work
+	watches    watches  // of workers that wait for cancellations
+	leases     leases   // that wait, by worker
+	known      tipCache // the newest revisions, for those who ask often
+	unzip      *zstd.Decoder
+	sets       resultCache
 	// searched remembers what each search has looked at, so that it is not
 	// looked at again; only the search loop uses it.
 	searched map[weir.RegressionID]string
@@ -82,6 +89,7 @@ func New(o Options) *Farm {
 	f.any.init()
 	f.work.init()
 	f.moved.init()
+	f.configured.init()
 	// Limits are constants, so this cannot go wrong.
 	f.unzip, _ = zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(frameMemory))
 	f.config.Store(&config{Farm: &recipe.Farm{}})

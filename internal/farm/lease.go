@@ -26,14 +26,37 @@ func HashToken(secret string) string {
 func NewSecret() string { return rand.Text() }
 
 // Authenticate finds the worker that a token belongs to; Unauthenticated if
-// there is none.
+// there is none, Forbidden if it is the token of an admin.
 func (f *Farm) Authenticate(ctx context.Context, secret string) (worker string, err error) {
 	t, err := f.store.FindToken(ctx, HashToken(secret))
-	if weir.CodeOf(err) == weir.NotFound {
+	switch {
+	case weir.CodeOf(err) == weir.NotFound:
 		return "", weir.Errorf(weir.Unauthenticated, "the worker's token is not known to this farm").
 			WithHint("make one on the server with: weir token add NAME")
+	case err != nil:
+		return "", err
+	case t.Scope != store.ScopeWorker && t.Scope != "":
+		return "", weir.Errorf(weir.Forbidden, "the token of %s is an admin's, and no worker's", t.Name).
+			WithHint("make one for the worker on the server with: weir token add NAME")
 	}
-	return t.Name, err
+	return t.Name, nil
+}
+
+// AuthenticateAdmin finds the admin that a token belongs to; Unauthenticated if
+// there is none, Forbidden if it is the token of a worker.
+func (f *Farm) AuthenticateAdmin(ctx context.Context, secret string) (name string, err error) {
+	t, err := f.store.FindToken(ctx, HashToken(secret))
+	switch {
+	case weir.CodeOf(err) == weir.NotFound:
+		return "", weir.Errorf(weir.Unauthenticated, "the token is not known to this farm").
+			WithHint("make one on the server with: weir token add NAME --admin")
+	case err != nil:
+		return "", err
+	case t.Scope != store.ScopeAdmin:
+		return "", weir.Errorf(weir.Forbidden, "the token of %s is a worker's; this needs an admin's", t.Name).
+			WithHint("make one on the server with: weir token add NAME --admin")
+	}
+	return t.Name, nil
 }
 
 // Hello takes a worker in.
@@ -49,87 +72,32 @@ func (f *Farm) Hello(ctx context.Context, worker string, h protocol.Hello) (prot
 			"worker %s says it has platform %.40q and %d slots", worker, h.Platform, h.Slots).
 			WithHint("the platform is os/arch, the slots 1 to %d", protocol.MaxSlots)
 	}
-	keep, err := f.store.Hello(ctx, weir.Worker{Name: worker, Platform: h.Platform, Labels: h.Labels,
-		Slots: h.Slots, Version: h.Program, Host: h.Host, Seen: f.now()}, h.Holds)
+	ctx, cancel := whole(ctx)
+	defer cancel()
+	epoch, keep, err := f.store.Hello(ctx, weir.Worker{Name: worker, Platform: h.Platform, Labels: h.Labels,
+		Slots: h.Slots, Version: h.Program, Host: h.Host, Draining: h.Draining, Seen: f.now()}, h.Holds)
 	if err != nil {
 		return protocol.HelloAnswer{}, err
 	}
-	f.stir()
-	return protocol.HelloAnswer{Version: protocol.Version, Name: worker, Keep: keep,
-		SyncInterval: min(weir.SyncInterval, f.lease/3), FlushInterval: flushInterval}, nil
+	f.any.ring()
+	answer := protocol.HelloAnswer{Version: h.Version, Name: worker, Keep: keep,
+		SyncInterval: min(weir.SyncInterval, f.lease/3), FlushInterval: flushInterval}
+	if h.Version >= 2 {
+		answer.Epoch = epoch
+	}
+	return answer, nil
 }
 
 // flushInterval is how long a worker lets output wait for company.
 const flushInterval = 200 * time.Millisecond
 
-// Lease waits for work for a worker, at most as long as it asks and
-// protocol.MaxLeaseWait. It answers with none when the time is up.
-func (f *Farm) Lease(ctx context.Context, worker weir.Worker, ask protocol.Lease) (protocol.LeaseAnswer, error) {
-	free := min(max(ask.Free, 1), protocol.MaxSlots)
-	ctx, cancel := context.WithTimeout(ctx, min(max(ask.Wait, 0), protocol.MaxLeaseWait))
-	defer cancel()
-	for {
-		changed := f.work.wait()
-		answer, err := f.tryLease(ctx, worker, free)
-		if err != nil && ctx.Err() != nil {
-			return protocol.LeaseAnswer{}, nil
-		}
-		if err != nil || len(answer.Attempts) > 0 {
-			return answer, err
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return protocol.LeaseAnswer{}, nil
-		}
-	}
-}
-
-func (f *Farm) tryLease(ctx context.Context, worker weir.Worker, free int) (protocol.LeaseAnswer, error) {
-	// Once the transaction has begun its outcome must be known, so that no
-	// lease is given to a worker that has hung up.
-	ctx = context.WithoutCancel(ctx)
-	secrets := make(map[string]string, free)
-	ask := store.LeaseAsk{Worker: worker.Name, Platform: worker.Platform,
-		Now: f.now(), Deadline: f.now().Add(f.lease)}
-	for range free {
-		secret := NewSecret()
-		hash := HashToken(secret)
-		secrets[hash] = secret
-		ask.Tokens = append(ask.Tokens, hash)
-	}
-	leased, err := f.store.Lease(ctx, ask, func(candidates []store.Candidate) []weir.BuildID {
-		queue := make([]schedule.Candidate, len(candidates))
-		for i, c := range candidates {
-			queue[i] = schedule.Candidate(c)
-		}
-		return schedule.Pick(queue, worker, free)
-	})
-	if err != nil {
-		return protocol.LeaseAnswer{}, err
-	}
-	var answer protocol.LeaseAnswer
-	for _, l := range leased {
-		answer.Attempts = append(answer.Attempts, protocol.Assignment{
-			Attempt: l.Attempt, Token: secrets[l.Token], Spec: l.Spec})
-	}
-	if len(leased) > 0 {
-		f.any.ring()
-	}
-	return answer, nil
-}
-
 // Sync takes in what a worker reports of a running attempt.
 func (f *Farm) Sync(ctx context.Context, id weir.AttemptID, s protocol.Sync) (protocol.SyncAnswer, error) {
-	if len(s.Frames) > protocol.MaxSyncFrames || len(s.Steps) > protocol.MaxSteps {
-		return protocol.SyncAnswer{}, weir.Errorf(weir.TooLarge, "sync of attempt %s has %d frames and %d steps, allowed are %d and %d",
-			id, len(s.Frames), len(s.Steps), protocol.MaxSyncFrames, protocol.MaxSteps)
+	if err := f.checkReport(id, s.Steps, s.Frames); err != nil {
+		return protocol.SyncAnswer{}, err
 	}
-	for _, frame := range s.Frames {
-		if err := f.checkFrame(frame); err != nil {
-			return protocol.SyncAnswer{}, err
-		}
-	}
+	ctx, cancel := whole(ctx)
+	defer cancel()
 	answer, err := f.store.Sync(ctx, store.Sync{Attempt: id, Token: HashToken(s.Token), Seq: s.Seq,
 		Now: f.now(), Deadline: f.now().Add(f.lease), Steps: s.Steps, Frames: s.Frames})
 	if err != nil {
@@ -139,6 +107,24 @@ func (f *Farm) Sync(ctx context.Context, id weir.AttemptID, s protocol.Sync) (pr
 		f.any.ring()
 	}
 	return protocol.SyncAnswer(answer), nil
+}
+
+// checkReport holds steps and frames that a worker sends against the limits.
+func (f *Farm) checkReport(id weir.AttemptID, steps []weir.StepRecord, frames []weir.LogFrame) error {
+	size := 0
+	for _, frame := range frames {
+		size += len(frame.Data)
+	}
+	if len(frames) > protocol.MaxSyncFrames || len(steps) > protocol.MaxSteps || size > protocol.MaxSyncBytes {
+		return weir.Errorf(weir.TooLarge, "a message of attempt %s has %d frames with %d bytes and %d steps, allowed are %d, %d and %d",
+			id, len(frames), size, len(steps), protocol.MaxSyncFrames, protocol.MaxSyncBytes, protocol.MaxSteps)
+	}
+	for _, frame := range frames {
+		if err := f.checkFrame(frame); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // checkFrame makes sure that a frame is what it says, so that nobody who
@@ -161,15 +147,21 @@ func (f *Farm) checkFrame(frame weir.LogFrame) error {
 // Finish records how an attempt ended. The results are read here once, so
 // that nothing unreadable gets into the history.
 func (f *Farm) Finish(ctx context.Context, id weir.AttemptID, fin protocol.Finish) error {
-	if len(fin.Steps) > protocol.MaxSteps {
-		return weir.Errorf(weir.TooLarge, "attempt %s has %d steps, allowed are %d", id, len(fin.Steps), protocol.MaxSteps)
+	if err := f.checkReport(id, fin.Steps, fin.Frames); err != nil {
+		return err
 	}
 	if fin.Reason.Code.Outcome() != fin.Outcome {
 		return weir.Errorf(weir.Invalid, "attempt %s says it %s because of %q, which means %s",
 			id, fin.Outcome, fin.Reason.Code, fin.Reason.Code.Outcome())
 	}
 	record := store.Finish{Attempt: id, Token: HashToken(fin.Token), Now: f.now(), Outcome: fin.Outcome,
-		Reason: fin.Reason, Steps: fin.Steps, Product: fin.Product, Results: fin.Results}
+		Reason: fin.Reason, Steps: fin.Steps, Product: fin.Product, Results: fin.Results,
+		Frames: fin.Frames}
+	ctx, cancel := whole(ctx)
+	defer cancel()
+	if err := f.soften(ctx, id, &record); err != nil {
+		return err
+	}
 	if fin.Results != "" {
 		set, err := f.resultSet(ctx, fin.Results)
 		if err != nil && !unreadable(err) {
@@ -197,6 +189,40 @@ func (f *Farm) Finish(ctx context.Context, id weir.AttemptID, fin protocol.Finis
 	return nil
 }
 
+// soften says what follows from an infrastructure error: how long the build
+// waits before it is tried again, and whether the worker is kept from work.
+func (f *Farm) soften(ctx context.Context, id weir.AttemptID, fin *store.Finish) error {
+	if fin.Outcome != weir.Infra {
+		return nil
+	}
+	attempts, err := f.store.Attempts(ctx, id.Build)
+	if err != nil {
+		return err
+	}
+	failures := 1
+	for _, a := range attempts {
+		if a.ID.Number < id.Number && a.Outcome == weir.Infra && a.Reason.Code != weir.ReasonUndelivered {
+			failures++
+		}
+	}
+	fin.Retry = fin.Now.Add(f.scaled(schedule.RetryPause(fin.Reason.Code, failures)))
+	if schedule.Blames(fin.Reason.Code) {
+		fin.Barred = func(strikes int) time.Time {
+			pause := f.scaled(schedule.Quarantine(strikes))
+			if pause == 0 {
+				return time.Time{}
+			}
+			return fin.Now.Add(pause)
+		}
+	}
+	return nil
+}
+
+// scaled is a pause in a farm whose leases are shorter or longer than usual.
+func (f *Farm) scaled(pause time.Duration) time.Duration {
+	return time.Duration(float64(pause) * float64(f.lease) / float64(weir.LeaseTime))
+}
+
 // PutBlob keeps a product or a result set that a worker sends.
 func (f *Farm) PutBlob(ctx context.Context, d weir.Digest, content io.Reader) error {
 	return f.blobs.Put(ctx, d, content, protocol.MaxProduct)
@@ -214,16 +240,7 @@ func (f *Farm) StatBlob(ctx context.Context, d weir.Digest) (int64, error) {
 
 // Worker finds a worker by name; NotFound if it never said hello.
 func (f *Farm) Worker(ctx context.Context, name string) (weir.Worker, error) {
-	workers, err := f.store.Workers(ctx)
-	if err != nil {
-		return weir.Worker{}, err
-	}
-	for _, w := range workers {
-		if w.Name == name {
-			return w, nil
-		}
-	}
-	return weir.Worker{}, weir.Errorf(weir.NotFound, "worker %s has not said hello", name)
+	return f.store.Worker(ctx, name)
 }
 
 // resultSet reads a result set, from memory if it was read lately.

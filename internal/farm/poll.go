@@ -3,9 +3,9 @@ package farm
 import (
 	"context"
 	"hash/fnv"
+	"reflect"
+	"sync"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/store"
@@ -24,18 +24,46 @@ const (
 	maxPollDelay = time.Hour
 )
 
-// poll looks at every source when it is due, until ctx ends.
+// poll looks at every source when it is due, until ctx ends. A new
+// configuration begins and ends the polling of what differs.
 func (f *Farm) poll(ctx context.Context) error {
-	c := f.config.Load()
 	places := make(chan struct{}, pollsAtOnce)
-	var g errgroup.Group
-	for i := range c.Projects {
-		g.Go(func() error {
-			f.pollSource(ctx, c.Projects[i], places)
-			return nil
-		})
+	var pollers sync.WaitGroup
+	defer pollers.Wait()
+	type poller struct {
+		source weir.Source
+		stop   context.CancelFunc
 	}
-	return g.Wait()
+	running := map[string]poller{}
+	for {
+		changed := f.configured.wait()
+		wanted := map[string]weir.Project{}
+		for _, p := range f.config.Load().Projects {
+			wanted[p.Name] = p
+		}
+		for name, p := range running {
+			if w, ok := wanted[name]; !ok || !reflect.DeepEqual(w.Source, p.source) {
+				p.stop()
+				delete(running, name)
+			}
+		}
+		for name, p := range wanted {
+			if _, ok := running[name]; ok {
+				continue
+			}
+			own, stop := context.WithCancel(ctx)
+			running[name] = poller{p.Source, stop}
+			pollers.Go(func() { f.pollSource(own, p, places) })
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			for _, p := range running {
+				p.stop()
+			}
+			return nil
+		}
+	}
 }
 
 // pollSource looks at one source again and again. Failures make it look less
@@ -44,6 +72,9 @@ func (f *Farm) pollSource(ctx context.Context, p weir.Project, places chan struc
 	interval := p.Source.Poll
 	if interval <= 0 {
 		interval = weir.DefaultPoll
+	}
+	if p.Source.Kind == weir.None { // nothing new can come
+		interval = maxPollDelay
 	}
 	failures := 0
 	for {
@@ -126,6 +157,7 @@ func (f *Farm) pollOnce(ctx context.Context, p weir.Project, delay time.Duration
 	}
 	if added > 0 {
 		f.log.Info("new revisions", "project", p.Name, "count", added)
+		f.known.forget()
 		f.moved.ring()
 		f.any.ring()
 	}

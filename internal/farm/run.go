@@ -3,6 +3,7 @@ package farm
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -13,8 +14,9 @@ import (
 const (
 	// idleLook is how often a loop looks although nothing woke it.
 	idleLook = 5 * time.Second
-	// expireLook is how often leases are looked through.
-	expireLook = 5 * time.Second
+	// queueLook is how often a worker of each platform looks into the queue
+	// although it was not called; a random part keeps servers apart.
+	queueLook = 5 * time.Second
 	// errorPause is how long a loop rests after the store did not answer.
 	errorPause = 2 * time.Second
 	// eventAge is how long events are kept, and pruneLook how often old ones are removed.
@@ -31,16 +33,8 @@ func (f *Farm) Run(ctx context.Context) error {
 	g.Go(func() error { return f.loop(ctx, "plan", &f.moved, f.plan) })
 	g.Go(func() error { return f.loop(ctx, "judge", &f.work, f.judge) })
 	g.Go(func() error { return f.loop(ctx, "search", &f.work, f.search) })
-	g.Go(func() error {
-		// Workers could not sync while this server was away, so none of them
-		// is late before it has had the time to.
-		select {
-		case <-time.After(f.lease):
-		case <-ctx.Done():
-			return nil
-		}
-		return f.every(ctx, "expire", min(expireLook, f.lease/4), f.expire)
-	})
+	g.Go(func() error { return f.expireLoop(ctx) })
+	g.Go(func() error { return f.lookAgain(ctx) })
 	g.Go(func() error { return f.every(ctx, "prune", pruneLook, f.prune) })
 	return g.Wait()
 }
@@ -85,15 +79,16 @@ func (f *Farm) every(ctx context.Context, name string, interval time.Duration, w
 	}
 }
 
-func (f *Farm) expire(ctx context.Context) error {
-	lost, err := f.store.Expire(ctx, f.now())
-	for _, id := range lost {
-		f.log.Warn("attempt lost: its worker has not been heard of", "attempt", id)
+// lookAgain lets waiting workers look into the queue now and then.
+func (f *Farm) lookAgain(ctx context.Context) error {
+	for {
+		select {
+		case <-time.After(queueLook + rand.N(queueLook/2)):
+			f.turns.again()
+		case <-ctx.Done():
+			return nil
+		}
 	}
-	if len(lost) > 0 {
-		f.stir()
-	}
-	return err
 }
 
 func (f *Farm) prune(ctx context.Context) error {
@@ -106,38 +101,75 @@ func (f *Farm) prune(ctx context.Context) error {
 func (f *Farm) listen(ctx context.Context) error {
 	wake, stop := f.store.Wake()
 	defer stop()
-	seq, err := f.store.LastEvent(ctx)
-	if err != nil && ctx.Err() == nil {
-		f.log.Error("events cannot be read", "err", err)
-	}
+	var seq int64
+	known := false
 	for {
+		if !known {
+			last, err := f.store.LastEvent(ctx)
+			if seq, known = last, err == nil; err != nil && ctx.Err() == nil {
+				f.log.Error("events cannot be read", "err", err)
+			}
+			f.heardAll() // whatever happened before
+		} else if err := f.hear(ctx, &seq); err != nil && ctx.Err() == nil {
+			f.log.Error("events cannot be read", "err", err)
+		}
 		select {
 		case <-wake:
 		case <-time.After(idleLook):
 		case <-ctx.Done():
 			return nil
 		}
-		events, err := f.store.EventsAfter(ctx, seq, 1000)
+	}
+}
+
+// eventsAtOnce is how many events are read at once.
+const eventsAtOnce = 1000
+
+// hear reads the events after a number, and passes each on to those whom it
+// concerns.
+func (f *Farm) hear(ctx context.Context, seq *int64) error {
+	for {
+		events, err := f.store.EventsAfter(ctx, *seq, eventsAtOnce)
 		if err != nil {
-			if ctx.Err() == nil {
-				f.log.Error("events cannot be read", "err", err)
-			}
-			continue
+			return err
 		}
 		work := false
+		queued := map[weir.Platform]bool{}
 		for _, e := range events {
-			seq = e.Seq
+			*seq = e.Seq
 			switch e.Kind {
 			case weir.EventRevisions:
+				f.known.forget()
 				f.moved.ring()
-			case weir.EventBuild, weir.EventRun, weir.EventQueue, weir.EventRegression:
+			case weir.EventQueue:
+				queued[weir.Platform(e.Subject)] = true
+			case weir.EventBuild, weir.EventCancel:
+				f.watches.wake(e.Subject)
 				work = true
+			case weir.EventRun, weir.EventRegression:
+				work = true
+			case weir.EventWorker:
+				f.turns.changed(e.Subject)
 			}
+		}
+		for p := range queued {
+			f.turns.queued(p)
 		}
 		if work {
 			f.stir()
 		} else if len(events) > 0 {
 			f.any.ring()
 		}
+		if len(events) < eventsAtOnce {
+			return nil
+		}
 	}
+}
+
+// heardAll wakes everybody, because it is not known who has missed what.
+func (f *Farm) heardAll() {
+	f.known.forget()
+	f.moved.ring()
+	f.turns.again()
+	f.stir()
 }

@@ -215,7 +215,7 @@ func (s *sim) lease(w weir.Worker) {
 	if busy >= w.Slots {
 		return
 	}
-	answer, err := s.farm().tryLease(s.ctx, w, w.Slots-busy)
+	answer, _, err := s.farm().tryLease(s.ctx, w, protocol.Lease{Free: w.Slots - busy})
 	s.must(err)
 	for _, a := range answer.Attempts {
 		if s.unlucky() {

@@ -17,6 +17,7 @@ import (
 // retry or a probe, and nobody can be told anything before a first baseline.
 const (
 	PriorityChange   = 10
+	PriorityForce    = 15 // a person waits, but may force a thousand builds
 	PriorityProbe    = 20
 	PriorityBaseline = 30
 	PriorityRetry    = 40

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -49,7 +50,9 @@ type Farm struct {
 	Fail        error  // what every read answers, if set
 	Panic       string // what Overview panics with, if set
 	Synced      []protocol.Sync
+	Finished    []protocol.Finish
 	Assignments []protocol.Assignment // given away at the next lease
+	Ended       []weir.AttemptID      // that Watch says are over
 }
 
 // New makes an empty farm.
@@ -215,7 +218,7 @@ func (f *Farm) Worker(_ context.Context, name string) (weir.Worker, error) {
 
 // Hello keeps every attempt.
 func (f *Farm) Hello(_ context.Context, worker string, h protocol.Hello) (protocol.HelloAnswer, error) {
-	return protocol.HelloAnswer{Version: protocol.Version, Name: worker, Keep: h.Holds, SyncInterval: weir.SyncInterval}, f.Fail
+	return protocol.HelloAnswer{Version: h.Version, Name: worker, Keep: h.Holds, SyncInterval: weir.SyncInterval}, f.Fail
 }
 
 // Lease gives Assignments away, or waits for the time asked for.
@@ -232,6 +235,27 @@ func (f *Farm) Lease(ctx context.Context, _ weir.Worker, ask protocol.Lease) (pr
 		}
 	}
 	return protocol.LeaseAnswer{Attempts: given}, f.Fail
+}
+
+// Watch says that the attempts of Ended are over, or waits for the time asked for.
+func (f *Farm) Watch(ctx context.Context, _ string, w protocol.Watch) (protocol.WatchAnswer, error) {
+	f.mu.Lock()
+	var answer protocol.WatchAnswer
+	for _, id := range w.Holds {
+		if slices.Contains(f.Ended, id) {
+			answer.Ended = append(answer.Ended, id)
+		}
+	}
+	changed := f.changed
+	f.mu.Unlock()
+	if len(answer.Ended) == 0 && w.Wait > 0 {
+		select {
+		case <-changed:
+		case <-time.After(w.Wait):
+		case <-ctx.Done():
+		}
+	}
+	return answer, f.Fail
 }
 
 // Sync notes what came; it is Fenced unless the attempt's token is Token.
@@ -254,6 +278,9 @@ func (f *Farm) Finish(_ context.Context, id weir.AttemptID, fin protocol.Finish)
 	if fin.Token != Token {
 		return weir.Errorf(weir.Fenced, "attempt %s was given away", id)
 	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.Finished = append(f.Finished, fin)
 	return f.Fail
 }
 

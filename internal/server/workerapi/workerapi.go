@@ -32,6 +32,8 @@ type Farm interface {
 	Hello(ctx context.Context, worker string, h protocol.Hello) (protocol.HelloAnswer, error)
 	// Lease waits for work, at most as long as asked.
 	Lease(ctx context.Context, worker weir.Worker, ask protocol.Lease) (protocol.LeaseAnswer, error)
+	// Watch waits until attempts that the worker holds are over, at most as long as asked.
+	Watch(ctx context.Context, worker string, w protocol.Watch) (protocol.WatchAnswer, error)
 	// Sync takes in what a worker reports; Fenced if the attempt is not its own any more.
 	Sync(ctx context.Context, id weir.AttemptID, s protocol.Sync) (protocol.SyncAnswer, error)
 	// Finish ends an attempt; Fenced like Sync.
@@ -67,6 +69,8 @@ func New(farm Farm, log *slog.Logger) http.Handler {
 	h := &handler{farm: farm, log: log}
 	mux := http.NewServeMux()
 	h.messages(rest.New(mux, "Weir worker protocol", "1", "", log))
+	mux.HandleFunc("POST "+Prefix+"attempts/{id}/sync", h.sync)
+	mux.HandleFunc("POST "+Prefix+"attempts/{id}/finish", h.finish)
 	mux.HandleFunc("GET "+Prefix+"blobs/{digest}", h.getBlob) // and HEAD
 	mux.HandleFunc("PUT "+Prefix+"blobs/{digest}", h.putBlob)
 	mux.Handle("/", rest.NotFound(log))
@@ -106,20 +110,13 @@ func nameOf(ctx context.Context) string {
 	return name
 }
 
-type (
-	body[T any]      struct{ Body T }
-	attemptIn[T any] struct {
-		ID   string `path:"id" doc:"the attempt, as BUILD.NUMBER" maxLength:"40"`
-		Body T
-	}
-)
+type body[T any] struct{ Body T }
 
-// messages registers the verbs that are JSON messages.
+// messages registers the verbs that are JSON and nothing else.
 func (h *handler) messages(a *rest.API) {
 	rest.Register(a, verb("hello", "hello", "Take a worker in"), h.hello)
 	rest.Register(a, verb("lease", "lease", "Wait for work"), h.lease)
-	rest.Register(a, verb("sync", "attempts/{id}/sync", "Report on a running attempt"), h.sync)
-	rest.Register(a, verb("finish", "attempts/{id}/finish", "End an attempt"), h.finish)
+	rest.Register(a, verb("watch", "watch", "Wait for attempts to be cancelled or given away"), h.watch)
 }
 
 func verb(id, path, summary string) huma.Operation {
@@ -144,19 +141,7 @@ func (h *handler) lease(ctx context.Context, in *body[protocol.Lease]) (*body[pr
 	return &body[protocol.LeaseAnswer]{answer}, err
 }
 
-func (h *handler) sync(ctx context.Context, in *attemptIn[protocol.Sync]) (*body[protocol.SyncAnswer], error) {
-	id, err := weir.ParseAttemptID(in.ID)
-	if err != nil {
-		return nil, err
-	}
-	answer, err := h.farm.Sync(ctx, id, in.Body)
-	return &body[protocol.SyncAnswer]{answer}, err
-}
-
-func (h *handler) finish(ctx context.Context, in *attemptIn[protocol.Finish]) (*body[protocol.FinishAnswer], error) {
-	id, err := weir.ParseAttemptID(in.ID)
-	if err != nil {
-		return nil, err
-	}
-	return &body[protocol.FinishAnswer]{}, h.farm.Finish(ctx, id, in.Body)
+func (h *handler) watch(ctx context.Context, in *body[protocol.Watch]) (*body[protocol.WatchAnswer], error) {
+	answer, err := h.farm.Watch(ctx, nameOf(ctx), in.Body)
+	return &body[protocol.WatchAnswer]{answer}, err
 }
