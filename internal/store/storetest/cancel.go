@@ -1,6 +1,8 @@
 package storetest
 
 import (
+	"fmt"
+
 	"github.com/weir-ci/weir"
 )
 
@@ -10,6 +12,7 @@ func cancelTests() []subtest {
 		{"builds that need it", testCancelCascade},
 		{"final builds conflict", testCancelFinal},
 		{"the worker is told", testCancelTold},
+		{"a live attempt's end is an event", testCancelEvent},
 	}
 }
 
@@ -87,4 +90,24 @@ func testCancelTold(f *fixture) {
 	w := f.worker("w1")
 	keep := f.hello(w, []weir.AttemptID{l.Attempt})
 	equal(f, "attempts to keep", len(keep), 0)
+}
+
+func testCancelEvent(f *fixture) {
+	a := f.builder("a")
+	cancels := func(id weir.BuildID) (n int) {
+		f.Helper()
+		before := f.lastEvent()
+		f.ok(f.Cancel(f.ctx, id, requested("enough"), f.now()))
+		for _, e := range must[[]weir.Event](f)(f.EventsAfter(f.ctx, before, 100)) {
+			if e.Kind == weir.EventCancel && e.Subject == fmt.Sprint(id) {
+				n++
+			}
+		}
+		return n
+	}
+	equal(f, "a queued build", cancels(f.change(a, 1)), 0)
+	equal(f, "a leased build", cancels(f.leaseBuild(f.change(a, 2)).Build.ID), 1)
+	l := f.leaseBuild(f.change(a, 3))
+	f.send(f.sync(l, 1))
+	equal(f, "a running build", cancels(l.Build.ID), 1)
 }

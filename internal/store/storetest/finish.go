@@ -13,6 +13,8 @@ func finishTests() []subtest {
 		{"what is kept", testFinishContent},
 		{"twice", testFinishTwice},
 		{"fenced", testFinishFenced},
+		{"the last frames come with it", testFinishFrames},
+		{"frames that do not fit", testFinishGap},
 		{"infrastructure errors come back to the queue", testRequeue},
 		{"a lease that runs out", testExpire},
 		{"leases run out until none is left", testExpireExhausts},
@@ -96,6 +98,54 @@ func testFinishTwice(f *fixture) {
 	f.finish(again, weir.ReasonNone)
 	must[weir.Build](f)(f.Finish(f.ctx, e))
 	f.state(l.Build.ID, weir.Finished, weir.ReasonNone)
+}
+
+func testFinishFrames(f *fixture) {
+	l := f.leaseBuild(f.change(f.builder("a"), 1))
+	f.send(f.sync(l, 1, frame(0, 0, 0, "one\n")))
+	e := f.ending(l, weir.ReasonTests)
+	e.Frames = []weir.LogFrame{frame(0, 4, 1, "two\n"), frame(1, 0, 0, "other"), frame(0, 8, 2, "three\n")}
+	f.tells("the last frames", func() { must[weir.Build](f)(f.Finish(f.ctx, e)) }, event(weir.EventLog, l.Build.ID))
+	must[weir.Build](f)(f.Finish(f.ctx, e)) // said twice, kept once
+	equal(f, "log", f.log(l.Attempt, 0)+f.log(l.Attempt, 1), "one\ntwo\nthree\nother")
+
+	// An attempt that never synced.
+	l = f.leaseBuild(f.change(f.builder("a"), 2))
+	e = f.ending(l, weir.ReasonWorker)
+	e.Frames = frames(0, "a", "b\n", "c")
+	must[weir.Build](f)(f.Finish(f.ctx, e))
+	f.leaseBuild(l.Build.ID)
+	must[weir.Build](f)(f.Finish(f.ctx, e))
+	equal(f, "log of an attempt without syncs", f.log(l.Attempt, 0), "ab\nc")
+}
+
+func testFinishGap(f *fixture) {
+	l := f.leaseBuild(f.change(f.builder("a"), 1))
+	f.send(f.sync(l, 1, frame(0, 0, 0, "one\n")))
+	for name, fs := range map[string][]weir.LogFrame{
+		"a gap":              {frame(0, 5, 1, "x")},
+		"known already":      {frame(0, 0, 0, "one\n"), frame(0, 4, 1, "x")},
+		"an overlap":         {frame(0, 2, 0, "e\nx")},
+		"a gap after a step": {frame(1, 0, 0, "fits\n"), frame(0, 4, 1, "fits\n"), frame(0, 10, 2, "x")},
+		"another step's":     {frame(1, 4, 0, "x")},
+	} {
+		e := f.ending(l, weir.ReasonTests)
+		e.Frames, e.Steps = fs, []weir.StepRecord{{Name: "never", State: weir.StepPassed}}
+		before := f.lastEvent()
+		_, err := f.Finish(f.ctx, e)
+		if weir.CodeOf(err) != weir.Conflict {
+			f.Errorf("%s: %v", name, err)
+		}
+		f.state(l.Build.ID, weir.Running)
+		equal(f, name+": log", f.log(l.Attempt, 0)+f.log(l.Attempt, 1), "one\n")
+		equal(f, name+": step", must[[]weir.StepRecord](f)(f.Steps(f.ctx, l.Attempt))[0].Name, "test")
+		equal(f, name+": last event", f.lastEvent(), before)
+	}
+	e := f.ending(l, weir.ReasonTests)
+	e.Frames = []weir.LogFrame{{Step: -1, Size: 1}}
+	_, err := f.Finish(f.ctx, e)
+	f.code(err, weir.Invalid)
+	f.finish(l, weir.ReasonTests)
 }
 
 func testFinishFenced(f *fixture) {

@@ -14,6 +14,8 @@ import (
 func raceTests() []subtest {
 	return []subtest{
 		{"leasers give each build away once", func(f *fixture) { f.leaseRace(f.Store) }},
+		{"doubled leases, expiry and hellos", func(f *fixture) { f.turnRace(f.Store) }},
+		{"absences are claimed by one", testClaimAbsenceRace},
 		{"expire, finish, sync and cancel of one attempt", testAttemptRace},
 		{"a farm in disorder", testDisorder},
 		{"finishes that unblock one build", testUnblockRace},
@@ -189,4 +191,121 @@ func testUnblockRace(f *fixture) {
 		})
 		f.state(builds[4], weir.Queued)
 	}
+}
+
+// turnRace lets workers lease with every message doubled, through the handles
+// given, while others expire leases. Each worker does what a worker does: one
+// lease after the other, of whose two answers it takes one and may lose both.
+// Whatever is given twice must have been taken back before.
+func (f *fixture) turnRace(handles ...store.Store) {
+	f.Helper()
+	const workers, rounds, builds = 4, 12, 40
+	a := f.builder("a")
+	var run []store.NewBuild
+	for i := range builds {
+		run = append(run, build(a, own(a, i)))
+	}
+	f.create(weir.CauseChange, run...)
+	f.together(workers+1, func(i int) {
+		if i == workers {
+			for range rounds {
+				if _, err := handles[i%len(handles)].Expire(f.ctx, f.now().Add(weir.LeaseTime/2)); err != nil {
+					f.Errorf("Expire: %v", err)
+				}
+			}
+			return
+		}
+		w := racer{fixture: f, name: fmt.Sprint("w", i), handles: handles, rnd: rand.New(rand.NewPCG(uint64(i), 3))}
+		for range rounds {
+			w.round()
+		}
+	})
+	f.invariants()
+	given := map[weir.BuildID]int{}
+	for _, b := range f.allBuilds() {
+		for _, at := range must[[]weir.Attempt](f)(f.Attempts(f.ctx, b.ID)) {
+			if at.Outcome == weir.Passed {
+				given[b.ID]++
+			}
+		}
+	}
+	for id, n := range given {
+		if n != 1 {
+			f.Errorf("build %d passed %d times", id, n)
+		}
+	}
+}
+
+// racer is a worker that leases through a network that doubles and loses.
+type racer struct {
+	*fixture
+	name       string
+	handles    []store.Store
+	rnd        *rand.Rand
+	epoch, seq int64
+	held       []store.Leased
+}
+
+func (w *racer) round() {
+	if w.epoch == 0 || w.rnd.IntN(6) == 0 {
+		epoch, _, err := w.handles[0].Hello(w.ctx, weir.Worker{Name: w.name, Platform: linux, Slots: 4, Seen: w.now()}, w.holds())
+		if err != nil || epoch <= w.epoch {
+			w.Errorf("%s: epoch %d after %d, %v", w.name, epoch, w.epoch, err)
+		}
+		w.epoch, w.seq = epoch, 0
+	}
+	w.seq++
+	var answers [2][]store.Leased
+	var wg sync.WaitGroup
+	for i := range answers {
+		ask := w.turn(w.epoch, w.seq, 1+w.rnd.IntN(2), w.holds()...)
+		ask.Worker = w.name
+		wg.Go(func() {
+			got, err := w.handles[i%len(w.handles)].Lease(w.ctx, ask, firstOffered(len(ask.Tokens)))
+			if c := weir.CodeOf(err); c != "" && c != weir.Conflict {
+				w.Errorf("%s: code %q, %v", w.name, c, err)
+			}
+			answers[i] = got
+		})
+	}
+	wg.Wait()
+	if len(answers[0]) > 0 && len(answers[1]) > 0 {
+		w.Errorf("%s: lease %d gave work twice: %+v", w.name, w.seq, answers)
+	}
+	if got := append(answers[0], answers[1]...); w.rnd.IntN(3) > 0 { // else the answer is lost
+		w.held = append(w.held, got...)
+	}
+	if len(w.held) > 0 && w.rnd.IntN(2) == 0 {
+		_, err := w.handles[0].Finish(w.ctx, w.ending(w.held[0], weir.ReasonNone))
+		if c := weir.CodeOf(err); c != "" && c != weir.Fenced {
+			w.Errorf("%s: finish: code %q, %v", w.name, c, err)
+		}
+		w.held = w.held[1:]
+	}
+}
+
+func (w *racer) holds() (ids []weir.AttemptID) {
+	for _, l := range w.held {
+		ids = append(ids, l.Attempt)
+	}
+	return ids
+}
+
+// testClaimAbsenceRace has several servers ask who is away: one is told.
+func testClaimAbsenceRace(f *fixture) {
+	f.worker("w1")
+	f.ok(f.AddToken(f.ctx, store.Token{Name: "w1", Hash: "a1", Created: f.now(), Owner: "zoe@example.org"}))
+	late := f.now().Add(2 * time.Hour)
+	var mu sync.Mutex
+	told := 0
+	f.together(6, func(int) {
+		got, err := f.ClaimAbsences(f.ctx, late, late.Add(-time.Hour))
+		if err != nil {
+			f.Errorf("ClaimAbsences: %v", err)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		told += len(got)
+	})
+	equal(f, "servers that were told", told, 1)
 }

@@ -94,6 +94,8 @@ func runGroups(t *testing.T, open func(t *testing.T) *fixture) {
 		{"supersede", supersedeTests()},
 		{"cancel", cancelTests()},
 		{"leaser", leaserTests()},
+		{"turns", turnTests()},
+		{"fleet", fleetTests()},
 		{"sync", syncTests()},
 		{"finish", finishTests()},
 		{"cascade", cascadeTests()},
