@@ -68,13 +68,16 @@ func open(ctx context.Context, path string) (*Store, error) {
 		return nil, weir.Errorf(weir.Invalid, "%.200q is not the name of a file", path)
 	}
 	s := &Store{schema: sqltx.Schema{Dialect: goose.DialectSQLite3, Files: files}}
-	if s.writer, err = sql.Open("sqlite", dsn(full, "_txlock", "immediate", "_pragma", "synchronous(FULL)", "_pragma", "foreign_keys(1)")); err != nil {
+	writes, err := newConnector(dsn(full, "_txlock", "immediate", "_pragma", "synchronous(FULL)", "_pragma", "foreign_keys(1)"))
+	if err != nil {
 		return nil, explainOpen(path, err)
 	}
-	s.writer.SetMaxOpenConns(1)
-	if s.reader, err = sql.Open("sqlite", dsn(full, "_pragma", "query_only(1)")); err != nil {
-		return nil, errors.Join(explainOpen(path, err), s.writer.Close())
+	reads, err := newConnector(dsn(full, "_pragma", "query_only(1)"))
+	if err != nil {
+		return nil, explainOpen(path, err)
 	}
+	s.writer, s.reader = sql.OpenDB(writes), sql.OpenDB(reads)
+	s.writer.SetMaxOpenConns(1)
 	s.reader.SetMaxOpenConns(max(4, runtime.NumCPU()))
 	s.reader.SetMaxIdleConns(max(4, runtime.NumCPU()))
 	s.close = sync.OnceValue(func() error { return errors.Join(s.reader.Close(), s.writer.Close()) })
