@@ -10,3 +10,12 @@ func AttachWith(dir string, o Options, wrap func(*os.File) interface {
 }) (*Writer, error) {
 	return attach(dir, o, func(f *os.File) appendFile { return wrap(f) })
 }
+
+// Sealed makes a record with the right checksum, also of a wrong kind.
+func Sealed(k byte, payload []byte) []byte {
+	record, err := newRecord(kind(k), payload)
+	if err != nil {
+		return payload
+	}
+	return record
+}

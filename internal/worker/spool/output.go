@@ -32,7 +32,7 @@ func (o *output) add(p []byte) {
 			return
 		}
 		head := p[:room]
-		if i := bytes.LastIndexByte(head, '\n'); i >= 0 {
+		if i := bytes.LastIndexByte(head, '\n'); i >= 0 || o.last == '\n' {
 			head = head[:i+1]
 		}
 		o.keep(head)
