@@ -61,9 +61,9 @@ func (m message) String() string {
 	says := [...]string{"ok", "conflict", "fenced", "cancel"}[m.answer.verdict]
 	switch m.kind {
 	case helloRequest:
-		return fmt.Sprintf("%s, holds %s", name, list(m.holds))
+		return fmt.Sprintf("%s of worker %d, holds %s", name, m.worker+1, list(m.holds))
 	case leaseRequest:
-		return fmt.Sprintf("%s %d of epoch %d, holds %s", name, m.seq, m.epoch, list(m.holds))
+		return fmt.Sprintf("%s %d of worker %d in epoch %d, holds %s", name, m.seq, m.worker+1, m.epoch, list(m.holds))
 	case helloAnswer:
 		return fmt.Sprintf("%s: epoch %d, keep %s", name, m.answer.epoch, list(m.answer.keep))
 	case leaseAnswer:
@@ -72,7 +72,10 @@ func (m message) String() string {
 		}
 		return name + ": " + says
 	case syncRequest, finishRequest:
-		s := fmt.Sprintf("%s of %s, number %d, lines %d to %d", name, m.report.at, m.report.seq, m.report.first+1, m.report.last)
+		s := fmt.Sprintf("%s of %s, number %d", name, m.report.at, m.report.seq)
+		if m.report.first < m.report.last {
+			s += fmt.Sprintf(", lines %d to %d", m.report.first+1, m.report.last)
+		}
 		if m.kind == finishRequest {
 			s += ", " + [...]string{"no outcome", "passed", "infra", "cancelled"}[m.report.outcome]
 		}
@@ -81,7 +84,10 @@ func (m message) String() string {
 		}
 		return s
 	}
-	return fmt.Sprintf("%s of %s: %s, %d lines", name, m.report.at, says, m.answer.length)
+	if m.kind == syncAnswer && m.answer.verdict == ok {
+		says = fmt.Sprintf("%d lines are recorded", m.answer.length)
+	}
+	return fmt.Sprintf("%s of %s: %s", name, m.report.at, says)
 }
 
 // String renders an event for people.
@@ -176,7 +182,7 @@ func (x *stepper) deliver(i int, m message) {
 		x.step(event{what: "hears", worker: m.worker + 1, message: m}, true, to)
 	} else {
 		x.serve(&to, i, m)
-		x.step(event{what: "the server gets from", worker: 0, message: m}, true, to)
+		x.step(event{what: "the server gets", message: m}, true, to)
 		if m.kind.main() && to.faults > 0 {
 			to.faults--
 			again := m
