@@ -22,7 +22,7 @@ const (
 	envRuns    = "WEIR_CHAOS_RUNS"    // runs on each database; default 1
 	envFaults  = "WEIR_CHAOS_FAULTS"  // faults in a run; default 30
 	envSeed    = "WEIR_CHAOS_SEED"    // of the first run; default 1
-	envProfile = "WEIR_CHAOS_PROFILE" // only this profile; default: mixed, and no-retry every third time
+	envProfile = "WEIR_CHAOS_PROFILE" // only this profile; default: all, mostly mixed
 	envKeep    = "WEIR_CHAOS_KEEP"    // keep the directory of a run that failed
 )
 
@@ -93,7 +93,7 @@ func profileOf(t *testing.T, i uint64) chaos.Profile {
 	t.Helper()
 	name := os.Getenv(envProfile)
 	if name == "" {
-		name = []string{"mixed", "mixed", "no-retry"}[i%3]
+		name = []string{"mixed", "mixed", "no-retry", "mixed", "pauses", "mixed", "no-retry", "echoes", "mixed", "mixed"}[i%10]
 	}
 	for _, p := range []chaos.Profile{chaos.Mixed(), chaos.NoRetry(), chaos.Pauses(), chaos.Echoes()} {
 		if p.Name == name {

@@ -25,7 +25,6 @@ type Proxy struct {
 	back     *http.Transport
 	life     context.Context // of messages that are delivered later
 	end      context.CancelFunc
-	later    sync.WaitGroup
 
 	mu    sync.Mutex
 	conns map[*conn]bool
@@ -33,6 +32,7 @@ type Proxy struct {
 	hush  int           // how many want silence
 	slow  time.Duration
 	armed []plan
+	late  int // messages that will still arrive
 }
 
 // plan is what will happen to a message.
@@ -69,7 +69,7 @@ func (p *Proxy) Close() {
 	p.end()
 	p.Heal()
 	_ = p.http.Close()
-	p.later.Wait()
+	p.Settle()
 	p.back.CloseIdleConnections()
 }
 
@@ -86,7 +86,17 @@ func (p *Proxy) Heal() {
 }
 
 // Settle waits until the last late message has arrived.
-func (p *Proxy) Settle() { p.later.Wait() }
+func (p *Proxy) Settle() {
+	for {
+		p.mu.Lock()
+		late := p.late
+		p.mu.Unlock()
+		if late == 0 {
+			return
+		}
+		<-time.After(5 * ms)
+	}
+}
 
 // Silence holds all bytes back, in both directions, until the returned function is called.
 func (p *Proxy) Silence() (end func()) {
@@ -158,6 +168,9 @@ func (p *Proxy) take(path string) plan {
 	}
 	found := p.armed[i]
 	p.armed = slices.Delete(p.armed, i, i+1)
+	if found.kind != LoseAnswer {
+		p.late++
+	}
 	return found
 }
 
@@ -177,8 +190,8 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		again(0)
 		p.pass(w, r, bytes.NewReader(body))
 	case DoubleLater:
+		defer again(a.after)
 		p.pass(w, r, bytes.NewReader(body))
-		again(a.after)
 	case Late:
 		again(a.after)
 		panic(http.ErrAbortHandler)
@@ -193,7 +206,12 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // deliver sends a message once more, later, and drops the answer. It waits as
 // long as a patient worker.
 func (p *Proxy) deliver(r *http.Request, body []byte, after time.Duration) {
-	p.later.Go(func() {
+	go func() {
+		defer func() {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			p.late--
+		}()
 		select {
 		case <-time.After(after):
 		case <-p.life.Done():
@@ -202,7 +220,7 @@ func (p *Proxy) deliver(r *http.Request, body []byte, after time.Duration) {
 		ctx, cancel := context.WithTimeout(p.life, 5*time.Second)
 		defer cancel()
 		p.pass(discard{http.Header{}}, r.WithContext(ctx), bytes.NewReader(body))
-	})
+	}()
 }
 
 // pass sends a request to one of the servers, or to the next one if nobody

@@ -21,8 +21,9 @@ type Options struct {
 	Seed     uint64
 	Faults   int
 	Profile  Profile
-	// Enough, if set, is asked now and then whether the run may end early.
-	Say func(format string, args ...any) // nil: nothing is said on the way
+	// Brief leaves out the second start, and does not wait for long.
+	Brief bool
+	Say   func(format string, args ...any) // nil: nothing is said on the way
 }
 
 // Report is what came of a run.
@@ -92,7 +93,9 @@ func Do(ctx context.Context, o Options) (Report, error) {
 	}
 	counts, problems := Check(e, o.Profile.Patient)
 	r.problems = append(r.problems, problems...)
-	r.restart(ctx, e)
+	if !o.Brief {
+		r.restart(ctx, e)
+	}
 	for _, n := range r.nodes() {
 		r.problems = append(r.problems, n.problems()...)
 	}
@@ -203,7 +206,11 @@ func fingerprint(a client.AttemptDetail) string {
 
 // quiet waits until nothing waits or runs.
 func (r *run) quiet(ctx context.Context) bool {
-	ctx, cancel := context.WithTimeout(ctx, quietPatience+5*r.o.Profile.Lease)
+	patience := quietPatience + 5*r.o.Profile.Lease
+	if r.o.Brief {
+		patience = briefPatience
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	last := ""
 	for pause(ctx, 200*ms) {
@@ -229,7 +236,10 @@ func (r *run) quiet(ctx context.Context) bool {
 
 // quietPatience is how long a healed farm may need for what is left, beside
 // the leases that have to run out.
-const quietPatience = 90 * time.Second
+const (
+	quietPatience = 90 * time.Second
+	briefPatience = 3 * time.Second
+)
 
 // evidence reads everything that the farm says happened.
 func (r *run) evidence(ctx context.Context) (Evidence, error) {

@@ -1,0 +1,4 @@
+package chaos
+
+// ReadLog is readLog for tests.
+var ReadLog = readLog
