@@ -26,7 +26,7 @@ const (
 	scratch = "x-"
 )
 
-var farmKeys = []string{"farm", "listen", "url", "data", "database", "platforms", "worker", "projects"}
+var farmKeys = []string{"farm", "listen", "url", "data", "database", "platforms", "worker", "mail", "projects"}
 
 // farm reads the whole file.
 func (r *reader) farm(root *yaml.Node) *Farm {
@@ -52,6 +52,7 @@ func (r *reader) farm(root *yaml.Node) *Farm {
 	top.with("database", func(n *yaml.Node) { f.Database = r.database(n) })
 	top.with("platforms", func(n *yaml.Node) { f.Platforms = r.platforms(n, "platforms") })
 	top.with("worker", func(n *yaml.Node) { r.worker(n, &f.Worker) })
+	top.with("mail", func(n *yaml.Node) { f.Mail = r.mail(n) })
 	if e, ok := top["projects"]; ok {
 		f.Projects = r.projects(e.value, f.Platforms)
 	} else if target(root).Kind == yaml.MappingNode {

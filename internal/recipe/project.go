@@ -71,7 +71,7 @@ func (r *reader) project(e entry) *draft {
 		d.project.Source = r.source(s.value, name)
 	} else if target(e.value).Kind == yaml.MappingNode {
 		r.problem(e.key, "%s has no source", what).
-			hint("write source: {git: URL}, or source: {go: MODULE}")
+			hint("write source: {git: URL}, source: {go: MODULE}, or source: none if there is nothing to check out")
 	}
 	f.with("upstreams", func(n *yaml.Node) { d.refs = r.upstreams(n, what) })
 	f.with("jobs", func(n *yaml.Node) {

@@ -60,6 +60,7 @@ type Farm struct {
 	// platform of the machine that serves the farm.
 	Platforms []weir.Platform
 	Worker    Worker
+	Mail      Mail           // how owners of workers are told; the zero value: not at all
 	Projects  []weir.Project // sorted by name
 }
 

@@ -200,6 +200,22 @@ func TestWarnings(t *testing.T) {
 	}
 }
 
+func TestMail(t *testing.T) {
+	t.Parallel()
+	const project = "projects:\n  chores:\n    source: none\n    jobs: {test: {steps: [make]}}\n"
+	farm, problems := recipe.Parse("weir.yaml", []byte(project))
+	if problems.Err() != nil || farm.Mail != (recipe.Mail{}) || farm.Projects[0].Source.Kind != weir.None {
+		t.Errorf("without mail: %+v, %v", farm, problems)
+	}
+	farm, problems = recipe.Parse("/etc/weir.yaml", []byte("mail:\n  smtp: smtp.example.org:587\n  from: weir@example.org\n"+
+		"  user: weir\n  password_file: secret\n  away: 1h\n"+project))
+	want := recipe.Mail{SMTP: "smtp.example.org:587", From: "weir@example.org", TLS: recipe.StartTLS, User: "weir",
+		PasswordFile: filepath.FromSlash("/etc/secret"), Away: time.Hour}
+	if problems.Err() != nil || farm.Mail != want {
+		t.Errorf("mail is %+v, %v", farm.Mail, problems)
+	}
+}
+
 func TestLoad(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), recipe.FileName)

@@ -39,6 +39,18 @@ var (
 // source reads where a project's revisions come from.
 func (r *reader) source(n *yaml.Node, project string) weir.Source {
 	what := "the source of " + project
+	if one := target(n); one.Kind == yaml.ScalarNode && one.ShortTag() == "!!str" {
+		if one.Value == string(weir.None) {
+			return weir.Source{Kind: weir.None}
+		}
+		p := r.problem(one, "%s is not a mapping", what).
+			hint("write {git: URL} for a repository, {go: MODULE} for a module of the Go registry, or none for nothing to check out")
+		if strings.Contains(one.Value, "/") {
+			p.hint("write {git: ...} around a URL or a path, or {go: ...} around a module")
+		}
+		r.hide(one) // it may be a URL with a password
+		return weir.Source{}
+	}
 	f := r.fields(n, what, "git", "go", "branch", "poll", "from", "to", "versions", "only_versions")
 	var s weir.Source
 	git, isGit := f["git"]
@@ -54,7 +66,7 @@ func (r *reader) source(n *yaml.Node, project string) weir.Source {
 		s.Location = r.modulePath(mod.value)
 	case target(n).ShortTag() == "!!map":
 		r.problem(n, "%s says neither git nor go", what).
-			hint("write {git: URL} for a repository, or {go: MODULE} for a module of the Go registry")
+			hint("write {git: URL} for a repository, {go: MODULE} for a module of the Go registry, or none instead of the mapping")
 	}
 	r.onlyFor(f, s.Kind, weir.Git, "branch")
 	r.onlyFor(f, s.Kind, weir.Go, "versions", "only_versions")

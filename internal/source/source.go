@@ -7,6 +7,7 @@
 //
 //	git  internal/source/git    anything that git can clone, by the git command
 //	go   internal/source/gomod  Go modules through the user's GOPROXY, by the go command
+//	none this package           nothing to check out: one revision, an empty directory
 //
 // The real tools do the work because they know what the user has set up:
 // credentials, proxies, certificates. The composition root puts it together:
@@ -118,6 +119,9 @@ func (s *Sources) Checkout(ctx context.Context, src weir.Source, revision, dir s
 func (s *Sources) adapter(kind weir.SourceKind) (Adapter, error) {
 	if a, ok := s.adapters[kind]; ok {
 		return a, nil
+	}
+	if kind == weir.None {
+		return nothing{}, nil
 	}
 	return nil, weir.Errorf(weir.Unsupported, "no reader for sources of kind %.20q", string(kind)).
 		WithHint("the kinds are %v", weir.SourceKinds())

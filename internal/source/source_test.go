@@ -40,6 +40,30 @@ func TestSourcesAskTheAdapterOfTheKind(t *testing.T) {
 	}
 }
 
+func TestNothingToCheckOut(t *testing.T) {
+	t.Parallel()
+	s, src := source.New(nil), weir.Source{Kind: weir.None}
+	first, err := s.Revisions(t.Context(), src, "")
+	if err != nil || len(first.Revisions) != 1 || first.Revisions[0].ID != weir.NoRevision || first.More {
+		t.Errorf("at first: %+v, %v", first, err)
+	}
+	if later, err := s.Revisions(t.Context(), src, weir.NoRevision); err != nil || len(later.Revisions) != 0 {
+		t.Errorf("later: %+v, %v", later, err)
+	}
+	dir := filepath.Join(t.TempDir(), "a", "b")
+	for range 2 {
+		if err := s.Checkout(t.Context(), src, weir.NoRevision, dir, nil); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := s.Checkout(t.Context(), src, "v1", dir, nil); weir.CodeOf(err) != weir.NotFound {
+		t.Errorf("another revision: %v", err)
+	}
+	if err := s.Checkout(t.Context(), src, weir.NoRevision, filepath.Dir(dir), nil); weir.CodeOf(err) != weir.Conflict {
+		t.Errorf("a directory with something in it: %v", err)
+	}
+}
+
 func TestDirName(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

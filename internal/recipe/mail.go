@@ -1,0 +1,102 @@
+package recipe
+
+import (
+	"net"
+	"net/mail"
+	"slices"
+	"strconv"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Mail is how the farm sends mail. The zero value sends none.
+type Mail struct {
+	SMTP string // HOST:PORT of the server that takes it
+	From string // address of the sender
+	TLS  MailTLS
+	// User is who to log in as; empty: nobody. The password is the first line
+	// of PasswordFile.
+	User         string
+	PasswordFile string
+	// Away is how long a worker is away before its owner is told.
+	Away time.Duration
+}
+
+// MailTLS says how the connection to a mail server is encrypted.
+type MailTLS string
+
+// The ways to encrypt.
+const (
+	StartTLS MailTLS = "starttls" // from the server's STARTTLS on, which it must offer
+	TLS      MailTLS = "tls"      // from the first byte, usually port 465
+	NoTLS    MailTLS = "none"     // not at all: for a server on the same machine
+)
+
+// DefaultAway is how long a worker is away before its owner is told, if the
+// file does not say otherwise.
+const DefaultAway = 15 * time.Minute
+
+// Limits on when an owner is told.
+const (
+	minAway = time.Second
+	maxAway = 30 * 24 * time.Hour
+)
+
+func (r *reader) mail(n *yaml.Node) Mail {
+	m := Mail{TLS: StartTLS, Away: DefaultAway}
+	known := []string{"smtp", "from", "tls", "user", "password_file", "away"}
+	if one := target(n); one.Kind == yaml.MappingNode {
+		for i := 0; i+1 < len(one.Content); i += 2 {
+			if !slices.Contains(known, one.Content[i].Value) {
+				r.hide(one.Content[i+1]) // somebody may have written the password itself
+			}
+		}
+	}
+	f := r.fields(n, "mail", known...)
+	for _, needed := range []string{"smtp", "from"} {
+		if _, ok := f[needed]; !ok && target(n).Kind == yaml.MappingNode {
+			r.problem(n, "mail has no %s", needed).hint("write mail: {smtp: smtp.example.org:587, from: weir@example.org}")
+		}
+	}
+	f.with("smtp", func(n *yaml.Node) {
+		s, ok := r.prose(n, "mail.smtp")
+		host, port, err := net.SplitHostPort(s)
+		number, portErr := strconv.Atoi(port)
+		if ok && (err != nil || portErr != nil || host == "" || number < 1 || number > 65535) {
+			r.problem(target(n), "mail.smtp is not a server: %s", show(s)).hint("write HOST:PORT, for example smtp.example.org:587")
+		}
+		m.SMTP = s
+	})
+	f.with("from", func(n *yaml.Node) {
+		s, ok := r.prose(n, "mail.from")
+		if a, err := mail.ParseAddress(s); ok && (err != nil || a.Address != s) {
+			r.problem(target(n), "mail.from is not a mail address: %s", show(s)).hint("write it like weir@example.org")
+		}
+		m.From = s
+	})
+	f.with("tls", func(n *yaml.Node) {
+		s, ok := r.text(n, "mail.tls")
+		switch m.TLS = MailTLS(s); m.TLS {
+		case StartTLS, TLS, NoTLS:
+		default:
+			if ok {
+				r.problem(target(n), "mail.tls is %s", show(s)).hint("write starttls, tls or none")
+			}
+		}
+	})
+	f.with("user", func(n *yaml.Node) { m.User, _ = r.text(n, "mail.user") })
+	f.with("password_file", func(n *yaml.Node) { m.PasswordFile = r.localPath(n, "mail.password_file") })
+	f.with("away", func(n *yaml.Node) { m.Away = r.duration(n, "mail.away", minAway, maxAway) })
+	user, hasUser := f["user"]
+	password, hasPassword := f["password_file"]
+	switch {
+	case hasUser && !hasPassword:
+		r.problem(user.key, "mail has a user, but no password_file").hint("put the password into a file of its own, and name it here")
+	case hasPassword && !hasUser:
+		r.problem(password.key, "mail has a password_file, but no user").hint("say who logs in: user: NAME")
+	case hasUser && m.TLS == NoTLS:
+		r.problem(user.key, "mail would send the password without encryption").hint("write tls: starttls, or leave user out")
+	}
+	return m
+}
