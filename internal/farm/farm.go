@@ -14,6 +14,7 @@
 //	expire    ends leases that ran out                 (expire.go)
 //	judge     holds finished builds against baselines  (judge.go)
 //	search    moves open regressions towards a culprit (search.go)
+//	seal      puts log frames together into segments   (seal.go)
 package farm
 
 import (
@@ -22,12 +23,11 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/klauspost/compress/zstd"
-
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/blob"
 	"github.com/weir-ci/weir/internal/recipe"
 	"github.com/weir-ci/weir/internal/source"
+	"github.com/weir-ci/weir/internal/steplog"
 	"github.com/weir-ci/weir/internal/store"
 )
 
@@ -66,7 +66,7 @@ type Farm struct {
 	watches    watches  // of workers that wait for cancellations
 	leases     leases   // that wait, by worker
 	known      tipCache // the newest revisions, for those who ask often
-	unzip      *zstd.Decoder
+	logs       logReading
 	sets       resultCache
 	// searched remembers what each search has looked at, so that it is not
 	// looked at again; only the search loop uses it.
@@ -90,16 +90,10 @@ func New(o Options) *Farm {
 	f.work.init()
 	f.moved.init()
 	f.configured.init()
-	// Limits are constants, so this cannot go wrong.
-	f.unzip, _ = zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(frameMemory))
+	f.logs.codec = steplog.NewCodec()
 	f.config.Store(&config{Farm: &recipe.Farm{}})
 	return f
 }
-
-// frameMemory bounds what decompressing one log frame may use, in bytes. It
-// is more than a frame's own limit, because the zstd program asks for a window
-// of some megabytes however small its input is.
-const frameMemory = 8 << 20
 
 // bell wakes everybody who waits for something to change. It is rung by every
 // verb of this process and by the store when another server has done something.

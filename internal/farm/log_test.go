@@ -38,7 +38,7 @@ func TestLineLongerThanARead(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := weir.Worker{Name: "w", Platform: "linux/amd64", Slots: 1, Seen: time.Now()}
-	if _, err := db.Hello(ctx, w, nil); err != nil {
+	if _, _, err := db.Hello(ctx, w, nil); err != nil {
 		t.Fatal(err)
 	}
 	leased, err := f.Lease(ctx, w, protocol.Lease{Free: 1, Wait: time.Minute})
@@ -68,7 +68,7 @@ func TestLineLongerThanARead(t *testing.T) {
 	}
 	var seen []string
 	for next := int64(0); next < 3; {
-		p, err := f.ReadLog(ctx, a.Attempt, 0, next, 64<<10)
+		p, err := f.ReadLog(ctx, a.Attempt, 0, LogAsk{Line: next, Bytes: 64 << 10})
 		if err != nil || p.NextLine <= next {
 			t.Fatalf("reading from line %d leads to line %d, %v", next, p.NextLine, err)
 		}

@@ -2,7 +2,6 @@ package farm
 
 import (
 	"context"
-	"io"
 	"slices"
 	"time"
 
@@ -76,6 +75,9 @@ func (f *Farm) Overview(ctx context.Context) (Overview, error) {
 	}
 	if o.Workers, err = f.store.Workers(ctx); err != nil {
 		return o, err
+	}
+	for i := range o.Workers {
+		o.Workers[i].Owner = "" // a mail address is nobody's business who just looks
 	}
 	o.Sources, err = f.sources(ctx)
 	return o, err
@@ -297,112 +299,6 @@ func (f *Farm) Latest(ctx context.Context, id weir.BuildID) (weir.AttemptID, err
 		return weir.AttemptID{}, weir.Errorf(weir.NotFound, "build %d has not run yet", id)
 	}
 	return weir.AttemptID{Build: id, Number: b.Attempts}, nil
-}
-
-// LogPiece is a stretch of one step's log.
-type LogPiece struct {
-	FirstLine int64  `json:"first_line"` // number of the first line of Text, from 0
-	Text      string `json:"text"`       // raw: escape sequences, any bytes
-	NextLine  int64  `json:"next_line"`  // where to read on
-	Lines     int64  `json:"lines"`      // newlines recorded so far in the whole log
-	Bytes     int64  `json:"bytes"`      // bytes recorded so far in the whole log
-}
-
-// framesPerRead bounds what one ReadLog decompresses.
-const framesPerRead = 8
-
-// ReadLog reads a step's log from a line on (negative: counted from the end),
-// at most maxBytes of it and never more than eight frames. A line that is
-// longer than that is cut, and NextLine is the one behind it; CopyLog has all
-// of it. Lines beyond the end give an empty piece. The cost does not depend on the log's length.
-func (f *Farm) ReadLog(ctx context.Context, id weir.AttemptID, step int, line int64, maxBytes int) (LogPiece, error) {
-	var p LogPiece
-	sizes, err := f.store.LogSizes(ctx, id)
-	if err != nil {
-		return p, err
-	}
-	for _, s := range sizes {
-		if s.Step == step {
-			p.Lines, p.Bytes = s.Lines, s.Bytes
-		}
-	}
-	if line < 0 {
-		line = max(0, p.Lines+line)
-	}
-	p.FirstLine, p.NextLine = line, line
-	frames, err := f.store.LogFrames(ctx, id, step, line, framesPerRead)
-	if err != nil || len(frames) == 0 {
-		return p, err
-	}
-	var text []byte
-	for _, frame := range frames {
-		if text, err = f.appendFrame(text, frame); err != nil {
-			return p, err
-		}
-		if len(text) > maxBytes+2*weir.MaxFrame {
-			break
-		}
-	}
-	at := frames[0].FirstLine
-	for at < line { // drop the lines before the one asked for
-		i := slices.Index(text, '\n')
-		if i < 0 {
-			return p, nil
-		}
-		text = text[i+1:]
-		at++
-	}
-	if len(text) > maxBytes {
-		cut := maxBytes
-		for cut > 0 && text[cut-1] != '\n' {
-			cut--
-		}
-		if cut == 0 { // one line longer than the limit: cut inside it
-			cut = maxBytes
-		}
-		text = text[:cut]
-	}
-	p.FirstLine, p.Text, p.NextLine = at, string(text), at
-	for _, c := range text {
-		if c == '\n' {
-			p.NextLine++
-		}
-	}
-	if p.NextLine == p.FirstLine && p.FirstLine < p.Lines {
-		p.NextLine++ // a line longer than the piece: its rest is passed over
-	}
-	return p, nil
-}
-
-// CopyLog writes the whole log of a step to w, with constant memory.
-func (f *Farm) CopyLog(ctx context.Context, w io.Writer, id weir.AttemptID, step int) error {
-	var offset int64
-	for {
-		frames, err := f.store.LogFramesAt(ctx, id, step, offset, framesPerRead)
-		if err != nil || len(frames) == 0 {
-			return err
-		}
-		for _, frame := range frames {
-			text, err := f.appendFrame(nil, frame)
-			if err != nil {
-				return err
-			}
-			if _, err := w.Write(text); err != nil {
-				return err
-			}
-			offset = frame.Offset + int64(frame.Size)
-		}
-	}
-}
-
-// appendFrame decompresses a frame behind text. A frame is a worker's word:
-// the decoder stops at the size that a frame may have.
-func (f *Farm) appendFrame(text []byte, frame weir.LogFrame) ([]byte, error) {
-	out, err := f.unzip.DecodeAll(frame.Data, text)
-	if err != nil {
-		return text, weir.Errorf(weir.Internal, "log frame at byte %d of step %d is damaged", frame.Offset, frame.Step).WithCause(err)
-	}
-	return out, nil
 }
 
 // Events lists what happened after the event with the given number.

@@ -30,6 +30,7 @@ type Store interface {
 	Judge
 	Regressions
 	Builds
+	Logs
 	Overview
 	Events
 	Access
@@ -204,7 +205,8 @@ type Logs interface {
 	LogSegments(ctx context.Context, id weir.AttemptID, step int) ([]LogSegment, error)
 	// Sealable lists logs with frames that can be sealed, oldest first: those
 	// of ended attempts, and those of live ones with more than pending
-	// compressed bytes in frames.
+	// compressed bytes in frames. A log that is one small frame is not among
+	// them: a segment would be no better.
 	Sealable(ctx context.Context, pending int64, limit int) ([]Sealing, error)
 	// Seal puts a segment behind the last one and removes the frames that it
 	// covers, which must be exactly its bytes; Conflict otherwise.
@@ -435,15 +437,6 @@ type Builds interface {
 	Attempts(ctx context.Context, id weir.BuildID) ([]weir.Attempt, error)
 	// Steps lists the steps of an attempt in order.
 	Steps(ctx context.Context, id weir.AttemptID) ([]weir.StepRecord, error)
-	// LogSizes tells how much of each step's log is recorded.
-	LogSizes(ctx context.Context, id weir.AttemptID) ([]LogSize, error)
-	// LogFrames reads frames of a step's log from the one that holds the given
-	// line on, at most limit. Negative lines count from the end.
-	LogFrames(ctx context.Context, id weir.AttemptID, step int, line int64, limit int) ([]weir.LogFrame, error)
-	// LogFramesAt reads frames of a step's log from the byte with the given
-	// offset on, at most limit, beginning with the first frame that does not
-	// start before it. Read on at the end of the last one.
-	LogFramesAt(ctx context.Context, id weir.AttemptID, step int, offset int64, limit int) ([]weir.LogFrame, error)
 	// Needs lists the builds whose products a build uses.
 	Needs(ctx context.Context, id weir.BuildID) ([]weir.BuildID, error)
 }

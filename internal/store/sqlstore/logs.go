@@ -2,6 +2,10 @@ package sqlstore
 
 import (
 	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/store"
@@ -34,6 +38,12 @@ func (c conn) listLogSizes(id weir.AttemptID) ([]store.LogSize, error) {
 	}, `SELECT step, bytes, lines FROM logs WHERE build_id = $1 AND attempt = $2 ORDER BY step`, int64(id.Build), id.Number)
 }
 
+// Limits on reading logs, in frames.
+const (
+	standardFrames = 16
+	mostFrames     = 4096
+)
+
 // LogSizes tells how much of each step's log is recorded.
 func (s *Store) LogSizes(ctx context.Context, id weir.AttemptID) (sizes []store.LogSize, err error) {
 	err = s.read(ctx, "read the sizes of logs", func(c conn) error {
@@ -43,65 +53,148 @@ func (s *Store) LogSizes(ctx context.Context, id weir.AttemptID) (sizes []store.
 	return sizes, err
 }
 
-// Limits on reading logs, in frames.
-const (
-	standardFrames = 16
-	mostFrames     = 4096
-)
-
-// LogFrames reads frames of a step's log from the one that holds the given
-// line on. Where a line begins at the border of two frames, the list begins
-// with the earlier one: nothing tells whether that ended with a newline, so it
-// may hold the first bytes of the line.
-func (s *Store) LogFrames(ctx context.Context, id weir.AttemptID, step int, line int64, limit int) (frames []weir.LogFrame, err error) {
-	err = s.snapshot(ctx, "read a log", func(c conn) error {
-		from, err := c.frameOf(id, step, line)
-		if err != nil {
-			return err
-		}
-		frames, err = c.framesAt(id, step, from, limit)
-		return err
-	})
-	return frames, err
-}
-
-// LogFramesAt reads frames of a step's log from an offset on.
-func (s *Store) LogFramesAt(ctx context.Context, id weir.AttemptID, step int, offset int64, limit int) (frames []weir.LogFrame, err error) {
-	err = s.read(ctx, "read a log", func(c conn) error {
-		frames, err = c.framesAt(id, step, offset, limit)
-		return err
-	})
-	return frames, err
-}
-
-func (c conn) framesAt(id weir.AttemptID, step int, offset int64, limit int) ([]weir.LogFrame, error) {
-	return sqltx.Collect(c, func(r sqltx.Scanner) (f weir.LogFrame, err error) {
+// LogFrames reads frames that are not sealed.
+func (s *Store) LogFrames(ctx context.Context, id weir.AttemptID, step int, offset int64, limit int) ([]weir.LogFrame, error) {
+	return sqltx.List(ctx, s.DB, "read a log", func(r sqltx.Scanner) (f weir.LogFrame, err error) {
 		err = r.Scan(&f.Step, &f.Offset, &f.FirstLine, &f.Size, &f.Lines, sqltx.Time(&f.At), &f.Data)
 		return f, err
 	}, `SELECT step, seq_offset, first_line, size, lines, at, data FROM log_frames
-		WHERE build_id = $1 AND attempt = $2 AND step = $3 AND seq_offset >= $4 ORDER BY seq_offset LIMIT $5`,
+		WHERE build_id = $1 AND attempt = $2 AND step = $3 AND seq_offset >=
+			COALESCE((SELECT MAX(seq_offset) FROM log_frames WHERE build_id = $1 AND attempt = $2 AND step = $3 AND seq_offset <= $4), 0)
+			AND seq_offset + size > $4
+		ORDER BY seq_offset LIMIT $5`,
 		int64(id.Build), id.Number, step, offset, sqltx.Limit(limit, standardFrames, mostFrames))
 }
 
-// frameOf finds the offset of the frame to begin at; behind the end of the log
-// if the line lies there.
-func (c conn) frameOf(id weir.AttemptID, step int, line int64) (int64, error) {
-	logs, err := c.logSizes(id)
-	if err != nil {
-		return 0, err
+// LogSegments lists the sealed pieces of a step's log.
+func (s *Store) LogSegments(ctx context.Context, id weir.AttemptID, step int) ([]store.LogSegment, error) {
+	return sqltx.List(ctx, s.DB, "list the sealed pieces of a log", func(r sqltx.Scanner) (g store.LogSegment, err error) {
+		g.Attempt, g.Step = id, step
+		err = r.Scan(&g.Offset, &g.FirstLine, &g.Bytes, &g.Lines, &g.Digest, &g.Data)
+		if g.Digest != "" {
+			g.Data = nil
+		}
+		return g, err
+	}, `SELECT seq_offset, first_line, size, lines, digest, data FROM log_segments
+		WHERE build_id = $1 AND attempt = $2 AND step = $3 ORDER BY seq_offset`, int64(id.Build), id.Number, step)
+}
+
+// Limits on listing logs to seal.
+const (
+	standardSealings = 100
+	mostSealings     = 1000
+)
+
+// Sealable lists logs with frames that can be sealed.
+func (s *Store) Sealable(ctx context.Context, pending int64, limit int) ([]store.Sealing, error) {
+	return sqltx.List(ctx, s.DB, "list logs to seal", func(r sqltx.Scanner) (l store.Sealing, err error) {
+		err = r.Scan(&l.Attempt.Build, &l.Attempt.Number, &l.Step, &l.Offset, &l.Bytes, &l.Live)
+		return l, err
+	}, `SELECT l.build_id, l.attempt, l.step, l.sealed, l.bytes - l.sealed, a.ended = 0
+		FROM logs l JOIN attempts a ON a.build_id = l.build_id AND a.number = l.attempt
+		WHERE l.sealable = 1 AND (a.ended > 0 OR l.pending > $1)
+		ORDER BY l.build_id, l.attempt, l.step LIMIT $2`, pending, sqltx.Limit(limit, standardSealings, mostSealings))
+}
+
+// Seal puts a segment in the place of frames. It locks the log alone and not
+// the build: syncs append behind what it touches.
+func (s *Store) Seal(ctx context.Context, g store.LogSegment) error {
+	if err := g.Check(); err != nil {
+		return err
 	}
-	if line < 0 {
-		line = max(0, logs[step].Lines+line)
+	log := []any{int64(g.Attempt.Build), g.Attempt.Number, g.Step}
+	changed := func() error {
+		return weir.Errorf(weir.Conflict, "bytes %d to %d of step %d of attempt %s are not the frames to seal", g.Offset, g.Offset+g.Bytes, g.Step, g.Attempt)
 	}
-	if line > logs[step].Lines {
-		return logs[step].Bytes, nil
+	return s.write(ctx, "seal a log", time.Time{}, func(t *tx) error {
+		var sealed, lines int64
+		err := t.Row(`SELECT b.sealed, b.sealed_lines FROM logs b WHERE b.build_id = $1 AND b.attempt = $2 AND b.step = $3`+t.Lock(), log...).
+			Scan(&sealed, &lines)
+		if errors.Is(err, sql.ErrNoRows) || err == nil && (sealed != g.Offset || lines != g.FirstLine) {
+			return changed()
+		}
+		if err != nil {
+			return err
+		}
+		const covered = ` FROM log_frames WHERE build_id = $1 AND attempt = $2 AND step = $3 AND seq_offset < $4`
+		var frames, size, newlines, packed int64
+		err = t.Row(`SELECT COUNT(*), CAST(COALESCE(SUM(size), 0) AS BIGINT), CAST(COALESCE(SUM(lines), 0) AS BIGINT),
+			CAST(COALESCE(SUM(LENGTH(data)), 0) AS BIGINT)`+covered, append(log, g.Offset+g.Bytes)...).Scan(&frames, &size, &newlines, &packed)
+		if err != nil {
+			return err
+		}
+		if size != g.Bytes || newlines != g.Lines {
+			return changed()
+		}
+		if _, err := t.Exec(`DELETE`+covered, append(log, g.Offset+g.Bytes)...); err != nil {
+			return err
+		}
+		if _, err := t.Exec(`INSERT INTO log_segments (build_id, attempt, step, seq_offset, first_line, size, lines, digest, data)
+			VALUES (`+sqltx.Placeholders(1, 9)+`)`, append(log, g.Offset, g.FirstLine, g.Bytes, g.Lines, string(g.Digest), append([]byte{}, g.Data...))...); err != nil {
+			return err
+		}
+		_, err = t.Exec(`UPDATE logs SET sealed = $4, sealed_lines = $5, frames = frames - $6, pending = pending - $7,
+			sealable = CASE WHEN `+worthSealing("frames - CAST($6 AS BIGINT)", "pending - CAST($7 AS BIGINT)")+` THEN 1 ELSE 0 END
+			WHERE build_id = $1 AND attempt = $2 AND step = $3`, append(log, g.Offset+g.Bytes, g.FirstLine+g.Lines, frames, packed)...)
+		return err
+	})
+}
+
+// appendLog records the frames that begin where their step's log ends. Frames
+// known already are passed over; one that overlaps the end or leaves a gap
+// ends the taking for its step, and the answer tells where to go on. It returns
+// how many frames it took.
+func (t *tx) appendLog(id weir.AttemptID, frames []weir.LogFrame, logs map[int]store.LogSize) (taken int, err error) {
+	stuck, grown := map[int]bool{}, map[int]growth{}
+	for _, f := range frames {
+		l := logs[f.Step]
+		l.Step = f.Step
+		if !ordering {
+			f.Offset = l.Bytes
+		}
+		if stuck[f.Step] || f.Offset+int64(f.Size) <= l.Bytes {
+			continue
+		}
+		if f.Offset != l.Bytes {
+			stuck[f.Step] = true
+			continue
+		}
+		// The line is counted here: it must agree with what the index says.
+		if _, err := t.Exec(`INSERT INTO log_frames (build_id, attempt, step, seq_offset, first_line, size, lines, at, data)
+			VALUES (`+sqltx.Placeholders(1, 9)+`)`, int64(id.Build), id.Number, f.Step, f.Offset, l.Lines, f.Size, f.Lines,
+			sqltx.Micros(f.At), f.Data); err != nil {
+			return taken, err
+		}
+		taken++
+		l.Bytes += int64(f.Size)
+		l.Lines += int64(f.Lines)
+		logs[f.Step] = l
+		g := grown[f.Step]
+		grown[f.Step] = growth{g.frames + 1, g.packed + int64(len(f.Data))}
 	}
-	// The newest frame that begins before the line: the line begins in it or,
-	// if it ends with the newline before it, right behind it.
-	var from int64
-	err = c.Row(`SELECT COALESCE((SELECT seq_offset FROM log_frames
-			WHERE build_id = $1 AND attempt = $2 AND step = $3 AND first_line < $4
-			ORDER BY first_line DESC, seq_offset DESC LIMIT 1), 0)`,
-		int64(id.Build), id.Number, step, line).Scan(&from)
-	return from, err
+	for step, g := range grown {
+		l := logs[step]
+		// What is added to is added by the database: sealing takes from it at
+		// the same time.
+		if _, err := t.Exec(`INSERT INTO logs (build_id, attempt, step, bytes, lines, frames, pending, sealable)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, CASE WHEN `+worthSealing("CAST($6 AS BIGINT)", "CAST($7 AS BIGINT)")+` THEN 1 ELSE 0 END)
+			ON CONFLICT (build_id, attempt, step) DO UPDATE SET bytes = excluded.bytes, lines = excluded.lines,
+				frames = logs.frames + excluded.frames, pending = logs.pending + excluded.pending,
+				sealable = CASE WHEN `+worthSealing("logs.frames + excluded.frames", "logs.pending + excluded.pending")+` THEN 1 ELSE 0 END`,
+			int64(id.Build), id.Number, step, l.Bytes, l.Lines, g.frames, g.packed); err != nil {
+			return taken, err
+		}
+		t.Tell(weir.EventLog, itoa(id.Build))
+	}
+	return taken, nil
+}
+
+// growth is what was added to a log.
+type growth struct{ frames, packed int64 }
+
+// worthSealing is a condition: a segment in place of the frames would be
+// better. One small frame is as good as it gets, so that a build that says
+// little causes no more work when it has ended.
+func worthSealing(frames, pending string) string {
+	return fmt.Sprintf("(%s > 1 OR %s > %d)", frames, pending, store.MaxInlineSegment)
 }

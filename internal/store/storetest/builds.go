@@ -3,7 +3,6 @@ package storetest
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/weir-ci/weir"
@@ -16,16 +15,6 @@ func buildsTests() []subtest {
 		{"lists, filtered", testListBuilds},
 		{"lists, page by page", testListPages},
 		{"times are kept to the microsecond, in UTC", testTimes},
-	}
-}
-
-func logTests() []subtest {
-	return []subtest{
-		{"read from a line on", testLogLines},
-		{"read from the end", testLogTail},
-		{"lines that span frames", testLongLines},
-		{"sizes", testLogSizes},
-		{"not found", testLogMissing},
 	}
 }
 
@@ -119,145 +108,6 @@ func testTimes(f *fixture) {
 	f.ok(err)
 	equal(f, "a time before 1970", must[weir.Revision](f)(f.Revision(f.ctx, "p", "", "old")).Time, old)
 	equal(f, "no time", must[weir.Revision](f)(f.Revision(f.ctx, "p", "", "none")).Time.IsZero(), true)
-}
-
-// logged leases a build and sends it frames, 10 a sync.
-func (f *fixture) logged(n int, fs []weir.LogFrame) weir.AttemptID {
-	f.Helper()
-	l := f.leaseBuild(f.change(f.builder("a"), n))
-	seq := int64(1)
-	for chunk := range slices.Chunk(fs, 10) {
-		f.send(f.sync(l, seq, chunk...))
-		seq++
-	}
-	return l.Attempt
-}
-
-// covers checks that frames read from a line on hold the start of the line,
-// follow each other without a gap up to the limit or the end, and begin with
-// one that may hold a part of the line.
-func (f *fixture) covers(what string, all, got []weir.LogFrame, line int64, limit int) {
-	f.Helper()
-	var whole strings.Builder
-	for _, fr := range all {
-		whole.Write(fr.Data[len(dataMark):])
-	}
-	start, text := 0, whole.String()
-	for range line {
-		start += strings.IndexByte(text[start:], '\n') + 1
-	}
-	if len(got) == 0 {
-		f.Errorf("%s: no frame", what)
-		return
-	}
-	first := got[0]
-	if first.Offset > int64(start) || first.FirstLine+int64(first.Lines) < line {
-		f.Errorf("%s: begins at byte %d with lines %d to %d; line %d begins at byte %d", what,
-			first.Offset, first.FirstLine, first.FirstLine+int64(first.Lines), line, start)
-	}
-	from := slices.IndexFunc(all, func(fr weir.LogFrame) bool { return fr.Offset == first.Offset })
-	if from < 0 {
-		f.Errorf("%s: no frame begins at byte %d", what, first.Offset)
-		return
-	}
-	equal(f, what, offsets(got), offsets(all[from:min(from+limit, len(all))]))
-	equal(f, what+", first frame", first, all[from])
-}
-
-func offsets(fs []weir.LogFrame) (out []int64) {
-	for _, fr := range fs {
-		out = append(out, fr.Offset)
-	}
-	return out
-}
-
-func testLogLines(f *fixture) {
-	var texts []string
-	for i := range 60 {
-		texts = append(texts, fmt.Sprintf("line %d\nline %d\nline %d\n", 3*i, 3*i+1, 3*i+2))
-	}
-	all := frames(0, texts...)
-	id := f.logged(1, all)
-	for _, line := range []int64{0, 1, 2, 3, 4, 89, 90, 91, 177, 179} {
-		for _, limit := range []int{1, 2, 7, 100} {
-			got := must[[]weir.LogFrame](f)(f.LogFrames(f.ctx, id, 0, line, limit))
-			f.covers(fmt.Sprintf("line %d, limit %d", line, limit), all, got, line, limit)
-		}
-	}
-	for _, line := range []int64{182, 10_000, 1 << 62} {
-		equal(f, fmt.Sprint("frames behind the end, line ", line), len(must[[]weir.LogFrame](f)(f.LogFrames(f.ctx, id, 0, line, 9))), 0)
-	}
-	equal(f, "frames of another step", len(must[[]weir.LogFrame](f)(f.LogFrames(f.ctx, id, 1, 0, 9))), 0)
-
-	// From offset to offset, every frame comes once.
-	var walked []weir.LogFrame
-	for next := int64(0); ; {
-		got := must[[]weir.LogFrame](f)(f.LogFramesAt(f.ctx, id, 0, next, 7))
-		if len(got) == 0 {
-			break
-		}
-		walked = append(walked, got...)
-		next = got[len(got)-1].Offset + int64(got[len(got)-1].Size)
-	}
-	equal(f, "frames by offset", offsets(walked), offsets(all))
-	equal(f, "frames from inside a frame", offsets(must[[]weir.LogFrame](f)(f.LogFramesAt(f.ctx, id, 0, all[3].Offset+1, 1))), offsets(all[4:5]))
-}
-
-func testLogTail(f *fixture) {
-	const lines = 200
-	var texts []string
-	for i := range lines / 2 {
-		texts = append(texts, fmt.Sprintf("%d\n%d\n", 2*i, 2*i+1))
-	}
-	all := frames(0, texts...)
-	id := f.logged(1, all)
-	for _, tail := range []int64{1, 2, 3, 50, lines - 1, lines} {
-		got := must[[]weir.LogFrame](f)(f.LogFrames(f.ctx, id, 0, -tail, 1000))
-		f.covers(fmt.Sprint("last lines: ", tail), all, got, lines-tail, 1000)
-	}
-	for _, tail := range []int64{lines + 1, lines * 50, 1 << 62} {
-		got := must[[]weir.LogFrame](f)(f.LogFrames(f.ctx, id, 0, -tail, 1000))
-		equal(f, fmt.Sprint("more than there are: ", tail), len(got), len(all))
-	}
-}
-
-func testLongLines(f *fixture) {
-	all := frames(0, "begin\nlo", "ng ", "line", "\n", "next\n", "no end")
-	id := f.logged(1, all)
-	for line, first := range map[int64]string{0: "begin\nlo", 1: "begin\nlo", 2: "\n", 3: "next\n"} {
-		got := must[[]weir.LogFrame](f)(f.LogFrames(f.ctx, id, 0, line, 100))
-		want := slices.IndexFunc(all, func(fr weir.LogFrame) bool { return string(fr.Data) == dataMark+first })
-		if len(got) == 0 || got[0].Offset > all[want+1].Offset || line < 2 && got[0].Offset != all[want].Offset {
-			f.Errorf("line %d: %d frames, the first is %q", line, len(got), got[0].Data)
-		}
-		f.covers(fmt.Sprint("line ", line), all, got, line, 100)
-	}
-}
-
-func testLogSizes(f *fixture) {
-	l := f.leaseBuild(f.change(f.builder("a"), 1))
-	sizes := func() []store.LogSize { return must[[]store.LogSize](f)(f.LogSizes(f.ctx, l.Attempt)) }
-	equal(f, "no log", len(sizes()), 0)
-	f.send(f.sync(l, 1, append(frames(4, "a\nb", "c\n"), frames(1, "no newline")...)...))
-	equal(f, "sizes", sizes(), []store.LogSize{{Step: 1, Bytes: 10}, {Step: 4, Bytes: 5, Lines: 2}})
-	f.finish(l, weir.ReasonNone)
-	equal(f, "sizes after the end", sizes(), []store.LogSize{{Step: 1, Bytes: 10}, {Step: 4, Bytes: 5, Lines: 2}})
-	equal(f, "log after the end", f.log(l.Attempt, 4), "a\nbc\n")
-}
-
-func testLogMissing(f *fixture) {
-	id := f.change(f.builder("a"), 1)
-	for _, attempt := range []weir.AttemptID{{Build: id, Number: 1}, {Build: 999, Number: 1}} {
-		got, err := f.LogFrames(f.ctx, attempt, 0, 0, 9)
-		if c := weir.CodeOf(err); len(got) != 0 || c != "" && c != weir.NotFound {
-			f.Errorf("log of no attempt: %v, %v", got, err)
-		}
-		steps, err := f.Steps(f.ctx, attempt)
-		if c := weir.CodeOf(err); len(steps) != 0 || c != "" && c != weir.NotFound {
-			f.Errorf("steps of no attempt: %v, %v", steps, err)
-		}
-	}
-	equal(f, "attempts", len(must[[]weir.Attempt](f)(f.Attempts(f.ctx, id))), 0)
 }
 
 func testRuns(f *fixture) {

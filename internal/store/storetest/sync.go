@@ -1,7 +1,6 @@
 package storetest
 
 import (
-	"bytes"
 	"math/rand/v2"
 	"strings"
 	"time"
@@ -43,24 +42,6 @@ func frames(step int, texts ...string) (out []weir.LogFrame) {
 		lines += int64(f.Lines)
 	}
 	return out
-}
-
-// log reads a step's whole log and checks that its frames fit together.
-func (f *fixture) log(id weir.AttemptID, step int) string {
-	f.Helper()
-	const all = 1000
-	var text bytes.Buffer
-	for _, fr := range must[[]weir.LogFrame](f)(f.LogFrames(f.ctx, id, step, 0, all)) {
-		if fr.Offset != int64(text.Len()) || fr.Step != step {
-			f.Errorf("frame of step %d at %d; %d bytes lie before it", fr.Step, fr.Offset, text.Len())
-		}
-		data, ok := bytes.CutPrefix(fr.Data, []byte(dataMark))
-		if !ok || len(data) != fr.Size {
-			f.Errorf("frame at %d: %d bytes of data, size %d", fr.Offset, len(data), fr.Size)
-		}
-		text.Write(data)
-	}
-	return text.String()
 }
 
 // send syncs, and returns where a step's log is said to end.

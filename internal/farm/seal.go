@@ -1,0 +1,138 @@
+package farm
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/steplog"
+	"github.com/weir-ci/weir/internal/store"
+)
+
+const (
+	// sealSize is about how large a segment gets, in bytes, and how much has to
+	// be in the frames of a live log before they are sealed.
+	sealSize = 8 << 20
+	// sealLogs is how many logs one look takes on.
+	sealLogs = 64
+	// sealFrames is how many frames are read at once.
+	sealFrames = 32
+	// sealPause is how long at least lies between two looks, so that logs of
+	// short builds are sealed together.
+	sealPause = 500 * time.Millisecond
+)
+
+// sealLoop seals logs when builds have changed, and at intervals.
+func (f *Farm) sealLoop(ctx context.Context) error {
+	for {
+		woken := f.work.wait()
+		more, err := f.seal(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		pause, next := sealPause, woken
+		if err != nil {
+			f.log.Error("background work", "loop", "seal", "err", err, "cause", errors.Unwrap(err))
+			pause, more = errorPause, true
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return nil
+		}
+		if more {
+			continue
+		}
+		select {
+		case <-next:
+		case <-time.After(idleLook):
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// seal looks once for logs to be sealed, and reports whether there is more to
+// do. One query finds them all. Several servers may be at it: each takes them
+// in an order of its own, and whoever comes second finds a Conflict and goes on.
+func (f *Farm) seal(ctx context.Context) (more bool, err error) {
+	logs, err := f.store.Sealable(ctx, sealSize, sealLogs)
+	if err != nil {
+		return false, err
+	}
+	rand.Shuffle(len(logs), func(i, j int) { logs[i], logs[j] = logs[j], logs[i] })
+	var failed error
+	for _, l := range logs {
+		err := f.sealLog(ctx, l)
+		if err == nil && l.Live {
+			more = true // its next piece
+		}
+		if weir.CodeOf(err) != weir.Conflict && err != nil && failed == nil {
+			failed = err // the others may do better
+		}
+		if ctx.Err() != nil {
+			return false, failed
+		}
+	}
+	return more || len(logs) == sealLogs, failed
+}
+
+// sealLog seals the frames of a log: all of an ended one, of a live one as
+// many as make a segment.
+func (f *Farm) sealLog(ctx context.Context, l store.Sealing) error {
+	for offset, end := l.Offset, l.Offset+l.Bytes; offset < end; {
+		g, data, err := f.segment(ctx, l, offset, end)
+		if err != nil {
+			return err
+		}
+		if len(data) <= store.MaxInlineSegment {
+			g.Data = data
+		} else {
+			g.Digest = weir.DigestOf(data)
+			if err := f.blobs.Put(ctx, g.Digest, bytes.NewReader(data), int64(len(data))); err != nil {
+				return err
+			}
+		}
+		if err := f.store.Seal(ctx, g); err != nil {
+			return err
+		}
+		if l.Live {
+			return nil // the next look finds what is left
+		}
+		offset += g.Bytes
+	}
+	return nil
+}
+
+// segment makes the segment that begins at an offset. Its error is Conflict if
+// the frames are gone already.
+func (f *Farm) segment(ctx context.Context, l store.Sealing, offset, end int64) (store.LogSegment, []byte, error) {
+	b := steplog.NewBuilder(f.logs.codec)
+	g := store.LogSegment{Attempt: l.Attempt, Step: l.Step, Offset: offset}
+	for at := offset; at < end && b.Len() < sealSize && !b.Full(); {
+		frames, err := f.store.LogFrames(ctx, l.Attempt, l.Step, at, sealFrames)
+		if err != nil {
+			return g, nil, err
+		}
+		if len(frames) == 0 || frames[0].Offset != at {
+			return g, nil, weir.Errorf(weir.Conflict, "byte %d of step %d of attempt %s was sealed by somebody else", at, l.Step, l.Attempt)
+		}
+		if at == offset {
+			g.FirstLine = frames[0].FirstLine
+		}
+		for _, frame := range frames {
+			if b.Len() >= sealSize || b.Full() {
+				break
+			}
+			if err := b.Add(frame); err != nil {
+				return g, nil, err
+			}
+			at = frame.Offset + int64(frame.Size)
+		}
+	}
+	g.Bytes, g.Lines = b.Bytes(), b.Lines()
+	return g, b.Finish(), nil
+}

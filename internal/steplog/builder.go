@@ -1,0 +1,150 @@
+package steplog
+
+import (
+	"bytes"
+	"encoding/binary"
+	"hash/crc32"
+	"time"
+
+	"github.com/weir-ci/weir"
+)
+
+// mergeBelow is the size, in bytes of text, below which frames are put together.
+const mergeBelow = weir.MaxFrame / 2
+
+// markEvery is how far apart the times within a block are at least.
+const markEvery = 200 * time.Millisecond
+
+// Builder makes a segment out of frames. Small ones are put together, which
+// compresses better and makes searching faster; large ones are kept as they
+// are. Make one with NewBuilder.
+type Builder struct {
+	codec  *Codec
+	out    []byte
+	index  []byte
+	blocks uint32
+	bytes  int64
+	lines  int64
+	next   int64 // offset in the log of the frame to come
+
+	text     []byte // of small frames that are not written yet
+	whole    weir.LogFrame
+	held     int // how many
+	marks    []Mark
+	newlines int64 // newlines in text
+	buffer   []byte
+}
+
+// NewBuilder begins a segment.
+func NewBuilder(c *Codec) *Builder {
+	return &Builder{codec: c, out: []byte(headMagic), next: -1}
+}
+
+// Len is about how many bytes the segment has.
+func (b *Builder) Len() int { return len(b.out) + len(b.text)/4 + len(b.index) }
+
+// Bytes is how much text it holds.
+func (b *Builder) Bytes() int64 { return b.bytes + int64(len(b.text)) }
+
+// Lines is how many newlines it holds.
+func (b *Builder) Lines() int64 { return b.lines + b.newlines }
+
+// Full reports whether it takes no more frames.
+func (b *Builder) Full() bool { return b.blocks >= maxBlocks-2 }
+
+// Add appends a frame, which must begin where the last one ended. A frame
+// that cannot be read is kept as it is, so that it hides nothing but itself.
+func (b *Builder) Add(f weir.LogFrame) error {
+	if b.next >= 0 && f.Offset != b.next {
+		return weir.Errorf(weir.Conflict, "a frame begins at byte %d, the one before ends at %d", f.Offset, b.next)
+	}
+	if f.Size < 1 || f.Size > weir.MaxFrame || f.Lines < 0 || f.Lines > f.Size || len(f.Data) > maxBlockData {
+		return weir.Errorf(weir.Internal, "the log frame at byte %d has impossible sizes", f.Offset)
+	}
+	if b.Full() {
+		return weir.Errorf(weir.Exhausted, "a sealed piece of a log has %d blocks", maxBlocks)
+	}
+	b.next = f.Offset + int64(f.Size)
+	if f.Size < mergeBelow {
+		text, err := b.codec.Decode(f.Data, b.buffer, f.Size)
+		if err == nil {
+			b.buffer = text
+			if len(b.text)+len(text) > weir.MaxFrame {
+				b.flush()
+			}
+			b.text = append(b.text, text...)
+			b.newlines += int64(bytes.Count(text, newline))
+			b.mark(f.At)
+			b.whole = f
+			b.held++
+			return nil
+		}
+	}
+	b.flush()
+	b.block(f.Data, f.Size, int64(f.Lines), []Mark{{End: f.Size, At: f.At}})
+	return nil
+}
+
+// mark notes when the text up to here was read.
+func (b *Builder) mark(at time.Time) {
+	if n := len(b.marks); n > 0 {
+		last := &b.marks[n-1]
+		if since := at.Sub(last.At); since >= 0 && since < markEvery || n == maxBlockMarks {
+			last.End = len(b.text)
+			return
+		}
+	}
+	b.marks = append(b.marks, Mark{End: len(b.text), At: at})
+}
+
+// flush writes the small frames.
+func (b *Builder) flush() {
+	if b.held == 0 {
+		return
+	}
+	data := b.whole.Data
+	if b.held > 1 {
+		data = b.codec.zip.EncodeAll(b.text, nil)
+	}
+	size, lines, marks := len(b.text), b.newlines, b.marks
+	b.text, b.marks, b.held, b.newlines, b.whole = b.text[:0], nil, 0, 0, weir.LogFrame{}
+	b.block(data, size, lines, marks)
+}
+
+func (b *Builder) block(data []byte, size int, lines int64, marks []Mark) {
+	start := len(b.out)
+	end, at := 0, int64(0)
+	for _, m := range marks {
+		b.out = binary.AppendUvarint(b.out, uint64(m.End-end))
+		us := int64(0)
+		if !m.At.IsZero() {
+			us = m.At.UnixMicro()
+		}
+		b.out = binary.AppendVarint(b.out, us-at)
+		end, at = m.End, us
+	}
+	times := len(b.out) - start
+	b.out = append(b.out, data...)
+	for _, v := range []int64{int64(times), int64(len(data)), int64(size), lines, int64(crc32.Checksum(b.out[start:], checksums()))} {
+		b.index = binary.AppendUvarint(b.index, uint64(v))
+	}
+	b.blocks++
+	b.bytes += int64(size)
+	b.lines += lines
+}
+
+// Finish ends the segment and returns it. The builder is not to be used again.
+func (b *Builder) Finish() []byte {
+	b.flush()
+	le := binary.LittleEndian
+	at := len(b.out)
+	b.out = append(b.out, b.index...)
+	b.out = le.AppendUint64(b.out, uint64(at))
+	b.out = le.AppendUint32(b.out, uint32(len(b.index)))
+	b.out = le.AppendUint32(b.out, b.blocks)
+	b.out = le.AppendUint64(b.out, uint64(b.bytes))
+	b.out = le.AppendUint64(b.out, uint64(b.lines))
+	b.out = le.AppendUint32(b.out, crc32.Checksum(b.index, checksums()))
+	b.out = le.AppendUint32(b.out, 0)
+	return append(b.out, footMagic...)
+}
