@@ -87,3 +87,57 @@ func write(t fataler, w io.Writer, p []byte) {
 		p = p[n:]
 	}
 }
+
+// BenchmarkShort is the life of the spool of an attempt that says three lines.
+func BenchmarkShort(b *testing.B) {
+	root := b.TempDir()
+	n := 0
+	var encoders spool.Encoders
+	b.ReportAllocs()
+	for b.Loop() {
+		n++
+		dir := filepath.Join(root, fmt.Sprintf("%d.1", n))
+		must(b, spool.Create(dir, nil))
+		r := open(b, dir)
+		w := attach(b, dir, spool.Options{Encoders: &encoders})
+		for step := range 3 {
+			w.Step(weir.StepRecord{Index: step, State: weir.StepRunning})
+			_, err := io.WriteString(w.Output(step), "something was said here\n")
+			must(b, err)
+			w.Step(weir.StepRecord{Index: step, State: weir.StepPassed})
+		}
+		must(b, w.Close([]byte("report")))
+		if _, err := r.Steps(); err != nil {
+			b.Fatal(err)
+		}
+		if frames, err := r.Frames(64, 4<<20); len(frames) != 3 {
+			b.Fatal(len(frames), err)
+		}
+		if _, ok, err := r.Report(); !ok {
+			b.Fatal(err)
+		}
+		must(b, r.Remove())
+	}
+}
+
+// BenchmarkRead drains the spool of a log of 100 MB.
+func BenchmarkRead(b *testing.B) {
+	dir := create(b)
+	w := attach(b, dir, spool.Options{})
+	write(b, w.Output(0), buildLog(100<<20))
+	must(b, w.Close(nil))
+	b.SetBytes(100 << 20)
+	for b.Loop() {
+		r := open(b, dir)
+		for {
+			frames, err := r.Frames(64, 4<<20)
+			must(b, err)
+			if len(frames) == 0 {
+				break
+			}
+			last := frames[len(frames)-1]
+			must(b, r.Acknowledge(map[int]int64{0: last.Offset + int64(last.Size)}))
+		}
+		must(b, r.Close())
+	}
+}

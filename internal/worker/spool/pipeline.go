@@ -25,13 +25,14 @@ type appendFile interface {
 // pipeline compresses frames, several at a time, and appends them to the
 // journal in the order in which they came.
 type pipeline struct {
-	file    appendFile
-	encoder *zstd.Encoder
-	notify  func()
-	queue   chan *item // in order, for the one that appends
-	work    chan *item // for those that compress
-	wg      sync.WaitGroup
-	buffers sync.Pool // *[]byte: of frames' content, and of records
+	file     appendFile
+	encoders *Encoders
+	notify   func()
+	queue    chan *item // in order, for the one that appends
+	work     chan *item // for those that compress
+	started  int        // so many of those; belongs to whoever calls frame
+	wg       sync.WaitGroup
+	buffers  sync.Pool // *[]byte: of frames' content, and of records
 
 	// Of the appending goroutine, and once it has ended of whoever waited.
 	size   int64 // of the journal, up to its last whole record
@@ -51,35 +52,39 @@ type item struct {
 	synced chan struct{} // closed instead of appending anything
 }
 
-func newPipeline(file appendFile, size int64, notify func()) (*pipeline, error) {
-	// The default level makes logs a third smaller than the fastest one, and
-	// two goroutines make up for its time. A frame is all that an encoder sees
-	// at a time, so a larger window would only cost memory.
-	encoder, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedDefault),
-		zstd.WithEncoderConcurrency(compressors), zstd.WithWindowSize(weir.MaxFrame))
-	if err != nil {
-		return nil, err
-	}
-	p := &pipeline{file: file, size: size, encoder: encoder, notify: notify,
+func newPipeline(file appendFile, size int64, encoders *Encoders, notify func()) *pipeline {
+	p := &pipeline{file: file, size: size, encoders: encoders, notify: notify,
 		queue: make(chan *item, queueLength), work: make(chan *item, queueLength)}
-	for range compressors {
-		p.wg.Go(p.compress)
-	}
 	p.wg.Go(p.appendAll)
-	return p, nil
+	return p
 }
 
-// buffer gives an empty buffer that a frame or its record fits into.
+// Encoders are shared by writers that follow each other in one process: one
+// takes megabytes, and is costly to make for an attempt that says little. The
+// zero value is ready, and gives back what is not used for a while.
+type Encoders struct{ pool sync.Pool }
+
+// take gives an encoder of the default level, whose frames are smaller than
+// those of the fastest one; two goroutines make up for its time. A frame is
+// all that it sees at a time, so a larger window would only cost memory.
+func (e *Encoders) take() (*zstd.Encoder, error) {
+	if encoder, ok := e.pool.Get().(*zstd.Encoder); ok {
+		return encoder, nil
+	}
+	return zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedDefault), zstd.WithLowerEncoderMem(true),
+		zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(weir.MaxFrame))
+}
+
+// buffer gives an empty buffer. A new one has no room: most steps say little.
 func (p *pipeline) buffer() *[]byte {
 	if b, ok := p.buffers.Get().(*[]byte); ok {
 		return b
 	}
-	b := make([]byte, 0, weir.MaxFrame)
-	return &b
+	return new([]byte)
 }
 
 func (p *pipeline) recycle(b *[]byte) {
-	if b != nil && cap(*b) >= weir.MaxFrame {
+	if b != nil {
 		*b = (*b)[:0]
 		p.buffers.Put(b)
 	}
@@ -88,6 +93,12 @@ func (p *pipeline) recycle(b *[]byte) {
 // frame sends off a frame with this content. It waits while the disk or the
 // processor cannot keep up. The callers must keep the order themselves.
 func (p *pipeline) frame(f weir.LogFrame, content *[]byte) {
+	// An encoder takes more than a megabyte, so there is one at first, and more
+	// only if there is enough for them to do.
+	if p.started == 0 || p.started < compressors && len(p.work) > 0 {
+		p.started++
+		p.wg.Go(p.compress)
+	}
 	it := &item{frame: f, source: content, done: make(chan struct{})}
 	p.work <- it
 	p.queue <- it
@@ -109,7 +120,6 @@ func (p *pipeline) close() {
 	close(p.work)
 	close(p.queue)
 	p.wg.Wait()
-	_ = p.encoder.Close()
 }
 
 func (p *pipeline) failure() error {
@@ -131,16 +141,23 @@ func (p *pipeline) fail(err error) {
 }
 
 func (p *pipeline) compress() {
+	encoder, err := p.encoders.take()
 	for it := range p.work {
-		if p.failure() == nil {
+		switch {
+		case err != nil:
+			p.fail(err)
+		case p.failure() == nil:
 			it.record = p.buffer()
 			r := append(*it.record, make([]byte, headSize)...)
-			r = p.encoder.EncodeAll(*it.source, appendFrameHead(r, it.frame))
+			r = encoder.EncodeAll(*it.source, appendFrameHead(r, it.frame))
 			it.err = seal(frameKind, r)
 			*it.record = r
 		}
 		p.recycle(it.source)
 		close(it.done)
+	}
+	if err == nil {
+		p.encoders.pool.Put(encoder)
 	}
 }
 

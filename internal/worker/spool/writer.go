@@ -29,6 +29,9 @@ type Options struct {
 	// Notify is called after something was appended to the journal, or asked
 	// for. It must not block.
 	Notify func()
+	// Encoders are what the writer shares with others of its process; nil
+	// means that it shares nothing.
+	Encoders *Encoders
 }
 
 // Defaults of Options.
@@ -45,7 +48,7 @@ const (
 	// if there is no room left, in bytes.
 	each = 64 << 10
 	// reserve is the size of the reserve file: enough for most reports.
-	reserve = 64 << 10
+	reserve = 16 << 10
 )
 
 // How often it is looked for files that the worker program leaves, unless
@@ -117,12 +120,12 @@ func attach(dir string, o Options, wrap func(*os.File) appendFile) (*Writer, err
 		}
 		return nil, err
 	}
+	if o.Encoders == nil {
+		o.Encoders = &Encoders{}
+	}
 	w := newWriter(dir, o)
 	w.assignment, w.lock, w.file = assignment, lock, wrap(file)
-	if w.pipe, err = newPipeline(w.file, int64(len(magic)), w.notify); err != nil {
-		lock.Release()
-		return nil, errors.Join(err, file.Close())
-	}
+	w.pipe = newPipeline(w.file, int64(len(magic)), o.Encoders, w.notify)
 	w.timer = time.AfterFunc(time.Hour, w.tick)
 	w.timer.Stop()
 	w.watching.Go(w.watch)
