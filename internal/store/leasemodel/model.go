@@ -61,9 +61,9 @@ func (m message) String() string {
 	says := [...]string{"ok", "conflict", "fenced", "cancel"}[m.answer.verdict]
 	switch m.kind {
 	case helloRequest:
-		return fmt.Sprintf("%s of worker %d, holds %s", name, m.worker+1, list(m.holds))
+		return fmt.Sprintf("%s, holds %s", name, list(m.holds))
 	case leaseRequest:
-		return fmt.Sprintf("%s %d of worker %d in epoch %d, holds %s", name, m.seq, m.worker+1, m.epoch, list(m.holds))
+		return fmt.Sprintf("%s %d of epoch %d, holds %s", name, m.seq, m.epoch, list(m.holds))
 	case helloAnswer:
 		return fmt.Sprintf("%s: epoch %d, keep %s", name, m.answer.epoch, list(m.answer.keep))
 	case leaseAnswer:
@@ -98,6 +98,9 @@ func (e event) String() string {
 	}
 	if e.at != none {
 		s += " " + e.at.String()
+	}
+	if e.worker == 0 && e.message.kind.request() && !e.message.report.stranger {
+		s += fmt.Sprintf(" worker %d's", e.message.worker+1)
 	}
 	if e.message.kind != nothing {
 		s += " " + e.message.String()
@@ -188,7 +191,7 @@ func (x *stepper) deliver(i int, m message) {
 			again := m
 			again.open = false
 			if to.net.send(x.cfg.Messages, again) {
-				x.step(event{what: "the server gets, and will get again,", message: m}, false, to)
+				x.step(event{what: "the server gets, and will get once more,", message: m}, false, to)
 			}
 		}
 	}

@@ -139,19 +139,21 @@ func lines(calls []call) string {
 func TestDatabaseIsModel(t *testing.T) {
 	t.Parallel()
 	for _, size := range []struct {
-		builds       int
-		workers      uint8
-		depth, large int
+		builds             int
+		workers            uint8
+		depth, race, large int
 	}{
-		{1, 1, 4, 7},
-		{1, 2, 2, 5},
-		{2, 1, 2, 5},
+		{1, 1, 4, 3, 7},
+		{1, 2, 2, 2, 5},
+		{2, 1, 2, 2, 5},
 	} {
 		t.Run(fmt.Sprintf("%d builds, %d workers", size.builds, size.workers), func(t *testing.T) {
 			t.Parallel()
 			d, g, depth := openSQLite(t), rules{builds: size.builds, retries: weir.MaxAttempts}, size.depth
 			if os.Getenv("WEIR_MODEL") == "big" {
 				depth = size.large
+			} else if raced {
+				depth = size.race
 			}
 			places, steps, worlds := chart(g, size.workers, depth), 0, 0
 			for places[0].onward() != nil {

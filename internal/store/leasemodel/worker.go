@@ -289,7 +289,7 @@ func (x *stepper) adopt(n uint8) {
 			to.truth[sp.at.build][sp.at.number-1].step = 2
 		}
 	}
-	x.step(event{what: "starts, and takes over its spools", worker: n + 1}, true, to)
+	x.step(event{what: "starts a program, which takes over the spools", worker: n + 1}, true, to)
 }
 
 // disasters befall a machine.
@@ -303,7 +303,7 @@ func (x *stepper) disasters(n uint8) {
 	before := to
 	if w.up {
 		to.forget(n)
-		x.step(event{what: "program is killed", worker: n + 1}, false, to)
+		x.step(event{what: "loses its program", worker: n + 1}, false, to)
 		to = before
 	}
 	for i := range w.spools {
