@@ -98,33 +98,6 @@ func (c *Client) Results(ctx context.Context, id weir.BuildID, all bool, limit i
 	return get[Results](ctx, c, fmt.Sprintf("/api/v1/builds/%d/results", id), query)
 }
 
-// Log reads a stretch of a step's log, from a line on (negative: counted from
-// the end), at most maxBytes of it; 0 means 64 KiB, and 1 MiB is the most.
-func (c *Client) Log(ctx context.Context, id weir.AttemptID, step int, line int64, maxBytes int) (LogPiece, error) {
-	query := url.Values{"line": {strconv.FormatInt(line, 10)}}
-	if maxBytes != 0 {
-		query.Set("bytes", strconv.Itoa(maxBytes))
-	}
-	return get[LogPiece](ctx, c, logPath(id, step), query)
-}
-
-// CopyLog writes the whole log of a step to w.
-func (c *Client) CopyLog(ctx context.Context, w io.Writer, id weir.AttemptID, step int) error {
-	answer, err := c.do(ctx, logPath(id, step)+"/raw", nil)
-	if err != nil {
-		return err
-	}
-	defer answer.Body.Close()
-	if _, err := io.Copy(w, answer.Body); err != nil {
-		return weir.Errorf(weir.Unavailable, "the log of step %d of attempt %s broke off: %w", step, id, err)
-	}
-	return nil
-}
-
-func logPath(id weir.AttemptID, step int) string {
-	return fmt.Sprintf("/api/v1/builds/%d/attempts/%d/steps/%d/log", id.Build, id.Number, step)
-}
-
 // Regressions lists regressions, newest first: the open ones, or all.
 func (c *Client) Regressions(ctx context.Context, all bool) ([]weir.Regression, error) {
 	return get[[]weir.Regression](ctx, c, "/api/v1/regressions", url.Values{"all": {strconv.FormatBool(all)}})

@@ -83,12 +83,3 @@ type Results struct {
 	Incidents []weir.Incident `json:"incidents,omitempty"`
 	Omitted   int             `json:"omitted,omitempty"` // asked for, but over the limit
 }
-
-// LogPiece is a stretch of one step's log.
-type LogPiece struct {
-	FirstLine int64  `json:"first_line"` // number of the first line of Text, from 0
-	Text      string `json:"text"`       // may hold escape sequences; bytes that are not UTF-8 are replaced
-	NextLine  int64  `json:"next_line"`  // where to read on
-	Lines     int64  `json:"lines"`      // newlines recorded so far in the whole log
-	Bytes     int64  `json:"bytes"`      // bytes recorded so far in the whole log
-}

@@ -157,7 +157,8 @@ func (z *zipper) decide(status int) {
 	z.decided = true
 	h := z.Header()
 	kind, _, _ := strings.Cut(h.Get("Content-Type"), ";")
-	if h.Get("Content-Encoding") != "" || status == http.StatusNoContent || status == http.StatusNotModified {
+	// What is offered in byte ranges must be the same bytes for everybody.
+	if h.Get("Content-Encoding") != "" || h.Get("Accept-Ranges") != "" || status == http.StatusNoContent || status == http.StatusNotModified {
 		return
 	}
 	for _, c := range compressible {

@@ -8,7 +8,6 @@ package api
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"net/http"
 	"time"
@@ -18,6 +17,7 @@ import (
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/farm"
 	"github.com/weir-ci/weir/internal/server/rest"
+	"github.com/weir-ci/weir/internal/steplog"
 )
 
 // Farm is what the API reads.
@@ -40,10 +40,14 @@ type Farm interface {
 
 // Logs reads what steps printed.
 type Logs interface {
-	// ReadLog reads a step's log from a line on (negative: from the end), at most maxBytes.
-	ReadLog(ctx context.Context, id weir.AttemptID, step int, line int64, maxBytes int) (farm.LogPiece, error)
-	// CopyLog writes the whole log of a step to w.
-	CopyLog(ctx context.Context, w io.Writer, id weir.AttemptID, step int) error
+	// ReadLog reads a stretch of a step's log.
+	ReadLog(ctx context.Context, id weir.AttemptID, step int, ask farm.LogAsk) (farm.LogPiece, error)
+	// OpenLog opens the whole log of a step.
+	OpenLog(ctx context.Context, id weir.AttemptID, step int) (farm.LogText, error)
+	// SearchLog looks for lines of a step's log.
+	SearchLog(ctx context.Context, id weir.AttemptID, step int, q steplog.Query) (steplog.Found, error)
+	// LogSections finds what a log can be folded by.
+	LogSections(ctx context.Context, id weir.AttemptID, step int) (farm.LogSections, error)
 }
 
 // Events tells what happened.
@@ -116,7 +120,10 @@ func (h *handler) operations(a *rest.API) {
 		})
 	rest.Register(a, get("results", "builds/{id}/results", "What a build's tests reported, worst first"), h.results)
 	rest.Register(a, get("log", "builds/{id}/attempts/{attempt}/steps/{step}/log", "A stretch of a step's log"), h.readLog)
-	rest.Register(a, get("raw-log", "builds/{id}/attempts/{attempt}/steps/{step}/log/raw", "All of a step's log, as text"), h.rawLog)
+	rest.Register(a, get("raw-log", "builds/{id}/attempts/{attempt}/steps/{step}/log/raw", "All of a step's log, as text; byte ranges too"), h.rawLog)
+	rest.Register(a, get("search-log", "builds/{id}/attempts/{attempt}/steps/{step}/log/search",
+		"Lines of a step's log that match; after five seconds, those found so far"), h.searchLog)
+	rest.Register(a, get("log-sections", "builds/{id}/attempts/{attempt}/steps/{step}/log/sections", "What a step's log can be folded by"), h.logSections)
 	rest.Register(a, get("regressions", "regressions", "Open regressions, newest first; or all"), h.regressions)
 	rest.Register(a, get("regression", "regressions/{id}", "A regression and the evidence it rests on"),
 		func(ctx context.Context, in *byRegression) (*body[farm.RegressionDetail], error) {

@@ -5,10 +5,8 @@ package servertest
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -139,44 +137,6 @@ func (f *Farm) Regression(_ context.Context, id weir.RegressionID) (farm.Regress
 		return d, weir.Errorf(weir.NotFound, "there is no regression %d", id)
 	}
 	return d, f.Fail
-}
-
-// ReadLog reads from Logs.
-func (f *Farm) ReadLog(_ context.Context, _ weir.AttemptID, step int, line int64, maxBytes int) (farm.LogPiece, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	log := f.Logs[step]
-	if line < 0 {
-		line = max(0, log.Lines+line)
-	}
-	p := farm.LogPiece{FirstLine: line, NextLine: line, Lines: log.Lines, Bytes: log.Bytes}
-	var b strings.Builder
-	for n := line; n < log.Lines; n++ {
-		text := log.Line(n) + "\n"
-		if b.Len()+len(text) > maxBytes {
-			if b.Len() == 0 { // one line longer than the limit: cut inside it
-				b.WriteString(text[:maxBytes])
-			}
-			break
-		}
-		b.WriteString(text)
-		p.NextLine = n + 1
-	}
-	p.Text = b.String()
-	return p, f.Fail
-}
-
-// CopyLog writes a log of Logs.
-func (f *Farm) CopyLog(_ context.Context, w io.Writer, _ weir.AttemptID, step int) error {
-	f.mu.Lock()
-	log := f.Logs[step]
-	f.mu.Unlock()
-	for n := range log.Lines {
-		if _, err := fmt.Fprintln(w, log.Line(n)); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // Events lists what Change has told.

@@ -102,7 +102,7 @@ func (s *Site) tails(r *http.Request, v *BuildView) {
 func (s *Site) tail(ctx context.Context, id weir.AttemptID, step int) (lines []string, first, total int64, err error) {
 	next := int64(-tailLines)
 	for range tailReads {
-		piece, err := s.farm.ReadLog(ctx, id, step, next, tailBytes)
+		piece, err := s.farm.ReadLog(ctx, id, step, farm.LogAsk{Line: next, Bytes: tailBytes})
 		if err != nil {
 			return nil, 0, 0, err
 		}

@@ -41,8 +41,8 @@ type Farm interface {
 	Build(ctx context.Context, id weir.BuildID) (farm.BuildDetail, error)
 	// Results reads what the tests of a build reported; NotFound if they reported nothing.
 	Results(ctx context.Context, id weir.BuildID) (weir.ResultSet, error)
-	// ReadLog reads a step's log from a line on (negative: from the end), at most maxBytes.
-	ReadLog(ctx context.Context, id weir.AttemptID, step int, line int64, maxBytes int) (farm.LogPiece, error)
+	// ReadLog reads a stretch of a step's log.
+	ReadLog(ctx context.Context, id weir.AttemptID, step int, ask farm.LogAsk) (farm.LogPiece, error)
 	// Regressions lists regressions, newest first: the open ones, or all.
 	Regressions(ctx context.Context, all bool) ([]weir.Regression, error)
 	// Regression reads one; NotFound if there is none.
