@@ -21,6 +21,9 @@ type Config struct {
 	Cancel bool // a person may cancel the first build
 	Pause  bool // a person may pause the first worker, and let it go on
 	Flaw   Flaw
+	// Twins says that the two workers are machines with the same token. Then
+	// they may take each other's attempts, and need never come to rest.
+	Twins bool
 	// Full keeps states apart that behave alike, apart from the counting of
 	// epochs. It is for checking that they do.
 	Full bool
@@ -117,6 +120,14 @@ type stepper struct {
 
 func (x *stepper) step(e event, fair bool, to state) { x.tell(e, fair, to) }
 
+// account is who the server takes a machine for.
+func (c Config) account(worker uint8) uint8 {
+	if c.Twins {
+		return 0
+	}
+	return worker
+}
+
 func (c Config) rules() rules { return rules{builds: c.Builds, retries: c.Retries, flaw: c.Flaw} }
 
 // Check walks through everything that can happen in a world of this size.
@@ -142,11 +153,14 @@ func Check(c Config, limit int) Report {
 	}
 	m.Normal = func(s state) state {
 		if c.Flaw.harmless() && !c.Full {
-			s.reduce()
+			s.reduce(c)
 		}
-		s.recount()
+		s.recount(c)
 		s.net.sort()
 		return s
+	}
+	if c.Twins {
+		return Explore(m, limit)
 	}
 	m.Rest = func(s state) bool {
 		for _, b := range s.server.builds[:c.Builds] {
@@ -211,9 +225,9 @@ func (x *stepper) serve(to *state, place int, m message) {
 	s, g := &to.server, x.cfg.rules()
 	switch m.kind {
 	case helloRequest:
-		a = s.hello(m.worker, m.holds)
+		a = s.hello(x.cfg.account(m.worker), m.holds)
 	case leaseRequest:
-		a = s.lease(g, m.worker, m.epoch, m.seq, m.holds)
+		a = s.lease(g, x.cfg.account(m.worker), m.epoch, m.seq, m.holds)
 	case syncRequest:
 		a = s.sync(g, m.report)
 	case finishRequest:

@@ -16,6 +16,7 @@ var worlds = []Config{
 	{Builds: 1, Workers: 2, Slots: 1, Lines: 1, Retries: 1, Messages: 2, Faults: 1},
 	{Builds: 2, Workers: 1, Slots: 1, Lines: 1, Retries: 2, Messages: 2, Faults: 1},
 	{Builds: 2, Workers: 1, Slots: 2, Lines: 0, Retries: 1, Messages: 2, Faults: 1},
+	{Builds: 1, Workers: 2, Slots: 1, Lines: 1, Retries: 1, Messages: 1, Faults: 0, Twins: true},
 	{Builds: 1, Workers: 1, Slots: 1, Lines: 1, Retries: 1, Messages: 2, Faults: 1, Full: true},
 }
 
@@ -33,7 +34,9 @@ var bigWorlds = []Config{
 	{Builds: 1, Workers: 1, Slots: 1, Lines: 1, Retries: 2, Messages: 3, Faults: 3},
 	{Builds: 1, Workers: 2, Slots: 1, Lines: 1, Retries: 2, Messages: 3, Faults: 1},
 	{Builds: 2, Workers: 1, Slots: 2, Lines: 1, Retries: 1, Messages: 3, Faults: 1},
-	{Builds: 2, Workers: 2, Slots: 1, Lines: 0, Retries: 1, Messages: 2, Faults: 1},
+	{Builds: 2, Workers: 2, Slots: 1, Lines: 1, Retries: 1, Messages: 2, Faults: 2},
+	{Builds: 2, Workers: 1, Slots: 2, Lines: 1, Retries: 2, Messages: 2, Faults: 2},
+	{Builds: 1, Workers: 2, Slots: 1, Lines: 1, Retries: 3, Messages: 3, Faults: 2},
 	{Builds: 1, Workers: 1, Slots: 1, Lines: 1, Retries: 2, Messages: 2, Faults: 1, Full: true},
 }
 
@@ -44,7 +47,7 @@ func (c Config) name() string {
 	for _, o := range []struct {
 		on   bool
 		name string
-	}{{c.Cancel, "cancel"}, {c.Pause, "pause"}, {c.Full, "nothing left out"}} {
+	}{{c.Cancel, "cancel"}, {c.Pause, "pause"}, {c.Twins, "one token for both"}, {c.Full, "nothing left out"}} {
 		if o.on {
 			s += ", " + o.name
 		}
@@ -62,7 +65,7 @@ func TestWorlds(t *testing.T) {
 	if os.Getenv("WEIR_MODEL") == "big" {
 		sizes = append(sizes[:len(sizes):len(sizes)], bigWorlds...)
 	}
-	total := 0
+	states, steps := 0, 0
 	for _, c := range sizes {
 		start := time.Now()
 		r := Check(c, 12_000_000)
@@ -70,9 +73,9 @@ func TestWorlds(t *testing.T) {
 		if r.Wrong != nil {
 			t.Error("the protocol does not keep its promises")
 		}
-		total += r.States
+		states, steps = states+r.States, steps+r.Steps
 	}
-	t.Logf("%d states in all", total)
+	t.Logf("%d states and %d steps in all", states, steps)
 }
 
 // TestFlaws takes one rule away at a time, and demands that it is missed.

@@ -3,38 +3,43 @@ package leasemodel
 import "math/bits"
 
 // recount counts epochs and numbers of leases anew: only their order matters.
-func (s *state) recount() {
+func (s *state) recount(c Config) {
+	for a := range s.server.workers {
+		epochs, seqs := uint64(1), uint64(1)
+		s.count(c, a, func(epoch, seq *uint8) {
+			epochs |= 1 << *epoch
+			seqs |= 1 << *seq
+		})
+		s.count(c, a, func(epoch, seq *uint8) {
+			*epoch = uint8(bits.OnesCount64(epochs & (1<<*epoch - 1))) //nolint:gosec // at most 64
+			*seq = uint8(bits.OnesCount64(seqs & (1<<*seq - 1)))       //nolint:gosec // at most 64
+		})
+	}
+}
+
+// count shows every epoch and every number of a lease that has to do with an account.
+func (s *state) count(c Config, account int, show func(epoch, seq *uint8)) {
+	show(&s.server.workers[account].epoch, &s.server.workers[account].seq)
+	var no uint8
 	for w := range s.workers {
-		epochs, seqs := uint64(1)<<s.server.workers[w].epoch|1, uint64(1)<<s.server.workers[w].seq|1
-		epochs |= 1 << s.workers[w].epoch
-		seqs |= 1 << s.workers[w].seq
-		for _, m := range s.net {
-			if m.kind != nothing && int(m.worker) == w {
-				epochs |= 1<<m.epoch | 1<<m.answer.epoch
-				seqs |= 1 << m.seq
-			}
+		if int(c.account(uint8(w))) == account {
+			show(&s.workers[w].epoch, &s.workers[w].seq)
 		}
-		rank := func(used uint64, v *uint8) { *v = uint8(bits.OnesCount64(used & (1<<*v - 1))) } //nolint:gosec // at most 64
-		rank(epochs, &s.server.workers[w].epoch)
-		rank(epochs, &s.workers[w].epoch)
-		rank(seqs, &s.server.workers[w].seq)
-		rank(seqs, &s.workers[w].seq)
-		for i := range s.net {
-			if m := &s.net[i]; m.kind != nothing && int(m.worker) == w {
-				rank(epochs, &m.epoch)
-				rank(epochs, &m.answer.epoch)
-				rank(seqs, &m.seq)
-			}
+	}
+	for i := range s.net {
+		if m := &s.net[i]; m.kind != nothing && int(c.account(m.worker)) == account {
+			show(&m.epoch, &m.seq)
+			show(&m.answer.epoch, &no)
 		}
 	}
 }
 
 // reduce forgets what cannot make a difference any more, if all rules hold.
 // Every step was held against the whole truth before.
-func (s *state) reduce() {
+func (s *state) reduce(c Config) {
 	for i := range s.net {
 		if m := &s.net[i]; m.kind.request() {
-			s.reduceRequest(m)
+			s.reduceRequest(c, m)
 		}
 	}
 	for b := range s.server.attempts {
@@ -78,9 +83,9 @@ func (s *state) known(id attemptID) bool {
 
 // reduceRequest forgets what a request cannot do any more, and the request
 // itself if that is everything and nobody waits for the answer.
-func (s *state) reduceRequest(m *message) {
+func (s *state) reduceRequest(c Config, m *message) {
 	idle := false
-	switch w := s.server.workers[m.worker]; m.kind {
+	switch w := s.server.workers[c.account(m.worker)]; m.kind {
 	case helloRequest:
 		return
 	case leaseRequest:
