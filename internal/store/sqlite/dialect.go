@@ -35,6 +35,7 @@ func dialect() sqltx.Dialect {
 		Elements: `json_each(%s)`,
 		Item:     `json_extract(value, '$[%d]')`,
 		ItemInt:  `json_extract(value, '$[%d]')`,
+		Together: true,
 		Classify: classify,
 	}
 }

@@ -20,6 +20,10 @@ import (
 // it, it is emptied.
 const maxStatements = 512
 
+// maxPlain is how long a statement without parameters may be, in bytes, to be
+// kept.
+const maxPlain = 64
+
 // connector opens connections that keep their statements.
 type connector struct{ driver.Connector }
 
@@ -76,7 +80,7 @@ func (k *keeper) statement(ctx context.Context, query string, args []driver.Name
 		}
 		return s, nil
 	}
-	if len(args) == 0 { // schemas and pragmas; several statements at once
+	if len(args) == 0 && len(query) > maxPlain { // schemas; several statements at once
 		return nil, nil
 	}
 	if len(k.kept) >= maxStatements {

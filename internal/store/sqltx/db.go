@@ -17,6 +17,7 @@ type DB struct {
 	reader *sql.DB
 	d      Dialect
 	hub    hub
+	queue  queue // of writers, if the dialect has them share transactions
 }
 
 // New makes a DB that writes through one pool of connections and reads through
@@ -37,9 +38,13 @@ const (
 // The verb, such as "lease builds", is for the message when it goes wrong; the
 // time is that of the events it tells.
 func (db *DB) Write(ctx context.Context, verb string, at time.Time, do func(*Tx) error) error {
+	write := db.writeOnce
+	if db.d.Together {
+		write = db.writeTogether
+	}
 	wait := minWait
 	for try := 1; ; try++ {
-		err := db.writeOnce(ctx, at, do)
+		err := write(ctx, at, do)
 		if err == nil {
 			return nil
 		}

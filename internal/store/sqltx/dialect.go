@@ -36,6 +36,9 @@ type Dialect struct {
 	// which is the last thing it does. It sees to it that numbers become
 	// visible in order; nil where the database writes one transaction at a time.
 	BeforeEvents func(ctx context.Context, tx *sql.Tx) error
+	// Together says that the database writes one transaction at a time and
+	// knows savepoints: verbs that wait for their turn share a transaction.
+	Together bool
 	// Snapshot holds the options of transactions that read.
 	Snapshot *sql.TxOptions
 	// Classify tells what an error means.
