@@ -7,10 +7,10 @@ FUZZTIME ?= 30s
 export WEIR_LDFLAGS
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test chaos lint cross bench fuzz generate setup clean
+.PHONY: help build demo test chaos lint cross bench bench-peers microbench fuzz generate setup clean
 
 help: ## say what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## bin/weir, static, for this machine
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w $(WEIR_LDFLAGS)' -o bin/weir ./cmd/weir
@@ -31,7 +31,13 @@ lint: ## gofmt, go vet on three systems, generated pages up to date
 cross: ## the program for all six platforms, in bin/
 	@CROSS_OUT=bin scripts/cross
 
-bench: ## all benchmarks
+bench: setup ## measure Weir from outside, into docs/performance.md (about 10 min); ONLY=builds,logs SHORT=1
+	@scripts/bench
+
+bench-peers: setup ## the same jobs on Weir and on Buildbot, side by side (about 10 min); ONLY=... SHORT=1
+	@scripts/bench peers
+
+microbench: ## Go benchmarks of all packages
 	go test -run '^$$' -bench . -benchmem ./...
 
 fuzz: ## every fuzz target for FUZZTIME (30s)

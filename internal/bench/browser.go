@@ -1,0 +1,169 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"strconv"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/client"
+)
+
+// watchPage notes when a time in nanoseconds first shows in the page. Such
+// numbers are too long for JavaScript and stay text.
+const watchPage = `(() => {
+	window.benchSeen = {};
+	const look = (text) => {
+		const now = performance.timeOrigin + performance.now();
+		for (const n of (text || "").match(/\b\d{19}\b/g) || []) window.benchSeen[n] ??= now;
+	};
+	look(document.body.textContent);
+	window.benchSeen = Object.fromEntries(Object.keys(window.benchSeen).map((n) => [n, 0])); // there already
+	new MutationObserver((list) => {
+		for (const m of list) {
+			if (m.type === "characterData") look(m.target.data);
+			for (const n of m.addedNodes) look(n.textContent);
+		}
+	}).observe(document.body, { subtree: true, childList: true, characterData: true });
+	return true;
+})()`
+
+// browser measures how long a printed line takes until it shows in the build's
+// page, and until a program has it that follows the API.
+func (b *Bench) browser(ctx context.Context, s Subject) error {
+	w, ok := s.(*Weir)
+	if !ok {
+		return fmt.Errorf("%s has no pages to look at", s.Name())
+	}
+	if err := up(ctx, s, 2); err != nil {
+		return err
+	}
+	tab, closeBrowser, err := openBrowser(ctx)
+	if err != nil {
+		return err
+	}
+	defer closeBrowser()
+	after, err := w.lastEvent(ctx)
+	if err != nil {
+		return err
+	}
+	ids, err := w.force(ctx, JobDrip, 1)
+	if err != nil {
+		return err
+	}
+	if _, err := w.await(ctx, after, ids[0], func(s weir.State) bool { return s != weir.Queued && s != weir.Leased }); err != nil {
+		return err
+	}
+	var seen map[string]float64
+	var group errgroup.Group
+	group.Go(func() error {
+		delays, err := w.follow(ctx, after, ids[0])
+		for _, d := range delays {
+			b.add(s, "browser.api", seconds(d))
+		}
+		return err
+	})
+	if err := chromedp.Do(tab, chromedp.Navigate(w.Page(int64(ids[0])))); err != nil {
+		return errors.Join(err, group.Wait())
+	}
+	if _, err := chromedp.Run(tab, chromedp.Evaluate[bool](watchPage)); err != nil {
+		return errors.Join(err, group.Wait())
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	if err := pause(ctx, b.size.idle); err != nil { // for the last lines
+		return err
+	}
+	if seen, err = chromedp.Run(tab, chromedp.Evaluate[map[string]float64]("window.benchSeen")); err != nil {
+		return err
+	}
+	for text, at := range seen {
+		printed, err := strconv.ParseInt(text, 10, 64)
+		if err == nil && at > 0 {
+			b.add(s, "browser.line", at/1e3-float64(printed)/1e9)
+		}
+	}
+	if len(b.samples["browser.line"]) == 0 {
+		return errors.New("no line showed up in the browser")
+	}
+	return nil
+}
+
+// openBrowser starts a browser without a window.
+func openBrowser(ctx context.Context) (tab context.Context, stop func(), err error) {
+	var path string
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if path, err = exec.LookPath(name); err == nil {
+			break
+		}
+	}
+	if err != nil {
+		return nil, nil, errors.New("there is no browser; run: apt-get install -y chromium")
+	}
+	dir, err := os.MkdirTemp("", "weirbench-browser")
+	if err != nil {
+		return nil, nil, err
+	}
+	opts := []chromedp.ExecAllocatorOption{chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun,
+		chromedp.Headless, chromedp.UserDataDir(dir), chromedp.Flag("disable-background-networking", true),
+		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true)}
+	ctx, stopBrowser := chromedp.NewExecAllocator(ctx, opts...)
+	tab, closeTab := chromedp.NewContext(ctx)
+	stop = func() {
+		closeTab()
+		stopBrowser()
+		_ = os.RemoveAll(dir) // the browser may still write; it is a temporary directory
+	}
+	if err := chromedp.Do(tab); err != nil {
+		stop()
+		return nil, nil, err
+	}
+	return tab, stop, nil
+}
+
+// follow reads a build's log over the API as the event stream tells of it,
+// to the build's end, and says how old each line was when it was read.
+func (w *Weir) follow(ctx context.Context, after int64, id weir.BuildID) ([]time.Duration, error) {
+	subject := strconv.FormatInt(int64(id), 10)
+	var delays []time.Duration
+	var line, step int64
+	for {
+		var list struct {
+			Events []weir.Event
+			Last   int64
+		}
+		if err := w.web.call(ctx, http.MethodGet, w.url("api/v1/events?after=%d", after), nil, &list); err != nil {
+			return delays, err
+		}
+		after = list.Last
+		mine := false
+		for _, e := range list.Events {
+			mine = mine || e.Subject == subject && (e.Kind == weir.EventLog || e.Kind == weir.EventBuild)
+		}
+		if !mine {
+			continue
+		}
+		var piece client.LogPiece
+		err := w.web.call(ctx, http.MethodGet, w.url("api/v1/builds/%d/attempts/1/steps/%d/log?line=%d", id, step, line), nil, &piece)
+		now := time.Now()
+		if err == nil {
+			for _, printed := range parseStamps(string(piece.Text)) {
+				delays = append(delays, now.Sub(printed))
+				line++
+			}
+		}
+		build, err := w.build(ctx, id)
+		if err != nil || build.State.Final() {
+			return delays, err
+		}
+	}
+}
