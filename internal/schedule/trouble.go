@@ -11,7 +11,7 @@ import (
 const (
 	firstRetry  = 10 * time.Second
 	retryGrowth = 6
-	lastRetry   = 10 * time.Minute
+	LastRetry   = 10 * time.Minute // the longest of them
 )
 
 // RetryPause is how long a build waits in the queue after one of its attempts
@@ -24,12 +24,12 @@ func RetryPause(code weir.ReasonCode, failures int) time.Duration {
 	}
 	pause := firstRetry
 	for range failures - 1 {
-		if pause >= lastRetry {
+		if pause >= LastRetry {
 			break
 		}
 		pause *= retryGrowth
 	}
-	return min(pause, lastRetry)
+	return min(pause, LastRetry)
 }
 
 // When a worker is kept from work: after so many strikes in a row, for how long
@@ -37,7 +37,7 @@ func RetryPause(code weir.ReasonCode, failures int) time.Duration {
 const (
 	quarantineStrikes = 3
 	firstQuarantine   = time.Minute
-	lastQuarantine    = time.Hour
+	LastQuarantine    = time.Hour
 )
 
 // Quarantine is how long a worker gets nothing after that many strikes: not at
@@ -50,12 +50,12 @@ func Quarantine(strikes int) time.Duration {
 	}
 	pause := firstQuarantine
 	for range strikes - quarantineStrikes {
-		if pause >= lastQuarantine {
+		if pause >= LastQuarantine {
 			break
 		}
 		pause *= 2
 	}
-	return min(pause, lastQuarantine)
+	return min(pause, LastQuarantine)
 }
 
 // Blames reports whether a reason is a strike against the worker that gave it.

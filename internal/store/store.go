@@ -166,10 +166,23 @@ type Leaser interface {
 	// Expire ends attempts whose lease has run out as lost and requeues their
 	// builds, as Finish would. It returns the attempts it ended.
 	Expire(ctx context.Context, now time.Time) ([]weir.AttemptID, error)
+	// Rein takes back times that lie further ahead than a clock that is right
+	// could have set them, because one was wrong: deadlines of live attempts,
+	// when a build may be tried again, until when a worker is barred. Without
+	// it a build could wait for as long as the clock was ahead.
+	Rein(ctx context.Context, h Horizon) error
 	// Workers lists the workers ever seen, by name.
 	Workers(ctx context.Context) ([]weir.Worker, error)
 	// Held tells which of the attempts are live and the worker's own.
 	Held(ctx context.Context, worker string, ids []weir.AttemptID) ([]weir.AttemptID, error)
+}
+
+// Horizon says how far ahead times can lie.
+type Horizon struct {
+	Now    time.Time
+	Lease  time.Duration // deadlines more than twice as far ahead become Now and this
+	Retry  time.Duration // builds that wait for longer are let go at once
+	Barred time.Duration // workers that are barred for longer are let go at once
 }
 
 // Fleet keeps what is known of workers beyond their leases.

@@ -21,6 +21,7 @@ func turnTests() []subtest {
 		{"epoch 0 fences nothing", testNoEpoch},
 		{"a held worker gets nothing", testHeldWorker},
 		{"builds wait for their next try", testRetryWaits},
+		{"a clock that was ahead", testRein},
 	}
 }
 
