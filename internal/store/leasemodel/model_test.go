@@ -34,9 +34,10 @@ var bigWorlds = []Config{
 	{Builds: 1, Workers: 1, Slots: 1, Lines: 1, Retries: 2, Messages: 3, Faults: 3},
 	{Builds: 1, Workers: 2, Slots: 1, Lines: 1, Retries: 2, Messages: 3, Faults: 1},
 	{Builds: 2, Workers: 1, Slots: 2, Lines: 1, Retries: 1, Messages: 3, Faults: 1},
-	{Builds: 2, Workers: 2, Slots: 1, Lines: 1, Retries: 1, Messages: 2, Faults: 2},
-	{Builds: 2, Workers: 1, Slots: 2, Lines: 1, Retries: 2, Messages: 2, Faults: 2},
-	{Builds: 1, Workers: 2, Slots: 1, Lines: 1, Retries: 3, Messages: 3, Faults: 2},
+	{Builds: 2, Workers: 2, Slots: 1, Lines: 1, Retries: 1, Messages: 2, Faults: 1},
+	{Builds: 1, Workers: 2, Slots: 1, Lines: 1, Retries: 2, Messages: 2, Faults: 2},
+	{Builds: 2, Workers: 1, Slots: 1, Lines: 1, Retries: 2, Messages: 2, Faults: 2},
+	{Builds: 1, Workers: 2, Slots: 1, Lines: 1, Retries: 1, Messages: 2, Faults: 1, Twins: true},
 	{Builds: 1, Workers: 1, Slots: 1, Lines: 1, Retries: 2, Messages: 2, Faults: 1, Full: true},
 }
 

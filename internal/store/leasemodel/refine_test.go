@@ -143,9 +143,9 @@ func TestDatabaseIsModel(t *testing.T) {
 		workers            uint8
 		depth, race, large int
 	}{
-		{1, 1, 4, 3, 7},
-		{1, 2, 2, 2, 5},
-		{2, 1, 2, 2, 5},
+		{1, 1, 4, 3, 6},
+		{1, 2, 2, 2, 4},
+		{2, 1, 3, 2, 4},
 	} {
 		t.Run(fmt.Sprintf("%d builds, %d workers", size.builds, size.workers), func(t *testing.T) {
 			t.Parallel()
