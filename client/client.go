@@ -28,10 +28,12 @@ import (
 // MaxAnswer limits the size of one JSON answer, in bytes.
 const MaxAnswer = 256 << 20
 
-// Client reads one farm. Make one with New.
+// Client reads one farm, and changes it with an admin's token. Make one with
+// New.
 type Client struct {
-	base *url.URL
-	http *http.Client
+	base  *url.URL
+	http  *http.Client
+	token string // of an admin; empty: none
 }
 
 // New makes a client of the farm at baseURL, for example
@@ -153,11 +155,17 @@ type eventList struct {
 }
 
 func get[T any](ctx context.Context, c *Client, path string, query url.Values) (T, error) {
-	var out T
 	answer, err := c.do(ctx, path, query)
 	if err != nil {
+		var out T
 		return out, err
 	}
+	return decode[T](ctx, c, answer)
+}
+
+// decode reads an answer, and closes it.
+func decode[T any](ctx context.Context, c *Client, answer *http.Response) (T, error) {
+	var out T
 	defer answer.Body.Close()
 	if err := json.NewDecoder(io.LimitReader(answer.Body, MaxAnswer)).Decode(&out); err != nil {
 		if ctx.Err() != nil {
@@ -174,14 +182,25 @@ func get[T any](ctx context.Context, c *Client, path string, query url.Values) (
 
 // do asks for a path. The caller closes the body.
 func (c *Client) do(ctx context.Context, path string, query url.Values) (*http.Response, error) {
+	return c.request(ctx, http.MethodGet, path, query, nil)
+}
+
+// request sends a request; a body is JSON. The caller closes the answer's body.
+func (c *Client) request(ctx context.Context, method, path string, query url.Values, body io.Reader) (*http.Response, error) {
 	target := *c.base
 	target.Path += path
 	target.RawQuery = query.Encode()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, target.String(), nil)
+	request, err := http.NewRequestWithContext(ctx, method, target.String(), body)
 	if err != nil {
 		return nil, weir.Errorf(weir.Invalid, "cannot ask for %s", path).WithCause(err)
 	}
 	request.Header.Set("Accept", "application/json")
+	if body != nil {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	if c.token != "" {
+		request.Header.Set("Authorization", "Bearer "+c.token)
+	}
 	answer, err := c.http.Do(request)
 	if err != nil {
 		if ctx.Err() != nil {

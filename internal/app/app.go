@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	netmail "net/mail"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -24,6 +25,8 @@ import (
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/blob"
 	"github.com/weir-ci/weir/internal/farm"
+	"github.com/weir-ci/weir/internal/notify"
+	"github.com/weir-ci/weir/internal/notify/mail"
 	"github.com/weir-ci/weir/internal/recipe"
 	"github.com/weir-ci/weir/internal/server"
 	"github.com/weir-ci/weir/internal/source"
@@ -105,8 +108,10 @@ type Server struct {
 	listener net.Listener
 	log      *slog.Logger
 	url      string
-	stop     context.CancelFunc // ends long polls and streams
+	stop     context.CancelFunc // ends long polls and event streams
 	lock     *filelock.Lock     // of the data directory; nil if others may use it
+	outbox   *notify.Outbox     // nil if the farm sends no mail
+	cut      context.CancelFunc // ends every request
 }
 
 // NewServer opens everything a server needs and starts to listen, so that
@@ -143,8 +148,15 @@ func (s *Server) open(ctx context.Context, f *recipe.Farm, lease time.Duration) 
 	if err != nil {
 		return err
 	}
-	s.farm = farm.New(farm.Options{Store: s.store, Blobs: blobs, Log: s.log, Host: HostPlatform(), Lease: leaseTime(lease), Now: clock(),
-		Sources: sources(filepath.Join(f.Data, "sources"))})
+	options := farm.Options{Store: s.store, Blobs: blobs, Log: s.log, Host: HostPlatform(), Lease: leaseTime(lease), Now: clock(),
+		Sources: sources(filepath.Join(f.Data, "sources"))}
+	if f.Mail.SMTP != "" {
+		if s.outbox, err = outbox(f, s.log); err != nil {
+			return err
+		}
+		options.Notices, options.Away = s.outbox, f.Mail.Away
+	}
+	s.farm = farm.New(options)
 	if err := s.farm.Configure(ctx, f); err != nil {
 		return err
 	}
@@ -152,12 +164,13 @@ func (s *Server) open(ctx context.Context, f *recipe.Farm, lease time.Duration) 
 	if s.url == "" {
 		s.url = "http://" + reachable(s.listener.Addr())
 	}
-	handler, err := server.New(server.Options{Farm: s.farm, Name: f.Name, Version: Version, Log: s.log})
+	stopping, stop := context.WithCancel(context.WithoutCancel(ctx))
+	base, cut := context.WithCancel(context.WithoutCancel(ctx))
+	s.stop, s.cut = stop, cut
+	handler, err := server.New(server.Options{Farm: s.farm, Name: f.Name, Version: Version, Log: s.log, Stopping: stopping})
 	if err != nil {
 		return err
 	}
-	base, stop := context.WithCancel(context.WithoutCancel(ctx))
-	s.stop = stop
 	s.http = &http.Server{
 		Handler:           handler,
 		BaseContext:       func(net.Listener) context.Context { return base },
@@ -167,6 +180,16 @@ func (s *Server) open(ctx context.Context, f *recipe.Farm, lease time.Duration) 
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
 	return nil
+}
+
+// outbox is where notices for the owners of workers wait until they are mailed.
+func outbox(f *recipe.Farm, log *slog.Logger) (*notify.Outbox, error) {
+	sender, err := mail.New(mail.Options{Server: f.Mail.SMTP, From: f.Mail.From, TLS: mail.TLS(f.Mail.TLS),
+		User: f.Mail.User, PasswordFile: f.Mail.PasswordFile})
+	if err != nil {
+		return nil, err
+	}
+	return notify.NewOutbox(filepath.Join(f.Data, "outbox"), sender, log)
 }
 
 // lockData makes sure that no other server uses a data directory.
@@ -212,14 +235,19 @@ func (s *Server) Address() string { return "http://" + reachable(s.listener.Addr
 // Farm is the farm behind the server.
 func (s *Server) Farm() *farm.Farm { return s.farm }
 
-// shutdownTime is how long requests may take to end.
-const shutdownTime = 5 * time.Second
+// shutdownTime is how long requests may take to end when the server stops.
+const shutdownTime = 10 * time.Second
 
 // Run serves and does the farm's background work until ctx ends, and returns
-// when everything has stopped and the database is closed.
+// when everything has stopped and the database is closed. At the end requests
+// that wait for something are answered at once, and others when they are done,
+// for which they have shutdownTime.
 func (s *Server) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.farm.Run(ctx) })
+	if s.outbox != nil {
+		g.Go(func() error { return s.outbox.Run(ctx) })
+	}
 	g.Go(func() error {
 		if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
 			return err
@@ -232,6 +260,7 @@ func (s *Server) Run(ctx context.Context) error {
 		deadline, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
 		defer cancel()
 		if err := s.http.Shutdown(deadline); err != nil {
+			s.cut()
 			return s.http.Close()
 		}
 		return nil
@@ -247,6 +276,7 @@ func (s *Server) Close() error {
 	}
 	if s.stop != nil {
 		s.stop()
+		s.cut()
 	}
 	if s.store != nil {
 		errs = append(errs, s.store.Close())
@@ -263,20 +293,36 @@ func (s *Server) Close() error {
 // nowhere. An earlier token of that name stops working if replace is set;
 // otherwise the name must be free.
 func NewToken(ctx context.Context, db store.Access, name string, replace bool) (secret string, err error) {
-	if !weir.ValidName(name) {
-		return "", weir.Errorf(weir.Invalid, "%.80q cannot name a worker", name).
-			WithHint("use up to 64 letters, digits, dots, dashes and underscores")
-	}
 	if replace {
 		if err := db.RevokeToken(ctx, name); err != nil && weir.CodeOf(err) != weir.NotFound {
 			return "", err
 		}
 	}
+	return AddToken(ctx, db, store.Token{Name: name, Scope: store.ScopeWorker})
+}
+
+// maxMail limits the length of a mail address, in bytes.
+const maxMail = 254
+
+// AddToken makes a token with the name, scope and owner of t, and returns its
+// secret, which is kept nowhere. Conflict if the name is taken.
+func AddToken(ctx context.Context, db store.Access, t store.Token) (secret string, err error) {
+	if !weir.ValidName(t.Name) {
+		return "", weir.Errorf(weir.Invalid, "%.80q cannot name a worker or an admin", t.Name).
+			WithHint("use up to 64 letters, digits, dots, dashes and underscores")
+	}
+	if t.Owner != "" {
+		if a, err := netmail.ParseAddress(t.Owner); err != nil || a.Address != t.Owner || len(t.Owner) > maxMail {
+			return "", weir.Errorf(weir.Invalid, "%.80q is not a mail address", t.Owner).
+				WithHint("write it like alice@example.org")
+		}
+	}
 	secret = farm.NewSecret()
-	err = db.AddToken(ctx, store.Token{Name: name, Hash: farm.HashToken(secret), Created: time.Now()})
+	t.Hash, t.Created = farm.HashToken(secret), time.Now()
+	err = db.AddToken(ctx, t)
 	if weir.CodeOf(err) == weir.Conflict {
-		return "", weir.Errorf(weir.Conflict, "there is a token called %s already", name).
-			WithHint("choose another name, or revoke the old one with: weir token revoke %s", name)
+		return "", weir.Errorf(weir.Conflict, "there is a token called %s already", t.Name).
+			WithHint("choose another name, or revoke the old one with: weir token revoke %s", t.Name)
 	}
 	return secret, err
 }

@@ -80,11 +80,7 @@ func writeStatus(w io.Writer, o client.Overview) {
 		fmt.Fprintf(t, "  %s\t%s\t%s\n", safe(row.Builder.Name()), marks.String(), last)
 	}
 	t.Flush()
-	for _, worker := range o.Workers {
-		if worker.Away(o.At) {
-			fmt.Fprintf(w, "\nworker %s has not been heard of for %s\n", safe(worker.Name), age(o.At, worker.Seen))
-		}
-	}
+	writeIdle(w, o.Workers, o.At)
 	if len(o.Workers) == 0 {
 		fmt.Fprint(w, "\nno worker has said hello yet: start one with weir worker, or use weir up\n")
 	}

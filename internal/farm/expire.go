@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/weir-ci/weir/internal/schedule"
+	"github.com/weir-ci/weir/internal/store"
 )
 
 const (
@@ -54,6 +57,11 @@ func (f *Farm) expireLoop(ctx context.Context) error {
 		if err == nil && fair {
 			err = f.expire(ctx)
 		}
+		if err == nil && fair {
+			if err := f.tellOwners(ctx); err != nil && ctx.Err() == nil {
+				f.log.Error("owners of workers cannot be told", "err", err, "cause", errors.Unwrap(err))
+			}
+		}
 		if err != nil {
 			h.deaf(time.Since(start))
 			if ctx.Err() == nil {
@@ -70,7 +78,12 @@ func (f *Farm) expireLoop(ctx context.Context) error {
 
 // expire ends the leases that have run out.
 func (f *Farm) expire(ctx context.Context) error {
-	lost, err := f.store.Expire(ctx, f.now())
+	now := f.now()
+	if err := f.store.Rein(ctx, store.Horizon{Now: now, Lease: f.lease,
+		Retry: f.scaled(schedule.LastRetry), Barred: f.scaled(schedule.LastQuarantine)}); err != nil {
+		return err
+	}
+	lost, err := f.store.Expire(ctx, now)
 	for _, id := range lost {
 		f.log.Warn("attempt lost: its worker has not been heard of", "attempt", id)
 	}

@@ -44,6 +44,10 @@ type Options struct {
 	// Workers are told to sync often enough, and the pauses after
 	// infrastructure errors are in proportion.
 	Lease time.Duration
+	// Notices takes what owners of workers are to be told; nil: nobody is told.
+	// Away is how long a worker is away before that.
+	Notices Notices
+	Away    time.Duration
 }
 
 // Farm is a running farm. Make one with New, give it a configuration, and
@@ -66,6 +70,9 @@ type Farm struct {
 	watches    watches  // of workers that wait for cancellations
 	leases     leases   // that wait, by worker
 	known      tipCache // the newest revisions, for those who ask often
+	notices    Notices
+	away       time.Duration
+	absent     absences // only the expire loop uses it
 	logs       logReading
 	sets       resultCache
 	// searched remembers what each search has looked at, so that it is not
@@ -85,7 +92,7 @@ func New(o Options) *Farm {
 		o.Lease = weir.LeaseTime
 	}
 	f := &Farm{store: o.Store, blobs: o.Blobs, source: o.Sources, log: o.Log, now: o.Now, host: o.Host, lease: o.Lease,
-		searched: map[weir.RegressionID]string{}}
+		notices: o.Notices, away: o.Away, searched: map[weir.RegressionID]string{}}
 	f.any.init()
 	f.work.init()
 	f.moved.init()

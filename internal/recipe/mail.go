@@ -39,7 +39,7 @@ const DefaultAway = 15 * time.Minute
 
 // Limits on when an owner is told.
 const (
-	minAway = time.Second
+	minAway = 2 * time.Minute // a worker counts as away after one
 	maxAway = 30 * 24 * time.Hour
 )
 

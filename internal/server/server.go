@@ -5,8 +5,10 @@
 package server
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/weir-ci/weir/internal/server/api"
@@ -28,11 +30,12 @@ type Options struct {
 	Version string           // of the program, told by the API; empty: "dev"
 	Log     *slog.Logger     // nil: nothing is logged
 	Now     func() time.Time // nil: time.Now
+	// Stopping ends when the server is about to stop: requests that wait for
+	// something are answered then. nil: they wait as long as they like.
+	Stopping context.Context
 }
 
-// New makes the handler of a whole server. Its long polls and event streams
-// end when their request's context does; http.Server.BaseContext is the way
-// to end all of them at shutdown. Requests set their own deadlines, so
+// New makes the handler of a whole server. Requests set their own deadlines, so
 // http.Server's ReadTimeout and WriteTimeout only bound what comes before.
 //
 // The error is not nil only if the program was built without its static files.
@@ -52,7 +55,28 @@ func New(o Options) (http.Handler, error) {
 	mux.Handle(api.Prefix, compress(api.New(o.Farm, o.Version, o.Log)))
 	mux.Handle("/", compress(patient(site)))
 	protected := http.NewCrossOriginProtection().Handler(mux)
-	return logged(o.Log, recovered(o.Log, site, secured(protected))), nil
+	return logged(o.Log, recovered(o.Log, site, secured(impatient(o.Stopping, protected)))), nil
+}
+
+// waiting lists the paths of requests that wait for something to happen.
+var waiting = []string{workerapi.Prefix + "lease", workerapi.Prefix + "watch", api.Prefix + "v1/events", "/events"}
+
+// impatient ends the waiting of requests when the server stops. Others go on:
+// whoever is in the middle of something is to get an answer.
+func impatient(stopping context.Context, next http.Handler) http.Handler {
+	if stopping == nil {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !slices.Contains(waiting, r.URL.Path) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		ctx, cancel := context.WithCancel(r.Context())
+		defer cancel()
+		defer context.AfterFunc(stopping, cancel)()
+		next.ServeHTTP(w, r.WithContext(ctx))
+	})
 }
 
 // How long a page may take to be asked for and to be sent.

@@ -1,5 +1,6 @@
-// Package api is the public REST interface of a farm, version 1. It reads and
-// changes nothing; the command line and package client are built on it, and
+// Package api is the public REST interface of a farm, version 1. Everybody may
+// read; whoever changes something sends an admin's token ("Authorization:
+// Bearer ..."). The command line and package client are built on it, and
 // anything else may be: /api/openapi.json describes it.
 //
 // Bodies are the words of the root package as JSON, put together as package
@@ -20,7 +21,7 @@ import (
 	"github.com/weir-ci/weir/internal/steplog"
 )
 
-// Farm is what the API reads.
+// Farm is what the API reads and, for admins, changes.
 type Farm interface {
 	// Overview reads the state of the whole farm.
 	Overview(ctx context.Context) (farm.Overview, error)
@@ -36,6 +37,7 @@ type Farm interface {
 	Regression(ctx context.Context, id weir.RegressionID) (farm.RegressionDetail, error)
 	Logs
 	Events
+	Operations
 }
 
 // Logs reads what steps printed.
@@ -79,17 +81,19 @@ const (
 type handler struct {
 	farm Farm
 	log  *slog.Logger
+	now  func() time.Time
 }
 
 // New makes the handler of everything below Prefix. Version is the program's.
 func New(f Farm, version string, log *slog.Logger) http.Handler {
-	h := &handler{farm: f, log: log}
+	h := &handler{farm: f, log: log, now: time.Now}
 	mux := http.NewServeMux()
 	h.operations(rest.New(mux, "Weir", version, "/api/openapi", log))
 	mux.Handle("/", rest.NotFound(log))
+	open := h.authorized(mux)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		rest.Patience(w, readTime, eventWait+answerTime)
-		mux.ServeHTTP(w, r)
+		open.ServeHTTP(w, r)
 	})
 }
 
@@ -131,6 +135,7 @@ func (h *handler) operations(a *rest.API) {
 			return &body[farm.RegressionDetail]{d}, err
 		})
 	rest.Register(a, get("events", "events", "What happened after an event; waits up to 25 seconds"), h.events)
+	h.admins(a)
 }
 
 func get(id, path, summary string) huma.Operation {

@@ -46,6 +46,8 @@ func New(mux *http.ServeMux, title, version, openAPI string, log *slog.Logger) *
 	// message must hold, the farm checks.
 	config.AllowAdditionalPropertiesByDefault = true
 	config.FieldsOptionalByDefault = true
+	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
+		"admin": {Type: "http", Scheme: "bearer", Description: "a token made with: weir token add NAME --admin"}}
 	return &API{huma: humago.New(mux, config), log: log}
 }
 
@@ -87,7 +89,7 @@ func Report(ctx context.Context, log *slog.Logger, err error) protocol.Problem {
 func WriteError(w http.ResponseWriter, r *http.Request, log *slog.Logger, err error) {
 	problem := Report(r.Context(), log, err)
 	if problem.Status == http.StatusUnauthorized {
-		w.Header().Set("WWW-Authenticate", `Bearer realm="weir worker"`)
+		w.Header().Set("WWW-Authenticate", `Bearer realm="weir"`)
 	}
 	w.Header().Set("Content-Type", ProblemType)
 	w.WriteHeader(problem.Status)

@@ -20,6 +20,9 @@ import (
 const (
 	Token  = "let-me-in"
 	Worker = "heron"
+	// AdminToken belongs to Admin.
+	AdminToken = "let-me-decide"
+	Admin      = "otter"
 )
 
 // Log is the log of one step: Lines lines, each made by Line when asked for,
@@ -49,6 +52,7 @@ type Farm struct {
 	Panic       string // what Overview panics with, if set
 	Synced      []protocol.Sync
 	Finished    []protocol.Finish
+	Done        []string              // what admins did
 	Assignments []protocol.Assignment // given away at the next lease
 	Ended       []weir.AttemptID      // that Watch says are over
 }
@@ -173,7 +177,10 @@ func (f *Farm) Authenticate(_ context.Context, secret string) (string, error) {
 
 // Worker knows one worker.
 func (f *Farm) Worker(_ context.Context, name string) (weir.Worker, error) {
-	return weir.Worker{Name: name, Platform: "linux/amd64", Slots: 2}, nil
+	if name == "nobody" {
+		return weir.Worker{}, weir.Errorf(weir.NotFound, "worker %s has not said hello", name)
+	}
+	return weir.Worker{Name: name, Platform: "linux/amd64", Slots: 2, Owner: "ada@kern.example"}, nil
 }
 
 // Hello keeps every attempt.

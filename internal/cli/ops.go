@@ -1,0 +1,266 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/client"
+)
+
+// adminFlags adds what a verb needs that changes something, and returns how to
+// make its client.
+func adminFlags(c *cobra.Command) func() (*client.Client, error) {
+	server := serverFlag(c)
+	file := c.Flags().String("token-file", "", "file that holds an admin's token (default: $WEIR_ADMIN_TOKEN)")
+	return func() (*client.Client, error) {
+		token, err := readToken("WEIR_ADMIN_TOKEN", *file)
+		if err != nil {
+			return nil, err
+		}
+		if token == "" {
+			return nil, weir.Errorf(weir.Unauthenticated, "this needs an admin's token").
+				WithHint("make one on the server with: weir token add NAME --admin; then set WEIR_ADMIN_TOKEN or --token-file")
+		}
+		farm, err := client.New(server(), nil)
+		if err != nil {
+			return nil, err
+		}
+		return farm.WithToken(token), nil
+	}
+}
+
+// readToken reads a token from a file, or from the environment. It is empty if
+// there is none.
+func readToken(variable, file string) (string, error) {
+	token := os.Getenv(variable)
+	if file != "" {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			return "", weir.Errorf(weir.Invalid, "the token file cannot be read: %w", err)
+		}
+		token = strings.TrimSpace(string(data))
+	}
+	if strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return "", weir.Errorf(weir.Unauthenticated, "what was given as the token is none: it has spaces, line ends or other odd characters").
+			WithHint("a token is one word, as weir token add NAME prints it on its standard output")
+	}
+	return token, nil
+}
+
+func newForce() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "force PROJECT",
+		Short: "build a project now",
+		Long: `Build the newest known revisions of a project and of everything upstream of
+it now, whether or not they were built before. With --count each builder gets
+so many builds of its own, to hunt a flaky test or to load a farm.
+
+It needs an admin's token; see weir token --help.`,
+		Example: "  weir force hello\n  weir force hello --job test --reason \"is it flaky?\" --count 20",
+		Args:    cobra.ExactArgs(1),
+	}
+	farm := adminFlags(c)
+	job := c.Flags().String("job", "", "only this job (default: all)")
+	reason := c.Flags().String("reason", "", "one line for people")
+	count := c.Flags().Int("count", 1, "how many builds of each job and platform, at most 1000")
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if *count < 1 || *count > 1000 {
+			return usageError{error: fmt.Errorf("--count is %d, it must be 1 to 1000", *count)}
+		}
+		farm, err := farm()
+		if err != nil {
+			return err
+		}
+		out, err := farm.Force(c.Context(), client.Force{Project: args[0], Job: *job, Reason: *reason, Count: *count})
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(c.OutOrStdout(), "run %d: %s%s\n", out.Run, plural(len(out.Builds), "build"), numbers(out.Builds))
+		return nil
+	}
+	return c
+}
+
+// numbers lists builds, shortly.
+func numbers(ids []weir.BuildID) string {
+	const most = 8
+	if len(ids) == 0 {
+		return ""
+	}
+	var parts []string
+	for i, id := range ids {
+		if i == most {
+			return fmt.Sprintf(", %s ... %d", strings.Join(parts, " "), ids[len(ids)-1])
+		}
+		parts = append(parts, fmt.Sprint(id))
+	}
+	return ", " + strings.Join(parts, " ")
+}
+
+func newCancel() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "cancel BUILD",
+		Short: "end a build that waits or runs",
+		Long: `Cancel a build that is not over, and the builds that need its product. The
+worker that runs it stops it within seconds.
+
+It needs an admin's token; see weir token --help.`,
+		Example: "  weir cancel 41\n  weir cancel 41 --reason \"wrong branch\"",
+		Args:    cobra.ExactArgs(1),
+	}
+	farm := adminFlags(c)
+	reason := c.Flags().String("reason", "", "one line for people")
+	c.RunE = func(c *cobra.Command, args []string) error {
+		id, err := parseID(args[0], "build")
+		if err != nil {
+			return err
+		}
+		farm, err := farm()
+		if err != nil {
+			return err
+		}
+		if err := farm.Cancel(c.Context(), weir.BuildID(id), *reason); err != nil {
+			return err
+		}
+		fmt.Fprintf(c.OutOrStdout(), "build %d is cancelled\n", id)
+		return nil
+	}
+	return c
+}
+
+func newWorkers() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "workers",
+		Short: "list, pause, resume and forget workers",
+		Long: `List the workers of a farm, or say what becomes of one. A paused worker ends
+what it runs and gets nothing more until it is resumed. Resuming also ends a
+quarantine: a worker whose builds fail for the worker's own fault, three times
+in a row, gets nothing for a minute, and longer each time.
+
+Listing is open to everybody; the other verbs need an admin's token, see
+weir token --help.`,
+		Example: "  weir workers\n  weir workers pause alices-laptop --reason \"new disk\"\n" +
+			"  weir workers resume alices-laptop\n  weir workers forget alices-laptop",
+		Args: subcommands,
+
+		SuggestionsMinimumDistance: 2,
+	}
+	list := listWorkers()
+	server := serverFlag(c)
+	c.RunE = func(c *cobra.Command, _ []string) error { return showWorkers(c, server()) }
+	c.AddCommand(list,
+		workerVerb("pause NAME", "give a worker nothing more", "  weir workers pause alices-laptop --reason \"new disk\"",
+			func(c *cobra.Command) func(*client.Client, string) (string, error) {
+				reason := c.Flags().String("reason", "", "why, for those who find it paused (needed)")
+				return func(farm *client.Client, name string) (string, error) {
+					if strings.TrimSpace(*reason) == "" {
+						return "", usageError{fmt.Errorf("--reason is missing: say why, for those who find the worker paused"), seeHelp(c)}
+					}
+					return "is paused", farm.PauseWorker(c.Context(), name, *reason)
+				}
+			}),
+		workerVerb("resume NAME", "let a paused or quarantined worker have work again", "  weir workers resume alices-laptop",
+			func(c *cobra.Command) func(*client.Client, string) (string, error) {
+				return func(farm *client.Client, name string) (string, error) {
+					return "may have work again", farm.ResumeWorker(c.Context(), name)
+				}
+			}),
+		workerVerb("forget NAME", "remove a worker that is gone from the list", "  weir workers forget alices-laptop",
+			func(c *cobra.Command) func(*client.Client, string) (string, error) {
+				return func(farm *client.Client, name string) (string, error) {
+					return "is forgotten", farm.ForgetWorker(c.Context(), name)
+				}
+			}))
+	return c
+}
+
+func listWorkers() *cobra.Command {
+	c := &cobra.Command{Use: "list", Short: "list workers and what can be expected of them", Args: cobra.NoArgs,
+		Example: "  weir workers list"}
+	server := serverFlag(c)
+	c.RunE = func(c *cobra.Command, _ []string) error { return showWorkers(c, server()) }
+	return c
+}
+
+// workerVerb makes a verb that does something with one worker. add adds its
+// flags and returns what it does.
+func workerVerb(use, short, example string, add func(*cobra.Command) func(*client.Client, string) (string, error)) *cobra.Command {
+	c := &cobra.Command{Use: use, Short: short, Example: example, Args: cobra.ExactArgs(1)}
+	farm := adminFlags(c)
+	act := add(c)
+	c.RunE = func(c *cobra.Command, args []string) error {
+		farm, err := farm()
+		if err != nil {
+			return err
+		}
+		done, err := act(farm, args[0])
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(c.OutOrStdout(), "worker %s %s\n", args[0], done)
+		return nil
+	}
+	return c
+}
+
+func showWorkers(c *cobra.Command, server string) error {
+	token, err := readToken("WEIR_ADMIN_TOKEN", "")
+	if err != nil {
+		return err
+	}
+	farm, err := client.New(server, nil)
+	if err != nil {
+		return err
+	}
+	list, err := farm.WithToken(token).Workers(c.Context())
+	if err != nil {
+		return err
+	}
+	if len(list) == 0 {
+		fmt.Fprintln(c.OutOrStdout(), "no worker has said hello yet: start one with weir worker, or use weir up")
+		return nil
+	}
+	t := tabwriter.NewWriter(c.OutOrStdout(), 0, 8, 2, ' ', 0)
+	fmt.Fprintln(t, "WORKER\tSTATE\tPLATFORM\tRUNS\tSEEN\tWHY")
+	for _, w := range list {
+		fmt.Fprintf(t, "%s\t%s\t%s\t%d/%d\t%s\t%s\n", safe(w.Name), w.State, safe(string(w.Platform)), w.Running, w.Slots,
+			age(time.Now(), w.Seen), why(w.Worker, w.State, time.Now()))
+	}
+	return t.Flush()
+}
+
+// why says why a worker gets nothing.
+func why(w weir.Worker, state weir.WorkerState, now time.Time) string {
+	switch state {
+	case weir.WorkerPaused:
+		return safe(w.Paused)
+	case weir.WorkerQuarantined:
+		return fmt.Sprintf("%s in a row were its own fault; again in %s", plural(w.Strikes, "infrastructure error"),
+			w.Barred.Sub(now).Round(time.Second))
+	case weir.WorkerDraining:
+		return "ends what it runs, and leaves"
+	case weir.WorkerAway:
+		return "not heard of for " + age(now, w.Seen)
+	}
+	return ""
+}
+
+// writeIdle says of workers that get nothing why they do not.
+func writeIdle(w io.Writer, workers []weir.Worker, now time.Time) {
+	for _, worker := range workers {
+		switch state := worker.State(now); state {
+		case weir.WorkerReady:
+		case weir.WorkerAway:
+			fmt.Fprintf(w, "\nworker %s has not been heard of for %s\n", safe(worker.Name), age(now, worker.Seen))
+		default:
+			fmt.Fprintf(w, "\nworker %s is %s: %s\n", safe(worker.Name), state, why(worker, state, now))
+		}
+	}
+}

@@ -1,0 +1,109 @@
+package cli
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/weir-ci/weir/internal/app"
+	"github.com/weir-ci/weir/internal/recipe"
+	"github.com/weir-ci/weir/internal/store"
+)
+
+func newToken() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "token",
+		Short: "make, list and revoke the tokens of workers and admins",
+		Long: `Manage the tokens with which workers on other machines, and admins, prove who
+they are. A worker's token lets a machine run builds and nothing else; an
+admin's (--admin) lets its holder force and cancel builds and pause workers.
+These verbs open the farm's database directly, so run them where the server
+runs; the server need not be running. A token is shown once, when it is made;
+only a hash of it is kept.`,
+		Example: "  weir token add alices-laptop --owner alice@example.org\n  weir token add alice --admin\n" +
+			"  weir token list\n  weir token revoke alices-laptop",
+		Args: subcommands,
+
+		SuggestionsMinimumDistance: 2,
+		RunE: func(*cobra.Command, []string) error {
+			return usageError{fmt.Errorf("token what: add, list or revoke?"), "see weir token --help"}
+		},
+	}
+	file := c.PersistentFlags().StringP("file", "f", recipe.FileName, "the farm file")
+	open := func(c *cobra.Command, use func(db tokens) error) error {
+		farm, err := loadFarm(c, []string{*file})
+		if err != nil {
+			return err
+		}
+		db, err := app.OpenStore(c.Context(), farm)
+		if err != nil {
+			return err
+		}
+		defer db.Close()
+		return use(db)
+	}
+	c.AddCommand(addToken(open),
+		&cobra.Command{Use: "list", Short: "list the tokens, without their secrets", Args: cobra.NoArgs,
+			Example: "  weir token list",
+			RunE: func(c *cobra.Command, _ []string) error {
+				return open(c, func(db tokens) error {
+					list, err := db.Tokens(c.Context())
+					for _, t := range list {
+						line := fmt.Sprintf("%s\tmade %s", t.Name, t.Created.Format("2006-01-02"))
+						if t.Scope == store.ScopeAdmin {
+							line += "\tadmin"
+						}
+						if t.Owner != "" {
+							line += "\towner " + safe(t.Owner)
+						}
+						fmt.Fprintln(c.OutOrStdout(), line)
+					}
+					return err
+				})
+			}},
+		&cobra.Command{Use: "revoke NAME", Short: "make a token useless at once", Args: cobra.ExactArgs(1),
+			Example: "  weir token revoke alices-laptop",
+			RunE: func(c *cobra.Command, args []string) error {
+				return open(c, func(db tokens) error {
+					err := db.RevokeToken(c.Context(), args[0])
+					if err == nil {
+						fmt.Fprintf(c.OutOrStdout(), "the token of %s is revoked\n", args[0])
+					}
+					return err
+				})
+			}})
+	return c
+}
+
+// tokens is the part of a database that keeps tokens.
+type tokens = app.Tokens
+
+// addToken is the verb that makes a token.
+func addToken(open func(*cobra.Command, func(tokens) error) error) *cobra.Command {
+	c := &cobra.Command{Use: "add NAME", Short: "make a token for the worker or the admin of that name", Args: cobra.ExactArgs(1),
+		Example: "  weir token add alices-laptop --owner alice@example.org\n  weir token add alice --admin"}
+	admin := c.Flags().Bool("admin", false, "make a token that changes the farm's state, not a worker's")
+	owner := c.Flags().String("owner", "", "`MAIL` address of who lends the worker: told when it stays away")
+	c.RunE = func(c *cobra.Command, args []string) error {
+		scope := store.ScopeWorker
+		if *admin {
+			scope = store.ScopeAdmin
+		}
+		return open(c, func(db tokens) error {
+			secret, err := app.AddToken(c.Context(), db, store.Token{Name: args[0], Scope: scope, Owner: *owner})
+			if err != nil {
+				return err
+			}
+			fmt.Fprintln(c.OutOrStdout(), secret)
+			if *admin {
+				fmt.Fprintf(c.ErrOrStderr(), "the token of the admin %s; it is not shown again. To use it:\n"+
+					"  WEIR_ADMIN_TOKEN=... weir force PROJECT --server ADDRESS\n", args[0])
+				return nil
+			}
+			fmt.Fprintf(c.ErrOrStderr(), "the token of %s; it is not shown again. On the worker's machine:\n"+
+				"  WEIR_TOKEN=... weir worker --server ADDRESS\n", args[0])
+			return nil
+		})
+	}
+	return c
+}

@@ -1,0 +1,175 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/farm"
+	"github.com/weir-ci/weir/internal/server/rest"
+)
+
+// Operations is what admins do, and what they need to see for it.
+type Operations interface {
+	// AuthenticateAdmin finds the admin that a token belongs to;
+	// Unauthenticated if there is none, Forbidden if it is a worker's.
+	AuthenticateAdmin(ctx context.Context, secret string) (name string, err error)
+	// Force builds the tips of a project now.
+	Force(ctx context.Context, ask farm.Force) (farm.Forced, error)
+	// CancelBuild ends an unfinished build; Conflict if it is over.
+	CancelBuild(ctx context.Context, id weir.BuildID, reason, by string) error
+	// Workers lists the workers, by name.
+	Workers(ctx context.Context) ([]weir.Worker, error)
+	// Worker finds one; NotFound if it never said hello.
+	Worker(ctx context.Context, name string) (weir.Worker, error)
+	// PauseWorker holds a worker back, ResumeWorker lets it go on.
+	PauseWorker(ctx context.Context, name, reason, by string) error
+	ResumeWorker(ctx context.Context, name string) error
+	// ForgetWorker removes a worker that is away; Conflict if it is not.
+	ForgetWorker(ctx context.Context, name string) error
+}
+
+// maxToken limits the length of a bearer token, in bytes.
+const maxToken = 512
+
+// maxBody limits the body of a request, in bytes.
+const maxBody = 16 << 10
+
+type adminKey struct{}
+
+// adminOf is the name of the admin who asks; empty if nobody in particular does.
+func adminOf(ctx context.Context) string {
+	name, _ := ctx.Value(adminKey{}).(string)
+	return name
+}
+
+// authorized lets everybody read, and only admins change things. Who they are
+// is told by the header alone, which no other site can make a browser send. A
+// request that may not be is refused before its body is read.
+func (h *handler) authorized(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		reads := r.Method == http.MethodGet || r.Method == http.MethodHead
+		if reads && r.Header.Get("Authorization") == "" {
+			next.ServeHTTP(w, r)
+			return
+		}
+		name, err := h.admin(r)
+		switch {
+		case err == nil:
+			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), adminKey{}, name)))
+		case reads: // what everybody may read, a bad token does not forbid
+			next.ServeHTTP(w, r)
+		default:
+			w.Header().Set("Connection", "close")
+			rest.WriteError(w, r, h.log, err)
+		}
+	})
+}
+
+func (h *handler) admin(r *http.Request) (string, error) {
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	token = strings.TrimSpace(token)
+	if !strings.EqualFold(scheme, "Bearer") || token == "" || len(token) > maxToken {
+		return "", weir.Errorf(weir.Unauthenticated, "this needs an admin's token, and the request carries none").
+			WithHint("make one on the server with: weir token add NAME --admin; then set WEIR_ADMIN_TOKEN or --token-file")
+	}
+	return h.farm.AuthenticateAdmin(r.Context(), token)
+}
+
+func operation(method, id, path, summary string) huma.Operation {
+	return huma.Operation{OperationID: id, Method: method, Path: Prefix + "v1/" + path, Summary: summary,
+		MaxBodyBytes: maxBody, BodyReadTimeout: readTime, DefaultStatus: http.StatusOK,
+		Security: []map[string][]string{{"admin": {}}}}
+}
+
+func (h *handler) admins(a *rest.API) {
+	rest.Register(a, operation(http.MethodPost, "force", "runs", "Build the tips of a project now"), h.force)
+	rest.Register(a, operation(http.MethodPost, "cancel", "builds/{id}/cancel", "Cancel a build, and those that need it"), h.cancel)
+	rest.Register(a, get("workers", "workers", "Workers, by name"), h.workers)
+	rest.Register(a, get("worker", "workers/{name}", "One worker"), h.worker)
+	rest.Register(a, operation(http.MethodPost, "pause", "workers/{name}/pause", "Give a worker nothing more"), h.pause)
+	rest.Register(a, operation(http.MethodPost, "resume", "workers/{name}/resume", "Let a worker have work again"), h.resume)
+	rest.Register(a, operation(http.MethodDelete, "forget", "workers/{name}", "Forget a worker that is gone"), h.forget)
+}
+
+type forceIn struct {
+	Body struct {
+		Project string `json:"project" doc:"whose tips to build" maxLength:"64"`
+		Job     string `json:"job,omitempty" doc:"only this job; empty: all" maxLength:"64"`
+		Reason  string `json:"reason,omitempty" doc:"one line for people" maxLength:"200"`
+		Count   int    `json:"count,omitempty" doc:"how many builds of each job and platform" minimum:"0" maximum:"1000" default:"1"`
+	}
+}
+
+func (h *handler) force(ctx context.Context, in *forceIn) (*body[farm.Forced], error) {
+	out, err := h.farm.Force(ctx, farm.Force{Project: in.Body.Project, Job: in.Body.Job, Reason: in.Body.Reason,
+		Count: in.Body.Count, By: adminOf(ctx)})
+	return &body[farm.Forced]{out}, err
+}
+
+type because struct {
+	Reason string `json:"reason,omitempty" doc:"one line for people" maxLength:"200"`
+}
+
+type cancelIn struct {
+	ID   int64 `path:"id" minimum:"1" doc:"the build"`
+	Body because
+}
+
+type done struct{}
+
+func (h *handler) cancel(ctx context.Context, in *cancelIn) (*body[done], error) {
+	return &body[done]{}, h.farm.CancelBuild(ctx, weir.BuildID(in.ID), in.Body.Reason, adminOf(ctx))
+}
+
+// WorkerStatus is a worker and what can be expected of it.
+type WorkerStatus struct {
+	weir.Worker
+	State weir.WorkerState `json:"state"`
+}
+
+// status leaves out what is nobody's business but the admins'.
+func (h *handler) status(ctx context.Context, w weir.Worker) WorkerStatus {
+	if adminOf(ctx) == "" {
+		w.Owner = ""
+	}
+	return WorkerStatus{w, w.State(h.now())}
+}
+
+func (h *handler) workers(ctx context.Context, _ *none) (*body[[]WorkerStatus], error) {
+	list, err := h.farm.Workers(ctx)
+	out := make([]WorkerStatus, len(list))
+	for i, w := range list {
+		out[i] = h.status(ctx, w)
+	}
+	return &body[[]WorkerStatus]{out}, err
+}
+
+type byWorker struct {
+	Name string `path:"name" maxLength:"64" doc:"the worker"`
+}
+
+func (h *handler) worker(ctx context.Context, in *byWorker) (*body[WorkerStatus], error) {
+	w, err := h.farm.Worker(ctx, in.Name)
+	return &body[WorkerStatus]{h.status(ctx, w)}, err
+}
+
+type pauseIn struct {
+	Name string `path:"name" maxLength:"64" doc:"the worker"`
+	Body because
+}
+
+func (h *handler) pause(ctx context.Context, in *pauseIn) (*body[done], error) {
+	return &body[done]{}, h.farm.PauseWorker(ctx, in.Name, in.Body.Reason, adminOf(ctx))
+}
+
+func (h *handler) resume(ctx context.Context, in *byWorker) (*body[done], error) {
+	return &body[done]{}, h.farm.ResumeWorker(ctx, in.Name)
+}
+
+func (h *handler) forget(ctx context.Context, in *byWorker) (*body[done], error) {
+	return &body[done]{}, h.farm.ForgetWorker(ctx, in.Name)
+}
