@@ -2,6 +2,7 @@ package spool_test
 
 import (
 	"bytes"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -13,7 +14,12 @@ import (
 	"github.com/weir-ci/weir/internal/worker/spool"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(superviseEnv); dir != "" {
+		os.Exit(supervise(dir))
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // fataler is what *testing.T and *rapid.T have in common.
 type fataler interface {
