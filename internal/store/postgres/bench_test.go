@@ -3,6 +3,7 @@ package postgres_test
 import (
 	"fmt"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -14,9 +15,15 @@ import (
 	"github.com/weir-ci/weir/internal/store/pgtest"
 )
 
-// BenchmarkLife takes trivial builds through their lives: made, leased,
-// synced once with a step and a log frame, finished with a product.
-func BenchmarkLife(b *testing.B) {
+// BenchmarkLife takes builds through their lives: leased, synced once with a
+// step and a log frame, finished with a product.
+func BenchmarkLife(b *testing.B) { benchmarkLives(b, true) }
+
+// BenchmarkTrivial takes builds that are too short for a sync through their
+// lives: leased, and finished with a step and a log frame.
+func BenchmarkTrivial(b *testing.B) { benchmarkLives(b, false) }
+
+func benchmarkLives(b *testing.B, synced bool) {
 	s := openTest(b, pgtest.DSN(b))
 	if err := s.Migrate(b.Context()); err != nil {
 		b.Fatal(err)
@@ -32,40 +39,73 @@ func BenchmarkLife(b *testing.B) {
 	if _, _, err := s.CreateRun(b.Context(), run); err != nil {
 		b.Fatal(err)
 	}
-	var tokens atomic.Int64
-	b.SetParallelism(4)
+	var left atomic.Int64
+	left.Store(int64(b.N))
 	b.ResetTimer()
-	b.RunParallel(func(pb *testing.PB) {
-		for pb.Next() {
-			live(b, s, fmt.Sprint("token ", tokens.Add(1)))
-		}
-	})
+	var wg sync.WaitGroup
+	for i := range clients {
+		c := client{B: b, store: s, name: fmt.Sprint("w", i), synced: synced}
+		wg.Go(func() {
+			c.hello()
+			for left.Add(-1) >= 0 {
+				c.live()
+			}
+		})
+	}
+	wg.Wait()
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "builds/s")
 }
 
+// clients is how many workers live builds at once.
+const clients = 4
+
+// client is a worker.
+type client struct {
+	*testing.B
+	store      store.Store
+	name       string
+	synced     bool
+	epoch, seq int64
+}
+
+func (c *client) hello() {
+	epoch, _, err := c.store.Hello(c.Context(), weir.Worker{Name: c.name, Platform: "linux/amd64", Slots: 1, Seen: time.Now()}, nil)
+	if err != nil {
+		c.Error(err)
+	}
+	c.epoch = epoch
+}
+
 // live takes one queued build to its end.
-func live(b *testing.B, s store.Store, token string) {
+func (c *client) live() {
 	now := time.Now()
 	var leased []store.Leased
 	var err error
+	token := string(weir.DigestOf([]byte(fmt.Sprint(c.name, c.seq))))[:64]
 	for len(leased) == 0 && err == nil {
-		leased, err = s.Lease(b.Context(), store.LeaseAsk{Worker: "w", Platform: "linux/amd64", Now: now, Deadline: now.Add(weir.LeaseTime), Tokens: []string{token}},
+		c.seq++
+		leased, err = c.store.Lease(c.Context(), store.LeaseAsk{Worker: c.name, Platform: "linux/amd64", Now: now, Deadline: now.Add(weir.LeaseTime),
+			Tokens: []string{token}, Epoch: c.epoch, Seq: c.seq},
 			func(offered []store.Candidate) []weir.BuildID { return []weir.BuildID{offered[0].Build} })
 	}
 	if err != nil {
-		b.Error(err)
+		c.Error(err)
 		return
 	}
 	l := leased[0]
 	step := weir.StepRecord{Name: "test", State: weir.StepRunning, Started: now}
-	if _, err := s.Sync(b.Context(), store.Sync{Attempt: l.Attempt, Token: token, Seq: 1, Now: now, Deadline: now.Add(weir.LeaseTime),
-		Steps: []weir.StepRecord{step}, Frames: []weir.LogFrame{{Size: 100, Lines: 1, At: now, Data: make([]byte, 60)}}}); err != nil {
-		b.Error(err)
+	frames := []weir.LogFrame{{Size: 100, Lines: 1, At: now, Data: make([]byte, 60)}}
+	if c.synced {
+		if _, err := c.store.Sync(c.Context(), store.Sync{Attempt: l.Attempt, Token: token, Seq: 1, Now: now, Deadline: now.Add(weir.LeaseTime),
+			Steps: []weir.StepRecord{step}, Frames: frames}); err != nil {
+			c.Error(err)
+		}
+		frames = nil
 	}
 	step.State, step.Ended = weir.StepPassed, now
-	if _, err := s.Finish(b.Context(), store.Finish{Attempt: l.Attempt, Token: token, Now: now, Outcome: weir.Passed,
+	if _, err := c.store.Finish(c.Context(), store.Finish{Attempt: l.Attempt, Token: token, Now: now, Outcome: weir.Passed, Frames: frames,
 		Steps: []weir.StepRecord{step}, Product: weir.Product{Digest: weir.DigestOf([]byte(token)), Prefix: "/x", Size: 1}}); err != nil {
-		b.Error(err)
+		c.Error(err)
 	}
 }
 

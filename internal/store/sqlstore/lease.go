@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/subtle"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"slices"
 	"time"
@@ -130,7 +131,7 @@ func (s *Store) Lease(ctx context.Context, ask store.LeaseAsk, choose func([]sto
 		if w.held(ask.Now) {
 			return t.seen(w, ask.Now)
 		}
-		if leased, err = t.give(ask, choose); err != nil || !known {
+		if leased, err = t.give(&s.known, ask, choose); err != nil || !known {
 			return err
 		}
 		if len(leased) == 0 || ask.Epoch == 0 {
@@ -147,8 +148,8 @@ func (s *Store) Lease(ctx context.Context, ask store.LeaseAsk, choose func([]sto
 }
 
 // give leases what choose picks from the queue.
-func (t *tx) give(ask store.LeaseAsk, choose func([]store.Candidate) []weir.BuildID) ([]store.Leased, error) {
-	offers, err := t.candidates(ask.Platform, ask.Now)
+func (t *tx) give(k *known, ask store.LeaseAsk, choose func([]store.Candidate) []weir.BuildID) ([]store.Leased, error) {
+	offers, err := t.candidates(k, ask.Platform, ask.Now)
 	for err == nil && len(offers) > 0 {
 		picked := pick(choose(slices.Clone(offers)), offers, len(ask.Tokens))
 		if len(picked) == 0 {
@@ -257,15 +258,30 @@ func scanTurn(r sqltx.Scanner, queued *bool) (w worker, err error) {
 	return w, err
 }
 
-func (c conn) candidates(p weir.Platform, now time.Time) ([]store.Candidate, error) {
-	return sqltx.Collect(c, func(row sqltx.Scanner) (k store.Candidate, err error) {
-		err = row.Scan(append([]any{&k.Build, &k.Cause, &k.Priority, sqltx.Time(&k.Queued), &k.Attempts, sqltx.JSON(&k.Labels)},
-			builderDest(&k.Builder)...)...)
-		return k, err
-	}, `SELECT b.id, b.cause, b.priority, b.queued, b.attempts, b.labels,
-			r.id, r.project, r.job, r.cell, r.platform, r.branch, r.upstreams`+fromBuilds+`
+// candidates lists queued builds that may be leased. It reads as little of each
+// as it can: nothing else costs a lease as much.
+func (c conn) candidates(k *known, p weir.Platform, now time.Time) ([]store.Candidate, error) {
+	var builders []weir.BuilderID
+	var builder int64
+	var labels sql.RawBytes
+	offers, err := sqltx.Collect(c, func(row sqltx.Scanner) (o store.Candidate, err error) {
+		err = row.Scan((*int64)(&o.Build), &builder, (*string)(&o.Cause), &o.Priority, sqltx.Time(&o.Queued), &o.Attempts, &labels)
+		if text := string(labels); err == nil && text != "null" && text != "[]" {
+			err = json.Unmarshal(labels, &o.Labels)
+		}
+		builders = append(builders, weir.BuilderID(builder))
+		return o, err
+	}, `SELECT b.id, b.builder_id, b.cause, b.priority, b.queued, b.attempts, b.labels FROM builds b
 		WHERE b.platform = $1 AND b.state = 'queued' AND b.not_before <= $2 ORDER BY b.priority DESC, b.id LIMIT $3`,
 		sqltx.Clean(string(p)), sqltx.Micros(now), store.CandidateLimit)
+	if err != nil || len(offers) == 0 {
+		return nil, err
+	}
+	found, err := c.buildersOf(k, builders)
+	for i := range offers {
+		offers[i].Builder = found[builders[i]]
+	}
+	return offers, err
 }
 
 // pick keeps what was offered, once each, and no more than there is room for.

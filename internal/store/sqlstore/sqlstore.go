@@ -14,6 +14,7 @@ import (
 // concurrent use.
 type Store struct {
 	*sqltx.DB
+	known known
 }
 
 // New makes a store of a database.

@@ -2,6 +2,7 @@ package sqltx
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"time"
 
@@ -11,8 +12,22 @@ import (
 // maxEvents is how many events are read at once.
 const maxEvents = 10_000
 
+// fewEvents is how many events are written as plain rows: up to here that is
+// faster than a list in JSON, and the statements are few enough to be kept.
+const fewEvents = 8
+
 // writeEvents writes what was told, in order.
 func (t *Tx) writeEvents() error {
+	if len(t.events) <= fewEvents {
+		args := []any{Micros(t.at)}
+		values := make([]string, len(t.events))
+		for i, e := range t.events {
+			values[i] = "(CAST($1 AS BIGINT), " + Placeholders(len(args)+1, 2) + ")"
+			args = append(args, string(e.kind), e.subject)
+		}
+		_, err := t.Exec(`INSERT INTO events (at, kind, subject) VALUES `+strings.Join(values, ", "), args...)
+		return err
+	}
 	rows := make([][]any, len(t.events))
 	for i, e := range t.events {
 		rows[i] = []any{string(e.kind), e.subject}
