@@ -1,6 +1,8 @@
 package app
 
 import (
+	"context"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -12,6 +14,7 @@ import (
 	"github.com/weir-ci/weir/internal/worker/disk"
 	"github.com/weir-ci/weir/internal/worker/execute"
 	"github.com/weir-ci/weir/internal/worker/product"
+	"github.com/weir-ci/weir/internal/worker/supervise"
 )
 
 // WorkerOptions is what a worker is made of.
@@ -25,6 +28,10 @@ type WorkerOptions struct {
 	// Products is where products are unpacked; empty: one place per user, so
 	// that all workers of a platform agree on it.
 	Products string
+	// Supervisor is the command line of the processes that run builds, usually
+	// that of the function Supervisor; nil means that they run in this process,
+	// and end with it.
+	Supervisor []string
 }
 
 // Worker is a running worker. Make one with NewWorker, and start it with Run.
@@ -32,13 +39,46 @@ type Worker = worker.Worker
 
 // NewWorker makes a worker.
 func NewWorker(o WorkerOptions) (*Worker, error) {
-	runner, _, err := newRunner(o.Dir, o.Products)
+	products, err := productsRoot(o.Products)
+	if err != nil {
+		return nil, err
+	}
+	runner, _, err := newRunner(o.Dir, products)
 	if err != nil {
 		return nil, err
 	}
 	return worker.New(worker.Options{Server: o.Server, Token: o.Token, Slots: o.Slots, Labels: o.Labels,
-		Dir: o.Dir, Platform: HostPlatform(), Program: Version, Runner: *runner, Logger: o.Log})
+		Dir: o.Dir, Platform: HostPlatform(), Program: Version, Products: products, Runner: *runner,
+		Supervisor: o.Supervisor, Logger: o.Log})
 }
+
+// Supervisor is the command line of a process that runs builds for a worker:
+// this program with a verb that calls Supervise.
+func Supervisor() []string { return supervise.Self() }
+
+// Supervise runs builds as a worker tells it to on in, until in ends and the
+// build that was running then is over.
+func Supervise(ctx context.Context, in io.Reader, out io.Writer) error {
+	return supervise.Program(ctx, in, out, func(c supervise.Config) (execute.Runner, error) {
+		runner, _, err := newRunner(c.Dir, c.Products)
+		if err != nil {
+			return execute.Runner{}, err
+		}
+		runner.CacheDir, runner.PassEnv, runner.CPUs = c.CacheDir, c.PassEnv, c.CPUs
+		runner.Grace, runner.Linger = c.Grace, c.Linger
+		return *runner, nil
+	})
+}
+
+// DrainWorker asks the worker that uses dir to finish what it runs and leave,
+// and waits for that. running is called with the number of builds that are
+// left. NotFound if no worker uses dir.
+func DrainWorker(ctx context.Context, dir string, running func(n int)) error {
+	return worker.RequestDrain(ctx, dir, running)
+}
+
+// Modest makes a program that lives beside builds take little memory.
+func Modest() { supervise.Modest() }
 
 // Lister finds the revisions of a source.
 type Lister = source.Lister
@@ -47,13 +87,18 @@ type Lister = source.Lister
 // dir, and what finds revisions.
 func NewRunner(dir string) (*execute.Runner, Lister, error) { return newRunner(dir, "") }
 
+// productsRoot is where products are unpacked.
+func productsRoot(dir string) (string, error) {
+	if dir != "" {
+		return dir, nil
+	}
+	return product.DefaultRoot()
+}
+
 func newRunner(dir, products string) (*execute.Runner, Lister, error) {
-	if products == "" {
-		root, err := product.DefaultRoot()
-		if err != nil {
-			return nil, nil, err
-		}
-		products = root
+	products, err := productsRoot(products)
+	if err != nil {
+		return nil, nil, err
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, nil, dataError(dir, err)

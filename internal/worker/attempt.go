@@ -2,39 +2,52 @@ package worker
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 	"log/slog"
-	"os"
 	"path/filepath"
-	"strconv"
+	"sync"
 	"time"
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/protocol"
 	"github.com/weir-ci/weir/internal/worker/disk"
 	"github.com/weir-ci/weir/internal/worker/execute"
-	"github.com/weir-ci/weir/internal/worker/logs"
+	"github.com/weir-ci/weir/internal/worker/spool"
+	"github.com/weir-ci/weir/internal/worker/supervise"
 )
 
-// attempt is one attempt in one slot.
+// attempt is one attempt in one slot, as the worker program sees it.
 type attempt struct {
-	w    *Worker
-	as   protocol.Assignment
-	dir  string
-	log  *slog.Logger
-	life context.Context // ends when the build has to stop
-	kill context.CancelCauseFunc
+	w       *Worker
+	held    held
+	spec    weir.Spec
+	work    string // where the build lies
+	adopted bool   // an earlier program began it
+	since   time.Time
+	log     *slog.Logger
+	life    context.Context // ends when the build has to stop
+	kill    context.CancelCauseFunc
 	// talk is for messages. It outlives life, so that the end can be told,
 	// unless the attempt was dropped.
 	talk context.Context
 	hush context.CancelCauseFunc
+
+	reader *spool.Reader
+	handle *supervise.Handle // nil if the supervisor is an earlier program's
+	task   *supervise.Run    // the handle's; nil like it
+	news   chan struct{}     // receives when the spool may have something new
+	due    chan struct{}     // receives when a sync is wanted at once
+	ended  chan struct{}     // closed when the build is over
+
+	mu      sync.Mutex
+	spoilt  error // why nothing of the attempt can be believed
+	watched bool  // the server has said that it is over
 }
 
-func (w *Worker) newAttempt(ctx context.Context, as protocol.Assignment, slot int) *attempt {
-	a := &attempt{w: w, as: as, dir: filepath.Join(w.slotsDir(), strconv.Itoa(slot+1)),
-		log: w.log.With("attempt", as.Attempt.String(), "project", as.Spec.Project, "job", as.Spec.Job.Name)}
+func (w *Worker) newAttempt(ctx context.Context, h held) *attempt {
+	a := &attempt{w: w, held: h, work: w.slotDir(h.Slot), since: time.Now(), log: w.log.With("attempt", h.Attempt.String()),
+		news: make(chan struct{}, 1), due: make(chan struct{}, 1), ended: make(chan struct{})}
 	a.life, a.kill = context.WithCancelCause(ctx)
 	a.talk, a.hush = context.WithCancelCause(context.WithoutCancel(ctx))
 	return a
@@ -45,40 +58,105 @@ func (a *attempt) drop(cause error) {
 	if weir.CodeOf(cause) == weir.Unauthenticated {
 		a.w.abort(cause)
 	}
-	a.log.Warn("the attempt is dropped", "reason", cause)
+	if a.talk.Err() == nil {
+		a.log.Warn("the attempt is dropped", "reason", cause)
+	}
 	a.kill(cause)
 	a.hush(cause)
 }
 
-// run runs the attempt and reports it.
-func (a *attempt) run() {
+// spoil notes why the attempt cannot say anything about its project, and ends it.
+func (a *attempt) spoil(err error) {
+	a.mu.Lock()
+	if a.spoilt == nil {
+		a.spoilt = err
+	}
+	a.mu.Unlock()
+	a.kill(err)
+}
+
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// begin has the slot's supervisor run the build.
+func (a *attempt) begin() error {
+	a.log = a.log.With("project", a.spec.Project, "job", a.spec.Job.Name)
+	if p := a.spec.Platform; p != a.w.opts.Platform {
+		return weir.Errorf(weir.Invalid, "the build is for %.40q, this worker is %s", p, a.w.opts.Platform)
+	}
+	var err error
+	if a.handle, err = a.w.supervisor(a.held.Slot); err != nil {
+		return err
+	}
+	a.held.Supervisor = a.handle.Process()
+	if err := a.w.note(a.held); err != nil {
+		return err
+	}
+	data, err := supervise.Assignment{Build: a.held.Attempt.Build, Spec: a.spec}.Encode()
+	if err != nil {
+		return err
+	}
+	if err := spool.Create(a.spoolDir(), data); err != nil {
+		return err
+	}
+	if a.reader, err = spool.Open(a.spoolDir()); err != nil {
+		return err
+	}
+	return a.submit()
+}
+
+// submit gives the spool to the supervisor.
+func (a *attempt) submit() (err error) {
+	_, flush := a.w.pace()
+	a.task, err = a.handle.Begin(supervise.Task{Spool: a.spoolDir(), Work: a.work, Flush: flush, MaxLog: a.w.opts.MaxLogBytes})
+	if err == nil {
+		a.log.Info("the attempt begins")
+	}
+	return err
+}
+
+func (a *attempt) spoolDir() string {
+	return filepath.Join(a.w.spoolDir(), a.held.Attempt.String())
+}
+
+// run follows the attempt to its end and reports it.
+func (a *attempt) run(begin func() error) {
 	defer a.hush(nil)
 	defer a.kill(nil)
 	defer a.clean()
-	spool, err := a.prepare()
-	if err != nil {
+	r := newRelay(a)
+	if err := begin(); err != nil {
+		close(a.ended)
 		defer a.hurry()()
-		a.finish(a.trouble("the attempt cannot be run here", err))
+		a.log.Error("the attempt cannot be run", "error", err)
+		r.finish(a.finishOf(a.trouble("the attempt cannot be run here", err)))
 		return
 	}
-	defer spool.Close()
-	s := newSyncer(a.w.client, a.as.Attempt, a.as.Token, spool)
-	s.drop, s.pace = a.drop, a.w.pace
-	go s.run(a.talk)
+	cancelled := make(chan struct{})
+	stop := context.AfterFunc(a.life, func() {
+		defer close(cancelled)
+		a.cancel()
+	})
 	defer func() {
-		a.hush(nil)
-		<-s.done
+		if !stop() { // the supervisor's next attempt must not be hit
+			<-cancelled
+		}
 	}()
-	a.log.Info("the attempt begins")
-	report := a.execute(s)
+	go a.listen()
+	r.start(a.talk)
+	<-a.ended
 	defer a.hurry()()
-	msg := a.message(report, spool)
-	if err := a.store(msg, report); err != nil {
-		a.replace(&msg, a.trouble("product or results cannot be stored", err))
+	report := a.report(r)
+	if err := a.store(report); err != nil {
+		steps := report.Steps
+		report = a.trouble("product or results cannot be stored", err)
+		report.Steps = steps
 	}
-	if err := s.drain(a.talk); err == nil {
-		a.finish(msg)
-	}
+	r.finish(a.finishOf(report))
 }
 
 // hurry limits how long messages are sent once the worker has to stop, from
@@ -96,91 +174,220 @@ func (a *attempt) hurry() func() {
 	return func() { stop() }
 }
 
-// prepare makes the slot's directory, and a spool in it.
-func (a *attempt) prepare() (*logs.Spool, error) {
-	if n := len(a.as.Spec.Job.Steps); n > protocol.MaxSteps-4 { // the worker adds up to four
-		return nil, weir.Errorf(weir.TooLarge, "the job has %d steps", n)
+// killTime is how long a supervisor has to end an attempt, beyond what it
+// gives the steps.
+const killTime = 10 * time.Second
+
+// cancel has the build ended: politely, and if that does not help, together
+// with its supervisor.
+func (a *attempt) cancel() {
+	if err := a.reader.Cancel(); err != nil {
+		a.log.Error("the build cannot be asked to end", "error", err)
 	}
-	if p := a.as.Spec.Platform; p != a.w.opts.Platform {
-		return nil, weir.Errorf(weir.Invalid, "the build is for %.40q, this worker is %s", p, a.w.opts.Platform)
+	if a.handle != nil {
+		a.handle.Cancel()
 	}
-	if err := disk.RemoveAll(a.dir); err != nil {
-		return nil, err
+	grace, linger := a.w.opts.Runner.Grace, a.w.opts.Runner.Linger
+	if grace <= 0 {
+		grace = execute.DefaultGrace
 	}
-	dir := filepath.Join(a.dir, "log")
-	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // steps may run helpers as other users
-		return nil, err
+	if linger <= 0 {
+		linger = execute.DefaultLinger
 	}
-	return logs.Open(dir, a.w.opts.MaxLogBytes)
+	timer := time.NewTimer(grace + linger + killTime)
+	defer timer.Stop()
+	select {
+	case <-a.ended:
+		return
+	case <-timer.C:
+	}
+	a.log.Error("the build does not end; its supervisor is killed")
+	if a.handle != nil {
+		a.handle.Kill()
+	} else {
+		a.held.Supervisor.Kill()
+	}
 }
 
-func (a *attempt) execute(obs execute.Observer) execute.Report {
-	runner := a.w.opts.Runner
-	runner.Fetch = func(ctx context.Context, d weir.Digest) (io.ReadCloser, error) {
-		return a.w.client.fetch(ctx, d, a.dir)
+// How often it is looked at a spool whose supervisor does not say that there
+// is something new: because it is an earlier program's, or for good measure.
+const (
+	adoptedPoll = 200 * time.Millisecond
+	ownPoll     = 2 * time.Second
+)
+
+// listen waits for the end of the build. Meanwhile it passes on that there is
+// something new, and gives the supervisor the blobs that it wants.
+func (a *attempt) listen() {
+	defer close(a.ended)
+	var fetching sync.WaitGroup
+	defer fetching.Wait()
+	ctx, cancel := context.WithCancel(a.talk)
+	defer cancel()
+	every, news, end := adoptedPoll, (chan struct{})(nil), (chan struct{})(nil)
+	if a.task != nil {
+		every, news, end = ownPoll, a.task.News, a.task.Ended
 	}
-	return runner.Run(a.life, execute.Job{Build: strconv.FormatInt(int64(a.as.Attempt.Build), 10), Spec: a.as.Spec, Dir: a.dir}, obs)
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	wants := false
+	for _, in := range a.spec.Inputs {
+		wants = wants || in.Product.Digest != ""
+	}
+	asked := map[weir.Digest]bool{}
+	for {
+		if wants {
+			a.answer(ctx, &fetching, asked)
+		}
+		select {
+		case <-end:
+			return
+		case <-news:
+		case <-tick.C:
+			if end == nil && a.over() {
+				return
+			}
+		}
+		signal(a.news)
+	}
 }
 
-// message makes the report for the server.
-func (a *attempt) message(r execute.Report, spool *logs.Spool) protocol.Finish {
-	msg := protocol.Finish{Token: a.as.Token, Outcome: r.Outcome, Reason: r.Reason, Steps: r.Steps, Product: r.Product, Results: r.Results}
+// answer fetches the blobs that the supervisor wants and did not ask for before.
+func (a *attempt) answer(ctx context.Context, fetching *sync.WaitGroup, asked map[weir.Digest]bool) {
+	wanted, err := a.reader.Wanted()
+	if err != nil {
+		a.log.Error("what the build wants cannot be read", "error", err)
+		return
+	}
+	for _, d := range wanted {
+		if asked[d] {
+			continue
+		}
+		asked[d] = true
+		fetching.Go(func() {
+			err := a.fetch(ctx, d)
+			if err != nil && ctx.Err() == nil {
+				known, ok := errors.AsType[*weir.Error](err)
+				if !ok {
+					known = weir.Errorf(weir.Internal, "the blob %s cannot be fetched: %v", d.Short(), err)
+				}
+				err = a.reader.Refuse(d, known)
+			}
+			if err != nil {
+				a.log.Error("the build cannot be told what it asked for", "blob", d.Short(), "error", err)
+			}
+			if a.handle != nil {
+				a.handle.Nudge()
+			}
+		})
+	}
+}
+
+func (a *attempt) fetch(ctx context.Context, d weir.Digest) error {
+	name := filepath.Join(a.reader.Dir(), "tmp-"+d.Hex())
+	if err := disk.RemoveAll(name); err != nil {
+		return err
+	}
+	if err := a.w.client.fetch(ctx, d, name); err != nil {
+		return err
+	}
+	return a.reader.Fulfil(d, name)
+}
+
+var errDied = errors.New("its supervisor was killed")
+
+// report says how the build ended.
+func (a *attempt) report(r *relay) supervise.Report {
+	data, ok, err := a.reader.Report()
+	report := supervise.Report{}
+	if err == nil && ok {
+		report, err = supervise.DecodeReport(data)
+	}
+	a.mu.Lock()
+	spoilt := a.spoilt
+	a.mu.Unlock()
 	switch {
-	case r.Outcome == weir.OutcomeCancelled:
+	case spoilt != nil:
+		report = a.trouble("the attempt's log is lost", spoilt)
+	case err != nil:
+		report = a.trouble("what the build left on the disk cannot be read", err)
+	case !ok && a.task != nil && !errors.Is(a.task.Err, supervise.ErrDied) && a.task.Err != nil:
+		report = a.trouble("the build left no report", a.task.Err)
+	case !ok:
+		report = a.trouble("the build was lost", errDied)
+	case report.Outcome == weir.OutcomeCancelled:
 		// Nobody but the worker itself cancels what is still its own.
-		a.replace(&msg, protocol.Finish{Outcome: weir.Infra, Reason: weir.Reason{Code: weir.ReasonWorker, Text: errStopped.Error()}})
-	case spool.Err() != nil && r.Outcome != weir.Infra:
-		a.replace(&msg, a.trouble("the log cannot be kept", spool.Err()))
+		report.Outcome, report.Reason = weir.Infra, weir.Reason{Code: weir.ReasonWorker, Text: errStopped.Error()}
 	}
-	return msg
-}
-
-// replace makes a report say that the worker is at fault.
-func (a *attempt) replace(msg *protocol.Finish, trouble protocol.Finish) {
-	msg.Outcome, msg.Reason, msg.Product, msg.Results = trouble.Outcome, trouble.Reason, weir.Product{}, ""
+	if !ok || err != nil {
+		supervise.Leftover(a.held.Supervisor, a.work)
+	}
+	if report.Outcome == weir.Infra {
+		report.Product, report.Results = weir.Product{}, ""
+		if report.Steps == nil {
+			report.Steps = r.closed()
+		}
+	}
+	return report
 }
 
 // trouble makes the report for something that is the worker's fault.
-func (a *attempt) trouble(what string, err error) protocol.Finish {
-	reason := weir.Reason{Code: weir.ReasonWorker, Text: fmt.Sprintf("%s: %v", what, err)}
-	if disk.IsFull(err) && !errors.Is(err, errTransient) { // not the server's disk
-		reason.Code = weir.ReasonDiskFull
+func (a *attempt) trouble(what string, err error) supervise.Report {
+	r := supervise.Trouble(what, err)
+	if errors.Is(err, errTransient) { // not this disk
+		r.Reason.Code = weir.ReasonWorker
+	} else if space, err := disk.Free(a.w.opts.Dir); err == nil && space.Scarce() {
+		r.Reason.Code = weir.ReasonDiskFull
 	}
-	reason.Text = reason.Text[:min(len(reason.Text), weir.MaxReason)]
-	return protocol.Finish{Token: a.as.Token, Outcome: weir.Infra, Reason: reason}
+	return r
+}
+
+func (a *attempt) finishOf(r supervise.Report) protocol.Finish {
+	return protocol.Finish{Token: a.held.Token, Outcome: r.Outcome, Reason: r.Reason, Steps: r.Steps, Product: r.Product, Results: r.Results}
 }
 
 // store puts the product and the results where others find them.
-func (a *attempt) store(msg protocol.Finish, r execute.Report) error {
-	if msg.Product.Digest != "" {
-		if err := a.w.client.put(a.talk, msg.Product.Digest, r.ProductFile); err != nil {
+func (a *attempt) store(r supervise.Report) error {
+	for _, b := range []struct {
+		digest weir.Digest
+		file   string
+	}{{r.Product.Digest, r.ProductFile}, {r.Results, r.ResultsFile}} {
+		if b.digest == "" || a.talk.Err() != nil {
+			continue
+		}
+		if err := a.w.client.put(a.talk, b.digest, b.file); err != nil {
 			return err
 		}
-	}
-	if msg.Results != "" {
-		return a.w.client.put(a.talk, msg.Results, r.ResultsFile)
 	}
 	return nil
 }
 
-// finish reports the end until the server has understood it.
-func (a *attempt) finish(msg protocol.Finish) {
-	var answer protocol.FinishAnswer
-	err := a.w.client.persist(a.talk, "attempts/"+a.as.Attempt.String()+"/finish", msg, &answer)
-	switch {
-	case err == nil:
-		a.log.Info("the attempt has ended", "outcome", msg.Outcome, "reason", msg.Reason.Text)
-	case a.talk.Err() == nil:
-		a.drop(err)
-	}
-}
-
-// clean empties the slot and makes room among the products.
+// clean removes what is left of the attempt, and makes room among the
+// products if it had to do with some.
 func (a *attempt) clean() {
-	if err := disk.RemoveAll(a.dir); err != nil {
-		a.log.Error("the slot cannot be emptied", "dir", a.dir, "error", err)
+	var err error
+	if a.reader != nil {
+		err = a.reader.Remove()
+	} else {
+		err = disk.RemoveAll(a.spoolDir())
+	}
+	err = errors.Join(err, disk.RemoveAll(a.work), a.w.forget(a.held.Attempt))
+	if err != nil {
+		a.log.Error("the slot cannot be emptied", "dir", a.work, "error", err)
+	}
+	if a.spec.ProductKey == "" && len(a.spec.Inputs) == 0 {
+		return
 	}
 	if _, err := a.w.opts.Runner.Products.Prune(); err != nil {
 		a.log.Error("old products cannot be removed", "error", err)
 	}
+}
+
+// specOf reads what a spool is about.
+func specOf(r *spool.Reader) (weir.Spec, error) {
+	var as supervise.Assignment
+	if err := json.Unmarshal(r.Assignment(), &as); err != nil {
+		return weir.Spec{}, weir.Errorf(weir.Internal, "the assignment in the spool cannot be read: %v", err)
+	}
+	return as.Spec, nil
 }

@@ -16,9 +16,20 @@ import (
 // errStalled ends a transfer that stands still.
 var errStalled = errors.New("the transfer stands still")
 
+// smallBlob is up to how many bytes a blob is sent without asking whether the
+// server has it: the question would cost more.
+const smallBlob = 64 << 10
+
 // put stores a file as a blob, unless the server has it.
 func (c *client) put(ctx context.Context, d weir.Digest, name string) error {
+	info, err := os.Stat(name)
+	if err != nil {
+		return err
+	}
 	return c.try(ctx, func() error {
+		if info.Size() <= smallBlob {
+			return c.upload(ctx, d, name)
+		}
 		head, err := c.request(ctx, http.MethodHead, "blobs/"+string(d), nil)
 		if err != nil {
 			return err
@@ -61,26 +72,24 @@ func (c *client) upload(ctx context.Context, d weir.Digest, name string) error {
 	return nil
 }
 
-// fetch reads a blob into a new file in dir, going on where it stopped if the
-// connection breaks. The file disappears when it is closed. Its content is not checked.
-func (c *client) fetch(ctx context.Context, d weir.Digest, dir string) (io.ReadCloser, error) {
+// fetch reads a blob into the new file name, going on where it stopped if the
+// connection breaks. Its content is not checked.
+func (c *client) fetch(ctx context.Context, d weir.Digest, name string) error {
 	if _, err := weir.ParseDigest(string(d)); err != nil {
-		return nil, err
+		return err
 	}
-	f, err := os.CreateTemp(dir, "blob-*")
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	temp := tempFile{f}
 	err = c.try(ctx, func() error { return c.download(ctx, d, f) })
-	if err == nil {
-		_, err = f.Seek(0, io.SeekStart)
+	if closeErr := f.Close(); err == nil {
+		err = closeErr
 	}
 	if err != nil {
-		_ = temp.Close()
-		return nil, err
+		_ = os.Remove(name)
 	}
-	return temp, nil
+	return err
 }
 
 func (c *client) download(ctx context.Context, d weir.Digest, f *os.File) error {
@@ -134,13 +143,6 @@ func (c *client) try(ctx context.Context, once func() error) error {
 			return err
 		}
 	}
-}
-
-// tempFile is removed when it is closed.
-type tempFile struct{ *os.File }
-
-func (t tempFile) Close() error {
-	return errors.Join(t.File.Close(), os.Remove(t.Name()))
 }
 
 // transfer ends a request when nothing moves for too long. There is no limit

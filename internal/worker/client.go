@@ -132,22 +132,54 @@ func statusCode(status int) weir.Code {
 	return weir.Invalid
 }
 
+// message is an encoded message.
+type message struct {
+	path, kind string
+	body       []byte
+}
+
+// encode makes a message. Log frames are packed if the server can read that.
+func encode(path string, in any, packed bool) (message, error) {
+	m := message{path: path, kind: "application/json"}
+	var err error
+	switch in := in.(type) {
+	case protocol.Sync:
+		if packed && len(in.Frames) > 0 {
+			m.kind = protocol.PackedType
+			m.body, err = protocol.PackSync(in)
+		}
+	case protocol.Finish:
+		if packed && len(in.Frames) > 0 {
+			m.kind = protocol.PackedType
+			m.body, err = protocol.PackFinish(in)
+		}
+	}
+	if m.body == nil && err == nil {
+		m.body, err = json.Marshal(in)
+	}
+	if err == nil && len(m.body) > protocol.MaxBody {
+		err = weir.Errorf(weir.TooLarge, "the message %s has %d bytes", path, len(m.body))
+	}
+	return m, err
+}
+
 // call sends one message, once.
 func (c *client) call(ctx context.Context, path string, limit time.Duration, in, out any) error {
-	body, err := json.Marshal(in)
+	m, err := encode(path, in, false)
 	if err != nil {
 		return err
 	}
-	if len(body) > protocol.MaxBody {
-		return weir.Errorf(weir.TooLarge, "the message %s has %d bytes", path, len(body))
-	}
+	return c.post(ctx, m, limit, out)
+}
+
+func (c *client) post(ctx context.Context, m message, limit time.Duration, out any) error {
 	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	req, err := c.request(limited, http.MethodPost, path, bytes.NewReader(body))
+	req, err := c.request(limited, http.MethodPost, m.path, bytes.NewReader(m.body))
 	if err != nil {
 		return err
 	}
-	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Content-Type", m.kind)
 	resp, err := c.send(req)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -166,13 +198,18 @@ func (c *client) call(ctx context.Context, path string, limit time.Duration, in,
 }
 
 // persist sends a message until it is answered, or ctx ends. It sends the
-// same bytes every time, so that the server can tell a repetition.
-func (c *client) persist(ctx context.Context, path string, in, out any) error {
+// same bytes every time, so that the server can tell a repetition. sent is how
+// often it was.
+func (c *client) persist(ctx context.Context, path string, in, out any, packed bool) (sent int, err error) {
+	m, err := encode(path, in, packed)
+	if err != nil {
+		return 0, err
+	}
 	retry := c.newBackoff()
 	for n := 1; ; n++ {
-		err := c.call(ctx, path, messageTime, in, out)
+		err := c.post(ctx, m, messageTime, out)
 		if err == nil || !errors.Is(err, errTransient) {
-			return err
+			return n, err
 		}
 		level := slog.LevelDebug
 		if n == 3 { // by then somebody may want to look; later it is no news
@@ -180,7 +217,7 @@ func (c *client) persist(ctx context.Context, path string, in, out any) error {
 		}
 		c.log.Log(ctx, level, "a message is sent again", "message", path, "error", err, "cause", errors.Unwrap(err))
 		if err := retry.wait(ctx); err != nil {
-			return err
+			return n, err
 		}
 	}
 }

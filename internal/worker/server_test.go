@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -49,10 +50,18 @@ type farm struct {
 	finishes []protocol.Finish
 	blobs    map[weir.Digest][]byte
 	changed  chan struct{} // closed and replaced with every message
+
+	version int                     // of the protocol; 1 knows no epochs, no watch and no frames in a finish
+	epoch   int64                   // of the newest hello
+	leased  int64                   // newest number of its leases
+	over    map[weir.AttemptID]bool // what a watch says has ended
+	packed  int                     // messages that were
+	asks    []protocol.Lease
+	watches []protocol.Watch
 }
 
 func newFarm(t *testing.T, queue ...protocol.Assignment) *farm {
-	f := &farm{t: t, queue: queue, keep: true, count: map[string]int{}, logs: map[int][]byte{}, steps: map[int]weir.StepRecord{},
+	f := &farm{t: t, queue: queue, keep: true, version: 2, over: map[weir.AttemptID]bool{}, count: map[string]int{}, logs: map[int][]byte{}, steps: map[int]weir.StepRecord{},
 		blobs: map[weir.Digest][]byte{}, changed: make(chan struct{}),
 		fault:  func(string, int) fault { return fine },
 		answer: func(protocol.Sync) protocol.SyncAnswer { return protocol.SyncAnswer{} }}
@@ -145,30 +154,80 @@ func (f *farm) problem(w http.ResponseWriter, code weir.Code) {
 }
 
 func (f *farm) handle(w http.ResponseWriter, r *http.Request, verb, path string, body []byte) {
-	if verb == "lease" {
+	switch verb {
+	case "lease":
+		if !f.admit(decode[protocol.Lease](f.t, body)) {
+			f.problem(w, weir.Conflict)
+			return
+		}
 		f.wait(r)
+	case "watch":
+		f.waitEnded(r, decode[protocol.Watch](f.t, body))
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	defer f.tell()
 	var answer any
+	packed := r.Header.Get("Content-Type") == protocol.PackedType
+	if packed {
+		f.packed++
+	}
 	switch verb {
 	case "hello":
 		msg := decode[protocol.Hello](f.t, body)
 		f.hellos = append(f.hellos, msg)
-		a := protocol.HelloAnswer{Version: 1, Name: "w1", SyncInterval: 20 * time.Millisecond, FlushInterval: time.Millisecond}
+		a := protocol.HelloAnswer{Version: f.version, Name: "w1", SyncInterval: 20 * time.Millisecond, FlushInterval: time.Millisecond}
+		if f.version > 1 {
+			f.epoch++
+			a.Epoch, f.leased = f.epoch, 0
+		}
 		if f.keep {
 			a.Keep = msg.Holds
 		}
 		answer = a
 	case "lease":
-		free := min(decode[protocol.Lease](f.t, body).Free, len(f.queue))
+		ask := decode[protocol.Lease](f.t, body)
+		if ask.Epoch != f.epoch {
+			f.problem(w, weir.Conflict)
+			return
+		}
+		f.asks = append(f.asks, ask)
+		free := min(ask.Free, len(f.queue))
 		answer = protocol.LeaseAnswer{Attempts: f.queue[:free]}
 		f.queue = f.queue[free:]
+	case "watch":
+		if f.version < 2 {
+			f.problem(w, weir.NotFound)
+			return
+		}
+		msg := decode[protocol.Watch](f.t, body)
+		f.watches = append(f.watches, msg)
+		answer = protocol.WatchAnswer{Ended: slices.DeleteFunc(msg.Holds, func(id weir.AttemptID) bool { return !f.over[id] })}
 	case "sync":
-		answer = f.sync(decode[protocol.Sync](f.t, body))
+		msg := protocol.Sync{}
+		if packed {
+			msg, _ = protocol.UnpackSync(bytes.NewReader(body))
+		} else {
+			msg = decode[protocol.Sync](f.t, body)
+		}
+		answer = f.sync(msg)
 	case "finish":
-		f.finishes = append(f.finishes, decode[protocol.Finish](f.t, body))
+		msg := protocol.Finish{}
+		if packed {
+			msg, _ = protocol.UnpackFinish(bytes.NewReader(body))
+		} else {
+			msg = decode[protocol.Finish](f.t, body)
+		}
+		if !f.fits(msg.Frames) {
+			f.problem(w, weir.Conflict)
+			return
+		}
+		f.record(msg.Frames)
+		msg.Frames = nil
+		for _, s := range msg.Steps {
+			f.steps[s.Index] = s
+		}
+		f.finishes = append(f.finishes, msg)
 		answer = protocol.FinishAnswer{}
 	default:
 		f.blob(w, r, weir.Digest(strings.TrimPrefix(path, "blobs/")), body)
@@ -177,13 +236,55 @@ func (f *farm) handle(w http.ResponseWriter, r *http.Request, verb, path string,
 	_ = json.NewEncoder(w).Encode(answer)
 }
 
-// wait is the long poll.
-func (f *farm) wait(r *http.Request) {
+// admit takes a lease that is in order.
+func (f *farm) admit(ask protocol.Lease) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.version < 2 {
+		return true
+	}
+	if ask.Epoch != f.epoch || ask.Seq <= f.leased {
+		return false
+	}
+	f.leased = ask.Seq
+	f.tell()
+	return true
+}
+
+// waitEnded is the long poll of a watch.
+func (f *farm) waitEnded(r *http.Request, msg protocol.Watch) {
 	for {
 		f.mu.Lock()
-		n, changed := len(f.queue), f.changed
+		n, changed := f.version-2, f.changed
+		for _, id := range msg.Holds {
+			if f.over[id] {
+				n++
+			}
+		}
 		f.mu.Unlock()
-		if n > 0 {
+		if n != 0 {
+			return
+		}
+		select {
+		case <-changed:
+		case <-r.Context().Done():
+			return
+		case <-f.t.Context().Done():
+			return
+		}
+	}
+}
+
+// wait is the long poll of a lease.
+func (f *farm) wait(r *http.Request) {
+	f.mu.Lock()
+	epoch := f.epoch
+	f.mu.Unlock()
+	for {
+		f.mu.Lock()
+		n, changed, stale := len(f.queue), f.changed, f.epoch != epoch
+		f.mu.Unlock()
+		if n > 0 || stale {
 			return
 		}
 		select {
@@ -207,12 +308,38 @@ func (f *farm) sync(msg protocol.Sync) protocol.SyncAnswer {
 			f.steps[s.Index] = s
 		}
 	}
+	f.record(msg.Frames)
+	answer := f.answer(msg)
+	answer.Offsets = map[int]int64{}
+	for step, log := range f.logs {
+		answer.Offsets[step] = int64(len(log))
+	}
+	return answer
+}
+
+// fits reports whether frames go on where the logs end.
+func (f *farm) fits(frames []weir.LogFrame) bool {
+	ends := map[int]int64{}
+	for step, log := range f.logs {
+		ends[step] = int64(len(log))
+	}
+	for _, fr := range frames {
+		if fr.Offset > ends[fr.Step] {
+			return false
+		}
+		ends[fr.Step] = max(ends[fr.Step], fr.Offset+int64(fr.Size))
+	}
+	return true
+}
+
+// record takes frames in.
+func (f *farm) record(frames []weir.LogFrame) {
 	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1))
 	if err != nil {
 		f.t.Fatal(err)
 	}
 	defer dec.Close()
-	for _, fr := range msg.Frames {
+	for _, fr := range frames {
 		data, err := dec.DecodeAll(fr.Data, nil)
 		if err != nil || len(data) != fr.Size {
 			f.t.Errorf("frame of %d bytes: %v", fr.Size, err)
@@ -229,12 +356,6 @@ func (f *farm) sync(msg protocol.Sync) protocol.SyncAnswer {
 			f.t.Errorf("step %d: frame %d+%d, log ends at %d", fr.Step, fr.Offset, fr.Size, len(log))
 		}
 	}
-	answer := f.answer(msg)
-	answer.Offsets = map[int]int64{}
-	for step, log := range f.logs {
-		answer.Offsets[step] = int64(len(log))
-	}
-	return answer
 }
 
 func (f *farm) blob(w http.ResponseWriter, r *http.Request, d weir.Digest, body []byte) {

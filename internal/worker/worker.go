@@ -1,29 +1,40 @@
 // Package worker is the program on a machine that somebody lends to the farm:
-// it asks a server for builds, runs them, streams their logs and reports how
-// they ended.
+// it asks a server for builds, has them run, streams their logs and reports
+// how they ended.
 //
 // It dials out, so it works behind NAT, and it speaks internal/protocol. What
 // happens to an attempt, from the worker's side:
 //
 //	lease    the server assigns it; the worker gives it one of its slots
-//	run      execute.Runner runs the build; steps and output go to a syncer
-//	sync     the syncer tells the server, and learns whether to go on
+//	run      the slot's supervisor, a process of its own, runs the build and
+//	         writes all that happens into the attempt's spool on disk
+//	relay    what is in the spool is sent on, and the server says whether to go on
 //	store    product and results are put under their digests
-//	drain    the rest of the log is sent
-//	finish   the outcome is reported, as often as it takes to get an answer
+//	finish   the outcome is reported, with the rest of the log, as often as it
+//	         takes to get an answer
 //
-// Messages may be lost: all of them are sent until they are answered. Output
-// waits on disk (package logs) while the server is away. An attempt that is no
-// longer the worker's, because the server gave it away or ended it, is killed
-// and dropped without a word.
+// Messages may be lost: all of them are sent until they are answered. An
+// attempt that is no longer the worker's, because the server gave it away or
+// ended it, is killed and dropped without a word.
 //
-// The subpackages know nothing of the server: execute runs a build, product
-// keeps the trees that builds hand down, logs spools output, filelock and disk
-// are about files.
+// This program may be lost, too: killed, or replaced by a newer one. Builds go
+// on meanwhile, in their supervisors. The next program on the same directory
+// adopts them: it finds a note for each attempt (held.go) and its spool, tells
+// the server that it holds it, and relays on from where the server stands
+// (adopt.go). A supervisor that was killed took its build with it; what it
+// left running is ended, and the attempt is reported as the worker's fault.
+//
+// The subpackages know nothing of the server: supervise is the supervisors'
+// process, execute runs a build, spool is what an attempt leaves on disk,
+// product keeps the trees that builds hand down, filelock and disk are about
+// files.
 package worker
 
 import (
 	"context"
+	"crypto/rand"
+	"errors"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -35,17 +46,17 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/protocol"
-	"github.com/weir-ci/weir/internal/worker/disk"
 	"github.com/weir-ci/weir/internal/worker/execute"
 	"github.com/weir-ci/weir/internal/worker/filelock"
+	"github.com/weir-ci/weir/internal/worker/supervise"
 )
 
 // Options say what a worker is. Server, Token, Dir and Runner must be set.
 type Options struct {
 	Server string // base URL, for example https://farm.example.org
 	Token  string // the worker's secret
-	// Dir holds everything that the worker writes except products: slots,
-	// which are emptied after each attempt, and caches.
+	// Dir holds everything that the worker writes except products: slots and
+	// spools, which are removed after each attempt, and caches.
 	Dir    string
 	Slots  int      // attempts at once, at most protocol.MaxSlots; zero means 1
 	Labels []string // what the machine offers, at most protocol.MaxLabels
@@ -54,10 +65,18 @@ type Options struct {
 	Platform weir.Platform
 	Program  string // version of the program
 	Host     string // empty means the machine's name
-	// MaxLogBytes is how much of a step's output is kept; zero means logs.DefaultLimit.
+	// MaxLogBytes is how much of an attempt's output is kept; zero means the spool's default.
 	MaxLogBytes int64
-	// Runner runs the builds. Its Fetch is the worker's own, an empty CacheDir
-	// means one below Dir, and no CPUs mean that the slots share all.
+	// Supervisor is the command line of the processes that run builds:
+	// usually supervise.Self. If it is empty they run in this process, and end
+	// with it.
+	Supervisor []string
+	// Products is where products are unpacked. Supervisors are told.
+	Products string
+	// Runner runs the builds in this process. Its Fetch is the worker's own, an
+	// empty CacheDir means one below Dir, and no CPUs mean that the slots
+	// share all. Supervisors in processes of their own are told its CacheDir,
+	// PassEnv, CPUs, Grace and Linger.
 	Runner execute.Runner
 	Client *http.Client // nil means one with sensible limits
 	Logger *slog.Logger // nil means silence
@@ -65,17 +84,30 @@ type Options struct {
 
 // Worker runs attempts. Use New.
 type Worker struct {
-	opts   Options
-	client *client
-	log    *slog.Logger
-	stop   time.Duration // how long farewells may take once Run is cancelled
+	opts     Options
+	client   *client
+	log      *slog.Logger
+	stop     time.Duration // how long farewells may take once Run is cancelled
+	fresh    time.Duration // how long an attempt may take to need no sync
+	instance string        // names this program to the server
 
 	mu       sync.Mutex
 	settings protocol.HelloAnswer
 	running  map[weir.AttemptID]*attempt
-	slots    []bool        // which are taken
-	freed    chan struct{} // receives when a slot becomes free
-	fatal    chan error    // receives what ends Run
+	slots    []slot
+	ready    []weir.AttemptID // what the last program left, until the server knows
+	watched  chan struct{}    // closed and replaced when there is more to watch
+	freed    chan struct{}    // receives when a slot becomes free
+	fatal    chan error       // receives what ends Run
+
+	draining  chan struct{} // closed by Drain
+	drainOnce sync.Once
+}
+
+// slot is room for one attempt. Its supervisor stays for the next one.
+type slot struct {
+	taken      bool
+	supervisor *supervise.Handle
 }
 
 // Timing that nobody needs to change.
@@ -83,7 +115,10 @@ const (
 	stopTime     = 10 * time.Second
 	messageTime  = 15 * time.Second // for one message, well below weir.LeaseTime
 	flushDefault = 200 * time.Millisecond
+	freshTime    = 30 * time.Millisecond
 )
+
+const maxSlots = protocol.MaxSlots
 
 // New checks the options. Its error has code Invalid.
 func New(o Options) (*Worker, error) {
@@ -120,42 +155,69 @@ func New(o Options) (*Worker, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Worker{opts: o, client: newClient(base, o.Token, o.Client, o.Logger), log: o.Logger, stop: stopTime,
-		running: map[weir.AttemptID]*attempt{}, slots: make([]bool, o.Slots),
-		freed: make(chan struct{}, 1), fatal: make(chan error, 1)}, nil
+	return &Worker{opts: o, client: newClient(base, o.Token, o.Client, o.Logger), log: o.Logger, stop: stopTime, fresh: freshTime,
+		instance: rand.Text(), running: map[weir.AttemptID]*attempt{}, slots: make([]slot, o.Slots),
+		watched: make(chan struct{}), freed: make(chan struct{}, 1), fatal: make(chan error, 1), draining: make(chan struct{})}, nil
+}
+
+// Drain makes Run return nil once the attempts that run now have ended; no
+// more are taken. It may be called at any time, also before Run.
+func (w *Worker) Drain() { w.drainOnce.Do(func() { close(w.draining) }) }
+
+func (w *Worker) isDraining() bool {
+	select {
+	case <-w.draining:
+		return true
+	default:
+		return false
+	}
 }
 
 // Run works until ctx ends, and then returns nil: it kills what is running,
 // tells the server so that it is given to others at once, and leaves no
-// workspace behind. Other errors: Unauthenticated or Forbidden if the server
-// does not want this worker, Unsupported if they do not understand each
-// other, Conflict if another worker uses Dir, and those of the disk.
+// workspace behind. Drain ends it, too, but kills nothing.
+//
+// Other errors: Unauthenticated or Forbidden if the server does not want this
+// worker, Unsupported if they do not understand each other, Conflict if
+// another worker uses Dir or keeps using the same token, and those of the disk.
 func (w *Worker) Run(ctx context.Context) error {
-	if err := os.MkdirAll(w.opts.Runner.CacheDir, 0o755); err != nil { //nolint:gosec // steps may run helpers as other users
-		return err
-	}
-	if err := os.MkdirAll(w.opts.Dir, 0o755); err != nil { //nolint:gosec // see above
-		return err
-	}
-	lock, err := filelock.Try(filepath.Join(w.opts.Dir, "lock"), filelock.Exclusive)
-	if err != nil {
-		if weir.CodeOf(err) == weir.Conflict {
-			return weir.Errorf(weir.Conflict, "another worker uses %s", w.opts.Dir).WithHint("stop it, or give this one another directory")
+	for _, dir := range []string{w.opts.Runner.CacheDir, w.opts.Dir, w.slotsDir()} {
+		if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // steps may run helpers as other users
+			return err
 		}
+	}
+	lock, err := w.lock()
+	if err != nil {
 		return err
 	}
 	defer lock.Release()
-	if err := disk.RemoveAll(w.slotsDir()); err != nil { // left by a crash
+	defer w.client.close()
+	if err := os.MkdirAll(w.heldDir(), 0o700); err != nil {
 		return err
 	}
-	defer func() {
-		_ = disk.RemoveAll(w.slotsDir())
-		w.client.close()
-	}()
 	parent := ctx
 	ctx, cancel := context.WithCancelCause(parent)
+	defer cancel(errStopped)
+	defer func() {
+		w.dismiss()
+		for _, dir := range []string{w.slotsDir(), w.spoolDir(), w.heldDir()} {
+			_ = os.Remove(dir) // unless something is left
+		}
+	}()
 	var attempts sync.WaitGroup
 	defer attempts.Wait()
+	if err := w.adopt(ctx, &attempts); err != nil {
+		cancel(errStopped)
+		return err
+	}
+	if _, err := w.supervisor(0); err != nil { // the others when they are needed
+		cancel(errStopped)
+		return err
+	}
+	var helpers sync.WaitGroup
+	defer helpers.Wait()
+	helpers.Go(func() { w.watch(ctx) })
+	helpers.Go(func() { w.awaitDrain(ctx) })
 	done := make(chan error, 1)
 	go func() { done <- w.work(ctx, &attempts) }()
 	select {
@@ -171,55 +233,87 @@ func (w *Worker) Run(ctx context.Context) error {
 	return err
 }
 
-func (w *Worker) slotsDir() string { return filepath.Join(w.opts.Dir, "slots") }
-
-// work says hello and leases until ctx ends or the server does not want it.
-func (w *Worker) work(ctx context.Context, attempts *sync.WaitGroup) error {
-	retry := w.client.newBackoff()
-	for {
-		if err := w.hello(ctx); err != nil {
-			return err
-		}
-		err := w.leaseAll(ctx, attempts, retry)
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if code := weir.CodeOf(err); code == weir.Unauthenticated || code == weir.Forbidden {
-			return err
-		}
-		w.log.Warn("no work could be asked for", "error", err)
-		if err := retry.wait(ctx); err != nil {
-			return err
-		}
+// lock keeps other workers out of the directory.
+func (w *Worker) lock() (*filelock.Lock, error) {
+	// Whoever waits for a worker to leave looks at the lock now and then.
+	ctx, cancel := context.WithTimeout(context.Background(), leavePoll)
+	defer cancel()
+	lock, err := filelock.Acquire(ctx, filepath.Join(w.opts.Dir, lockName), filelock.Exclusive, nil)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return nil, weir.Errorf(weir.Conflict, "another worker uses %s", w.opts.Dir).WithHint("stop it, or give this one another directory")
 	}
+	if err != nil {
+		return nil, err
+	}
+	// What was asked of the last worker does not concern this one.
+	if err := os.Remove(filepath.Join(w.opts.Dir, drainName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		lock.Release()
+		return nil, err
+	}
+	return lock, nil
 }
 
-// hello introduces the worker, however long it takes to get an answer.
-func (w *Worker) hello(ctx context.Context) error {
+// supervisor gives the slot's supervisor, which is started if there is none.
+func (w *Worker) supervisor(n int) (*supervise.Handle, error) {
 	w.mu.Lock()
-	msg := protocol.Hello{Version: protocol.Version, Platform: w.opts.Platform, Labels: w.opts.Labels, Slots: w.opts.Slots,
-		Program: w.opts.Program, Host: w.opts.Host}
-	held := map[weir.AttemptID]*attempt{}
-	for id, a := range w.running {
-		msg.Holds = append(msg.Holds, id)
-		held[id] = a
-	}
+	h := w.slots[n].supervisor
 	w.mu.Unlock()
-	var answer protocol.HelloAnswer
-	if err := w.client.persist(ctx, "hello", msg, &answer); err != nil {
-		return err
+	if h != nil && h.Alive() {
+		return h, nil
 	}
-	for _, id := range answer.Keep {
-		delete(held, id)
+	r := w.opts.Runner
+	config := supervise.Config{Dir: w.opts.Dir, Products: w.opts.Products, CacheDir: r.CacheDir, PassEnv: r.PassEnv,
+		CPUs: r.CPUs, Grace: r.Grace, Linger: r.Linger}
+	var err error
+	if len(w.opts.Supervisor) == 0 {
+		h, err = supervise.InProcess(config, func(supervise.Config) (execute.Runner, error) { return r, nil })
+	} else {
+		h, err = w.startSupervisor(config)
 	}
-	for _, a := range held {
-		a.drop(errFenced)
+	if err != nil {
+		return nil, err
 	}
 	w.mu.Lock()
-	w.settings = answer
+	w.slots[n].supervisor = h
 	w.mu.Unlock()
-	w.log.Info("connected", "server", w.opts.Server, "name", answer.Name, "slots", w.opts.Slots)
-	return nil
+	return h, nil
+}
+
+// maxCrashes is how large the file with the supervisors' last words may grow, in bytes.
+const maxCrashes = 1 << 20
+
+func (w *Worker) startSupervisor(c supervise.Config) (*supervise.Handle, error) {
+	crashes, err := os.OpenFile(filepath.Join(w.opts.Dir, "supervisors.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	defer crashes.Close()
+	if info, err := crashes.Stat(); err == nil && info.Size() > maxCrashes {
+		if err := crashes.Truncate(0); err != nil {
+			return nil, err
+		}
+	}
+	return supervise.Start(w.opts.Supervisor, c, crashes)
+}
+
+// dismiss ends the supervisors, which have nothing to do any more.
+func (w *Worker) dismiss() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for i := range w.slots {
+		h := w.slots[i].supervisor
+		if h == nil {
+			continue
+		}
+		h.Close()
+		timer := time.NewTimer(w.stop)
+		select {
+		case <-h.Dead():
+		case <-timer.C:
+			h.Kill()
+		}
+		timer.Stop()
+	}
 }
 
 // pace is how often an attempt syncs, within what keeps its lease alive.
@@ -236,74 +330,6 @@ func (w *Worker) pace() (heartbeat, flush time.Duration) {
 	return min(max(heartbeat, 10*time.Millisecond), weir.LeaseTime/3), min(max(flush, time.Millisecond), 5*time.Second)
 }
 
-// leaseAll asks for work for the free slots, again and again, until a message fails.
-func (w *Worker) leaseAll(ctx context.Context, attempts *sync.WaitGroup, retry *backoff) error {
-	for {
-		free := w.free()
-		for free == 0 {
-			select {
-			case <-ctx.Done():
-				return ctx.Err()
-			case <-w.freed:
-				free = w.free()
-			}
-		}
-		var answer protocol.LeaseAnswer
-		ask := protocol.Lease{Free: free, Wait: protocol.MaxLeaseWait}
-		if err := w.client.call(ctx, "lease", ask.Wait+messageTime, ask, &answer); err != nil {
-			return err
-		}
-		retry.reset()
-		for _, assignment := range answer.Attempts {
-			w.begin(ctx, assignment, attempts)
-		}
-	}
-}
-
-func (w *Worker) free() int {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	n := 0
-	for _, taken := range w.slots {
-		if !taken {
-			n++
-		}
-	}
-	return n
-}
-
-// begin gives an assignment a slot. One that is running already, or has no
-// slot, is passed over: the server sees that nobody syncs for it.
-func (w *Worker) begin(ctx context.Context, assignment protocol.Assignment, attempts *sync.WaitGroup) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	id := assignment.Attempt
-	slot := -1
-	for i, taken := range w.slots {
-		if !taken {
-			slot = i
-			break
-		}
-	}
-	if w.running[id] != nil || slot < 0 || id.Build < 1 || id.Number < 1 {
-		w.log.Warn("an assignment was passed over", "attempt", id.String(), "running", w.running[id] != nil)
-		return
-	}
-	a := w.newAttempt(ctx, assignment, slot)
-	w.running[id], w.slots[slot] = a, true
-	attempts.Go(func() {
-		a.run()
-		w.mu.Lock()
-		delete(w.running, id)
-		w.slots[slot] = false
-		w.mu.Unlock()
-		select {
-		case w.freed <- struct{}{}:
-		default:
-		}
-	})
-}
-
 // abort ends Run with an error.
 func (w *Worker) abort(err error) {
 	select {
@@ -311,3 +337,10 @@ func (w *Worker) abort(err error) {
 	default:
 	}
 }
+
+// Why an attempt ends early.
+var (
+	errStopped = errors.New("the worker was stopped")
+	errFenced  = errors.New("the attempt was given away")
+	errEnded   = errors.New("the server ended the attempt")
+)

@@ -45,7 +45,9 @@ func newAttempt(r *Runner, job Job, obs Observer) *attempt {
 		a.steps = append(a.steps, weir.StepRecord{Index: len(a.steps), Name: name, State: weir.StepWaiting})
 		return len(a.steps) - 1
 	}
-	add(StepCheckout)
+	if job.Spec.Source.Kind != weir.None {
+		add(StepCheckout)
+	}
 	for _, in := range job.Spec.Inputs {
 		if in.Product.Digest != "" && a.products < 0 {
 			a.products = add(StepProducts)
@@ -73,11 +75,20 @@ func (a *attempt) start() {
 
 // release ends what escaped the steps and gives places of products free.
 func (a *attempt) release() {
-	killStrays("TMPDIR=" + a.tmp())
+	if !a.r.Alone || !childless() {
+		KillStrays(a.job.Dir)
+		if a.r.Alone {
+			childless()
+		}
+	}
 	for _, h := range a.holds {
 		h.Release()
 	}
 }
+
+// KillStrays ends the processes that a build in dir left running, as far as
+// this system tells them apart.
+func KillStrays(dir string) { killStrays("TMPDIR=" + filepath.Join(dir, "tmp")) }
 
 // begin marks a step as running and returns its log.
 func (a *attempt) begin(i int) io.Writer {
@@ -139,8 +150,10 @@ func (a *attempt) prepare(ctx context.Context) (why weir.Reason, ok bool) {
 			return a.machine(err, "the directory "+dir+" cannot be made"), false
 		}
 	}
-	if why, ok := a.checkOut(ctx); !ok {
-		return why, false
+	if a.job.Spec.Source.Kind != weir.None { // else the directory stays empty
+		if why, ok := a.checkOut(ctx); !ok {
+			return why, false
+		}
 	}
 	return a.bringProducts(ctx)
 }

@@ -91,6 +91,10 @@ type Runner struct {
 	// Linger is how long output is still read once a step has ended, if a
 	// process that escaped holds it open; zero means DefaultLinger.
 	Linger time.Duration
+	// Alone says that this process runs nothing but this runner's builds, one
+	// at a time, and that Adopt was called: then it is known without a search
+	// whether a build left processes behind.
+	Alone bool
 }
 
 // Defaults of a Runner.

@@ -6,11 +6,30 @@ import (
 	"path/filepath"
 	"strconv"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // strayRounds is how often processes are looked for: those found may have
 // started others meanwhile.
 const strayRounds = 5
+
+// Adopt makes this process the parent of what its descendants leave behind,
+// so that Runner.Alone may be set.
+func Adopt() error { return unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) }
+
+// childless reports whether this process has no children. Those that are dead
+// are buried on the way.
+func childless() bool {
+	for {
+		pid, err := syscall.Wait4(-1, nil, syscall.WNOHANG, nil)
+		switch {
+		case err == syscall.EINTR || err == nil && pid > 0:
+		default:
+			return err == syscall.ECHILD
+		}
+	}
+}
 
 // killStrays ends the processes that have the entry in their environment.
 // Daemons leave the process group of the step that started them, but they

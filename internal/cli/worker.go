@@ -1,0 +1,177 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/app"
+)
+
+// workerFlags are what the verb worker can be told.
+type workerFlags struct {
+	server, tokenFile, dir, products string
+	slots                            int
+	labels                           []string
+	drain                            bool
+}
+
+func newWorker() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "worker",
+		Short: "lend this machine to a farm",
+		Long: `Run builds for a farm. The worker dials out over HTTP, so it works behind a
+firewall; it needs the farm's address and a token that the farm's admin makes
+with: weir token add NAME
+
+Ctrl-C or SIGTERM drains it: it takes nothing more, finishes what it runs, and
+leaves. A second one stops it at once, and what it runs is given to others.
+With --drain it asks the worker that runs in DIR to drain, and waits until that
+has left. If the worker is killed, its builds go on: the next worker in the
+same DIR takes them over.
+
+It runs the commands of the farm's projects as the user who runs weir, without
+isolation: lend a machine, or a user, that may come to harm. docs/workers.md
+says what it does, and docs/threat-model.md what it does not keep apart.
+
+The token is read from WEIR_TOKEN or from a file, never from the command line,
+where other users of this machine could see it.`,
+		Example: "  WEIR_TOKEN=... weir worker --server https://weir.example.org\n" +
+			"  weir worker --server https://weir.example.org --token-file token --slots 4 --label gpu\n" +
+			"  weir worker --drain --dir weir-worker",
+		Args: cobra.NoArgs,
+	}
+	var f workerFlags
+	c.Flags().StringVar(&f.server, "server", os.Getenv("WEIR_SERVER"), "address of the farm (default: $WEIR_SERVER)")
+	c.Flags().StringVar(&f.tokenFile, "token-file", "", "file that holds the token (default: $WEIR_TOKEN)")
+	c.Flags().IntVar(&f.slots, "slots", 1, "how many builds run at once")
+	c.Flags().StringSliceVar(&f.labels, "label", nil, "`NAME` of something that this machine offers; may be repeated")
+	c.Flags().StringVar(&f.dir, "dir", "weir-worker", "directory for checkouts and caches")
+	c.Flags().StringVar(&f.products, "products", "", "directory where products are unpacked; the same path on all workers of a platform (default: below the user's cache directory)")
+	c.Flags().BoolVar(&f.drain, "drain", false, "ask the worker that runs in --dir to finish what it runs and leave, and wait for that")
+	logger := logFlag(c)
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		dir, err := filepath.Abs(f.dir)
+		if err != nil {
+			return err
+		}
+		if f.drain {
+			return drainWorker(c, dir)
+		}
+		o, err := f.options(c)
+		if err != nil {
+			return err
+		}
+		o.Dir, o.Log, o.Supervisor = dir, logger(c.ErrOrStderr()), app.Supervisor()
+		w, err := app.NewWorker(o)
+		if err != nil {
+			return err
+		}
+		app.Modest()
+		return runWorker(c, w)
+	}
+	return c
+}
+
+// options checks the flags.
+func (f *workerFlags) options(c *cobra.Command) (o app.WorkerOptions, err error) {
+	if f.server == "" {
+		return o, usageError{fmt.Errorf("--server is missing: the address of the farm"), seeHelp(c)}
+	}
+	if err := checkSlots(f.slots); err != nil {
+		return o, err
+	}
+	token := os.Getenv("WEIR_TOKEN")
+	if f.tokenFile != "" {
+		data, err := os.ReadFile(f.tokenFile)
+		if err != nil {
+			return o, weir.Errorf(weir.Invalid, "the token file cannot be read: %w", err)
+		}
+		token = strings.TrimSpace(string(data))
+	}
+	if token == "" {
+		return o, weir.Errorf(weir.Unauthenticated, "the worker has no token").
+			WithHint("make one on the server with: weir token add NAME; then set WEIR_TOKEN or --token-file")
+	}
+	if strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return o, weir.Errorf(weir.Unauthenticated, "what was given as the token is none: it has spaces, line ends or other odd characters").
+			WithHint("a token is one word, as weir token add NAME prints it on its standard output")
+	}
+	products := f.products
+	if products != "" {
+		if products, err = filepath.Abs(products); err != nil {
+			return o, err
+		}
+	}
+	return app.WorkerOptions{Server: f.server, Token: token, Slots: f.slots, Labels: f.labels, Products: products}, nil
+}
+
+// runWorker runs a worker that the first signal drains and the second stops.
+func runWorker(c *cobra.Command, w *app.Worker) error {
+	ctx, stop := context.WithCancel(context.WithoutCancel(c.Context()))
+	defer stop()
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(signals)
+	go func() {
+		for n := 0; ; n++ {
+			select {
+			case <-ctx.Done():
+				return
+			case <-signals:
+			}
+			if n > 0 {
+				fmt.Fprintln(c.ErrOrStderr(), "stopping at once: what runs is given back")
+				stop()
+				return
+			}
+			if running := w.Running(); running > 0 {
+				fmt.Fprintf(c.ErrOrStderr(), "no more builds are taken; %s being finished; a second signal stops at once\n", building(running))
+			}
+			w.Drain()
+		}
+	}()
+	return w.Run(ctx)
+}
+
+func building(n int) string {
+	if n == 1 {
+		return "1 build is"
+	}
+	return fmt.Sprintf("%d builds are", n)
+}
+
+// drainWorker waits until the worker in dir has left.
+func drainWorker(c *cobra.Command, dir string) error {
+	out := c.OutOrStdout()
+	err := app.DrainWorker(c.Context(), dir, func(n int) {
+		fmt.Fprintf(out, "the worker takes nothing more; %s being finished\n", building(n))
+	})
+	if c.Context().Err() != nil {
+		fmt.Fprintln(out, "not waiting any longer; the worker leaves when it has finished")
+	} else if err == nil {
+		fmt.Fprintln(out, "the worker has left")
+	}
+	return err
+}
+
+// newSupervise is the verb of the processes that a worker starts for its
+// builds. It is not for people.
+func newSupervise() *cobra.Command {
+	return &cobra.Command{
+		Use:    "supervise",
+		Short:  "run builds for a worker of this machine",
+		Hidden: true,
+		Args:   cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return app.Supervise(c.Context(), c.InOrStdin(), c.OutOrStdout())
+		},
+	}
+}

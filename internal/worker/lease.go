@@ -1,0 +1,239 @@
+package worker
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/protocol"
+)
+
+// work says hello and leases until ctx ends, the server does not want it, or
+// the worker is drained.
+func (w *Worker) work(ctx context.Context, attempts *sync.WaitGroup) error {
+	asking, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	go func() {
+		select {
+		case <-w.draining:
+			stop(errStopped)
+		case <-asking.Done():
+		}
+	}()
+	retry := w.client.newBackoff()
+	var rivals rivals
+	for {
+		err := w.hello(asking, &rivals)
+		if err == nil {
+			err = w.leaseAll(asking, retry, func(as protocol.Assignment) { w.begin(ctx, as, attempts) })
+		} else if asking.Err() == nil {
+			if weir.CodeOf(err) != weir.Conflict {
+				return err
+			}
+			rivals.signs++
+		}
+		switch code := weir.CodeOf(err); {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case w.isDraining():
+			return w.leave(ctx, attempts)
+		case code == weir.Unauthenticated || code == weir.Forbidden:
+			return err
+		case code == weir.Conflict:
+			if rivals.refused(); rivals.many() {
+				return weir.Errorf(weir.Conflict, "another worker uses the same token: the server gives this one no work (%v)", err).
+					WithHint("give each worker a token of its own: weir token add NAME")
+			}
+		}
+		w.log.Warn("no work could be asked for", "error", err)
+		if err := retry.wait(asking); err != nil && !w.isDraining() {
+			return err
+		}
+	}
+}
+
+// rivals counts the signs of another worker with the same token: leases that
+// are refused although they are in order, after hellos in between that were
+// not this worker's.
+type rivals struct {
+	epoch   int64
+	since   time.Time // when it began
+	refusal bool      // the newest epoch ended with one
+	signs   int
+}
+
+const (
+	// maxRivals is how many signs in a row are believed.
+	maxRivals = 5
+	// epochHolds is how long an epoch lasts if there is nobody else.
+	epochHolds = 30 * time.Second
+)
+
+func (r *rivals) refused() { r.refusal = true }
+
+// begun notes a new epoch, for which hellos were sent so often.
+func (r *rivals) begun(epoch int64, hellos int) {
+	foreign := r.refusal && epoch > r.epoch+int64(hellos) && time.Since(r.since) < epochHolds
+	if foreign {
+		r.signs++
+	} else {
+		r.signs = 0
+	}
+	r.epoch, r.since, r.refusal = epoch, time.Now(), false
+}
+
+func (r *rivals) many() bool { return r.signs >= maxRivals }
+
+// leave waits for the attempts that still run, and tells the server why there
+// will be no others.
+func (w *Worker) leave(ctx context.Context, attempts *sync.WaitGroup) error {
+	w.log.Info("no more builds are taken", "finishing", w.Running())
+	done, finish := context.WithCancelCause(ctx)
+	told := make(chan struct{})
+	go func() {
+		defer close(told)
+		if err := w.hello(done, &rivals{}); err != nil && done.Err() == nil {
+			w.log.Warn("the server could not be told", "error", err)
+		}
+	}()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		attempts.Wait()
+	}()
+	<-ended
+	timer := time.AfterFunc(w.stop, func() { finish(errStopped) })
+	defer timer.Stop()
+	<-told
+	finish(nil)
+	return ctx.Err()
+}
+
+// Running is how many attempts run, or have to be reported.
+func (w *Worker) Running() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.running)
+}
+
+// hello introduces the worker, however long it takes to get an answer.
+func (w *Worker) hello(ctx context.Context, rivals *rivals) error {
+	w.mu.Lock()
+	msg := protocol.Hello{Version: protocol.Version, Platform: w.opts.Platform, Labels: w.opts.Labels, Slots: w.opts.Slots,
+		Program: w.opts.Program, Host: w.opts.Host, Instance: w.instance, Draining: w.isDraining()}
+	held := map[weir.AttemptID]*attempt{}
+	for id, a := range w.running {
+		msg.Holds = append(msg.Holds, id)
+		held[id] = a
+	}
+	w.mu.Unlock()
+	var answer protocol.HelloAnswer
+	sent, err := w.client.persist(ctx, "hello", msg, &answer, false)
+	if err != nil {
+		return err
+	}
+	rivals.begun(answer.Epoch, sent)
+	for _, id := range answer.Keep {
+		delete(held, id)
+	}
+	for _, a := range held {
+		a.drop(errFenced)
+	}
+	w.mu.Lock()
+	w.settings = answer
+	w.mu.Unlock()
+	w.more()
+	w.log.Info("connected", "server", w.opts.Server, "name", answer.Name, "slots", w.opts.Slots)
+	return nil
+}
+
+// modern reports whether the server speaks more than version 1.
+func (w *Worker) modern() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.settings.Epoch > 0
+}
+
+// leaseAll asks for work for the free slots, again and again, until a message fails.
+func (w *Worker) leaseAll(ctx context.Context, retry *backoff, begin func(protocol.Assignment)) error {
+	for seq := int64(1); ; seq++ {
+		free := w.free()
+		for free == 0 {
+			select {
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			case <-w.freed:
+				free = w.free()
+			}
+		}
+		ask := protocol.Lease{Free: free, Wait: protocol.MaxLeaseWait, Seq: seq}
+		w.mu.Lock()
+		for id := range w.running {
+			ask.Holds = append(ask.Holds, id)
+		}
+		if ask.Epoch = w.settings.Epoch; ask.Epoch == 0 {
+			ask.Seq, ask.Holds = 0, nil
+		}
+		w.mu.Unlock()
+		var answer protocol.LeaseAnswer
+		if err := w.client.call(ctx, "lease", ask.Wait+messageTime, ask, &answer); err != nil {
+			return err
+		}
+		retry.reset()
+		for _, assignment := range answer.Attempts {
+			begin(assignment)
+		}
+	}
+}
+
+// free is how many attempts may be taken.
+func (w *Worker) free() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return max(0, w.opts.Slots-len(w.running))
+}
+
+// freeSlot finds a slot that may be taken; -1 if there is none. The caller holds mu.
+func (w *Worker) freeSlot() int {
+	for i := range w.slots {
+		if i < w.opts.Slots && !w.slots[i].taken {
+			return i
+		}
+	}
+	return -1
+}
+
+// begin gives an assignment a slot. One that is running already, or has no
+// slot, is passed over: the next lease tells the server that nobody holds it.
+func (w *Worker) begin(ctx context.Context, assignment protocol.Assignment, attempts *sync.WaitGroup) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	id := assignment.Attempt
+	n := w.freeSlot()
+	if w.running[id] != nil || n < 0 || id.Build < 1 || id.Number < 1 {
+		w.log.Warn("an assignment was passed over", "attempt", id.String(), "running", w.running[id] != nil)
+		return
+	}
+	a := w.newAttempt(ctx, held{Attempt: id, Token: assignment.Token, Slot: n})
+	a.spec = assignment.Spec
+	w.start(a, attempts, a.begin)
+}
+
+// start occupies the attempt's slot until it has ended. The caller holds mu.
+func (w *Worker) start(a *attempt, attempts *sync.WaitGroup, begin func() error) {
+	id, n := a.held.Attempt, a.held.Slot
+	w.running[id], w.slots[n].taken = a, true
+	w.wake()
+	attempts.Go(func() {
+		a.run(begin)
+		w.mu.Lock()
+		delete(w.running, id)
+		w.slots[n].taken = false
+		w.mu.Unlock()
+		select {
+		case w.freed <- struct{}{}:
+		default:
+		}
+	})
+}

@@ -1,0 +1,15 @@
+//go:build !linux && !darwin && !windows
+
+package supervise
+
+import "syscall"
+
+func ownImage() string { return "" }
+
+func started(int) string { return "" }
+
+func killProcess(pid int) { _ = syscall.Kill(pid, syscall.SIGKILL) }
+
+func killSession(Process) {}
+
+func killStrays(string) {}

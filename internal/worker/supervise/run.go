@@ -1,0 +1,143 @@
+package supervise
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strconv"
+	"time"
+
+	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/protocol"
+	"github.com/weir-ci/weir/internal/worker/disk"
+	"github.com/weir-ci/weir/internal/worker/execute"
+	"github.com/weir-ci/weir/internal/worker/spool"
+)
+
+// Assignment is what a spool says is to be done.
+type Assignment struct {
+	Build weir.BuildID `json:"build"`
+	Spec  weir.Spec    `json:"spec"`
+}
+
+// Encode makes the bytes that stand in a spool.
+func (a Assignment) Encode() ([]byte, error) { return json.Marshal(a) }
+
+// Report is how an attempt ended, as it stands in its spool.
+type Report struct {
+	Outcome weir.Outcome      `json:"outcome"`
+	Reason  weir.Reason       `json:"reason,omitzero"`
+	Steps   []weir.StepRecord `json:"steps"`
+	Product weir.Product      `json:"product,omitzero"`
+	Results weir.Digest       `json:"results,omitempty"`
+	// Files with the packed product and the encoded results, below the task's Work.
+	ProductFile string `json:"product_file,omitempty"`
+	ResultsFile string `json:"results_file,omitempty"`
+}
+
+// DecodeReport reads what an attempt left. The error is Internal.
+func DecodeReport(data []byte) (Report, error) {
+	var r Report
+	if err := json.Unmarshal(data, &r); err != nil {
+		return r, weir.Errorf(weir.Internal, "the report of the attempt cannot be read: %v", err)
+	}
+	return r, nil
+}
+
+// Trouble makes the report for something that is the worker's fault.
+func Trouble(what string, err error) Report {
+	code := weir.ReasonWorker
+	if disk.IsFull(err) {
+		code = weir.ReasonDiskFull
+	}
+	text := fmt.Sprintf("%s: %v", what, err)
+	return Report{Outcome: weir.Infra, Reason: weir.Reason{Code: code, Text: text[:min(len(text), weir.MaxReason)]}}
+}
+
+// Program is Main as a process of its own: it does not listen to polite
+// signals, ends quietly what it can, and gives unused memory back.
+func Program(ctx context.Context, in io.Reader, out io.Writer, build func(Config) (execute.Runner, error)) error {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, polite()...)
+	defer signal.Stop(signals)
+	Modest()
+	adopted := execute.Adopt() == nil
+	return Main(context.WithoutCancel(ctx), in, out, func(c Config) (execute.Runner, error) {
+		runner, err := build(c)
+		runner.Alone = adopted
+		return runner, err
+	})
+}
+
+// Modest makes a program that lives beside builds take little memory at the
+// price of a little time.
+func Modest() {
+	debug.SetGCPercent(50)
+	debug.SetMemoryLimit(64 << 20)
+}
+
+// run runs one attempt from its spool into its spool. With an error nothing
+// was recorded about the end.
+func (s *supervisor) run(ctx context.Context, p *present, task Task) error {
+	w, err := spool.Attach(task.Spool, spool.Options{Limit: task.MaxLog, Tail: task.TailLog, Flush: task.Flush,
+		Notify: func() { s.tell(noticeNews) }})
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	over := make(chan struct{})
+	defer close(over)
+	go func() {
+		for {
+			select {
+			case <-w.Cancelled():
+				cancel(errCancelled)
+				return
+			case <-p.nudge:
+				w.Nudge()
+			case <-over:
+				return
+			}
+		}
+	}()
+	report := s.execute(ctx, w, task)
+	if err := w.Flush(); err != nil && report.Outcome != weir.Infra {
+		steps := report.Steps
+		report = Trouble("the log cannot be kept", err)
+		report.Steps = steps
+	}
+	data, err := json.Marshal(report)
+	return errors.Join(err, w.Close(data))
+}
+
+// execute runs the build.
+func (s *supervisor) execute(ctx context.Context, w *spool.Writer, task Task) Report {
+	var as Assignment
+	if err := json.Unmarshal(w.Assignment(), &as); err != nil {
+		return Trouble("the assignment cannot be read", err)
+	}
+	if n := len(as.Spec.Job.Steps); n > protocol.MaxSteps-4 { // the worker adds up to four
+		return Trouble("the attempt cannot be run here", weir.Errorf(weir.TooLarge, "the job has %d steps", n))
+	}
+	err := disk.RemoveAll(task.Work)
+	if err == nil {
+		err = os.MkdirAll(task.Work, 0o755) //nolint:gosec // steps may run helpers as other users
+	}
+	if err != nil {
+		return Trouble("the attempt cannot be run here", err)
+	}
+	runner := s.runner
+	runner.Fetch = w.Fetch
+	r := runner.Run(ctx, execute.Job{Build: strconv.FormatInt(int64(as.Build), 10), Spec: as.Spec, Dir: task.Work}, w)
+	return Report{Outcome: r.Outcome, Reason: r.Reason, Steps: r.Steps, Product: r.Product, Results: r.Results,
+		ProductFile: r.ProductFile, ResultsFile: r.ResultsFile}
+}
+
+// idleTime is how long after its last attempt a supervisor gives its memory back.
+const idleTime = 2 * time.Second
