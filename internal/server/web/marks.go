@@ -66,6 +66,9 @@ func attemptMark(a weir.Attempt) Mark {
 	if a.Reason.Code == weir.ReasonLost {
 		return Mark{markInfra, "lost"}
 	}
+	if a.Reason.Code == weir.ReasonUndelivered {
+		return Mark{markOff, "not delivered"}
+	}
 	if m, ok := outcomeMarks[a.Outcome]; ok {
 		return m
 	}

@@ -3,6 +3,7 @@ package web
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/weir-ci/weir"
 )
@@ -31,6 +32,10 @@ func TestEveryWordHasAMark(t *testing.T) {
 	}
 	for _, v := range weir.StepStates() {
 		m, ok := stepMarks[v]
+		check(string(v), m, ok)
+	}
+	for _, v := range weir.WorkerStates() {
+		m, ok := workerMarks[v]
 		check(string(v), m, ok)
 	}
 	for _, v := range weir.Statuses() {
@@ -62,5 +67,29 @@ func TestEveryWordHasAMark(t *testing.T) {
 	}
 	for _, m := range []Mark{buildMark(weir.Build{}), attemptMark(weir.Attempt{}), stepMark(""), statusMark(""), verdictMark(""), regressionMark("")} {
 		check("unknown", m, true)
+	}
+}
+
+// TestWorkersThatGetNothing says why, in words.
+func TestWorkersThatGetNothing(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+	for _, c := range []struct {
+		worker weir.Worker
+		word   string
+		why    string
+	}{
+		{weir.Worker{Seen: now}, "here", ""},
+		{weir.Worker{Seen: now, Running: 1}, "at work", ""},
+		{weir.Worker{Seen: now.Add(-time.Hour), Paused: "x"}, "away", ""},
+		{weir.Worker{Seen: now, Running: 1, Paused: "new\u202edisk\n"}, "paused", "gets no work: new"},
+		{weir.Worker{Seen: now, Draining: true}, "leaving", "leaves"},
+		{weir.Worker{Seen: now, Strikes: 4, Barred: now.Add(time.Minute)}, "in quarantine", "4 infrastructure errors in a row; gets work again in 1 min"},
+		{weir.Worker{Seen: now, Strikes: 4, Barred: now}, "here", ""},
+	} {
+		line := workerLine(c.worker, now)
+		if line.Mark.Word != c.word || !strings.Contains(line.Why, c.why) || (c.why == "") != (line.Why == "") || strings.ContainsAny(line.Why, "\n\u202e") {
+			t.Errorf("%+v: %q, %q", c.worker, line.Mark.Word, line.Why)
+		}
 	}
 }

@@ -64,6 +64,8 @@ type WorkerLine struct {
 	Running, Slots                  int
 	Seen                            When
 	Away                            bool
+	Mark                            Mark   // what can be expected of it
+	Why                             string // it gets nothing, in words; empty if it does
 }
 
 // BuildLine is a build in a list.
@@ -191,8 +193,33 @@ func workerLine(w weir.Worker, now time.Time) WorkerLine {
 	for i, l := range w.Labels {
 		labels[i] = oneLine(l, 40)
 	}
-	return WorkerLine{Name: oneLine(w.Name, maxName), Platform: oneLine(string(w.Platform), maxName), Labels: list(labels, 6),
-		Version: oneLine(w.Version, 40), Running: w.Running, Slots: w.Slots, Seen: when(w.Seen, now), Away: w.Away(now)}
+	state := w.State(now)
+	line := WorkerLine{Mark: workerMarks[state], Name: oneLine(w.Name, maxName), Platform: oneLine(string(w.Platform), maxName), Labels: list(labels, 6),
+		Version: oneLine(w.Version, 40), Running: w.Running, Slots: w.Slots, Seen: when(w.Seen, now), Away: state == weir.WorkerAway}
+	switch state {
+	case weir.WorkerReady:
+		if w.Running > 0 {
+			line.Mark = Mark{markRun, "at work"}
+		}
+	case weir.WorkerPaused:
+		line.Why = "gets no work: " + oneLine(w.Paused, maxReasonShown)
+	case weir.WorkerDraining:
+		line.Why = "ends what it runs, and leaves"
+	case weir.WorkerQuarantined:
+		line.Why = count(w.Strikes, "infrastructure error", "infrastructure errors") + " in a row; gets work again in " + duration(w.Barred.Sub(now))
+	}
+	return line
+}
+
+// maxReasonShown limits, in characters, why a worker is paused.
+const maxReasonShown = 120
+
+var workerMarks = map[weir.WorkerState]Mark{
+	weir.WorkerAway:        {markInfra, "away"},
+	weir.WorkerPaused:      {markOff, "paused"},
+	weir.WorkerDraining:    {markOff, "leaving"},
+	weir.WorkerQuarantined: {markInfra, "in quarantine"},
+	weir.WorkerReady:       {markPass, "here"},
 }
 
 func buildURL(id weir.BuildID) string           { return fmt.Sprintf("/builds/%d", id) }
