@@ -67,7 +67,7 @@ func (s *Store) BuildSpec(ctx context.Context, id weir.BuildID) (spec weir.Spec,
 	err = s.snapshot(ctx, "read a build's specification", func(c conn) error {
 		b, err := c.build(id, "")
 		if err == nil {
-			spec, err = c.spec(b.ID)
+			spec, err = c.spec(b)
 		}
 		return err
 	})
@@ -75,12 +75,19 @@ func (s *Store) BuildSpec(ctx context.Context, id weir.BuildID) (spec weir.Spec,
 }
 
 // spec reads a specification and fills in the products that it uses.
-func (c conn) spec(id weir.BuildID) (spec weir.Spec, err error) {
-	err = c.Row(`SELECT spec FROM specs WHERE build_id = $1`, int64(id)).Scan(sqltx.JSON(&spec))
+func (c conn) spec(b weir.Build) (spec weir.Spec, err error) {
+	var key string
+	var pinned bool
+	err = c.Row(`SELECT b.product_key, r.pinned <> 0, r.spec FROM builds b JOIN recipes r ON r.id = b.recipe_id WHERE b.id = $1`,
+		int64(b.ID)).Scan(&key, &pinned, sqltx.JSON(&spec))
+	if pinned {
+		fillPins(&spec, b.Pins)
+		spec.ProductKey = key
+	}
 	if err != nil || len(spec.Inputs) == 0 {
 		return spec, err
 	}
-	needs, err := c.builds(`JOIN needs n ON n.need_id = b.id WHERE n.build_id = $1 ORDER BY n.ordinal`, int64(id))
+	needs, err := c.builds(`JOIN needs n ON n.need_id = b.id WHERE n.build_id = $1 ORDER BY n.ordinal`, int64(b.ID))
 	for i := range spec.Inputs {
 		for _, need := range needs {
 			if need.Builder.Project == spec.Inputs[i].Project {

@@ -2,8 +2,10 @@ package sqlstore
 
 import (
 	"context"
+	"crypto/sha256"
 	"crypto/subtle"
 	"database/sql"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -62,10 +64,29 @@ func (t *tx) lockAttempt(id weir.AttemptID, token string) (b weir.Build, a attem
 	err = t.Row(`SELECT `+attemptColumns+`, COALESCE(w.seen, 0), COALESCE(w.strikes, 0), COALESCE(w.barred, 0)
 		FROM attempts a LEFT JOIN workers w ON w.name = a.worker WHERE a.build_id = $1 AND a.number = $2`,
 		int64(id.Build), id.Number).Scan(append(a.dest(), sqltx.Time(&a.seen), &a.strikes, sqltx.Time(&a.barred))...)
-	if errors.Is(err, sql.ErrNoRows) || err == nil && fencing && subtle.ConstantTimeCompare([]byte(a.token), []byte(token)) == 0 {
+	if errors.Is(err, sql.ErrNoRows) || err == nil && fencing && !a.hasToken(token) {
 		err = fenced(id)
 	}
 	return b, a, err
+}
+
+// tokenLength is how much is kept of the hash of a token, in characters of 6
+// bits: more than anybody can guess.
+const tokenLength = 22
+
+// shorten makes what is kept of a token.
+func shorten(token string) string {
+	sum := sha256.Sum256([]byte(token))
+	return base64.RawURLEncoding.EncodeToString(sum[:])[:tokenLength]
+}
+
+// hasToken reports whether a token is the attempt's own. Those of attempts that
+// were made by earlier versions are kept whole.
+func (a attempt) hasToken(token string) bool {
+	if len(a.token) != tokenLength {
+		return subtle.ConstantTimeCompare([]byte(a.token), []byte(token)) == 1
+	}
+	return subtle.ConstantTimeCompare([]byte(a.token), []byte(shorten(token))) == 1
 }
 
 func fenced(id weir.AttemptID) error {
@@ -323,10 +344,10 @@ func (t *tx) assign(ask store.LeaseAsk, picked []weir.BuildID, got map[weir.Buil
 		}
 		l := store.Leased{Attempt: weir.AttemptID{Build: id, Number: b.Attempts}, Token: ask.Tokens[len(leased)], Build: b}
 		if _, err := t.Exec(`INSERT INTO attempts (build_id, number, worker, token, leased, deadline) VALUES ($1, $2, $3, $4, $5, $6)`,
-			int64(id), b.Attempts, b.Worker, sqltx.Clean(l.Token), sqltx.Micros(ask.Now), sqltx.Micros(ask.Deadline)); err != nil {
+			int64(id), b.Attempts, b.Worker, shorten(l.Token), sqltx.Micros(ask.Now), sqltx.Micros(ask.Deadline)); err != nil {
 			return nil, err
 		}
-		if l.Spec, err = t.spec(id); err != nil {
+		if l.Spec, err = t.spec(b); err != nil {
 			return nil, err
 		}
 		leased = append(leased, l)

@@ -34,6 +34,7 @@ type plan struct {
 	shared   []weir.BuildID              // which existing build stands in, per entry
 	builds   map[weir.BuildID]weir.Build // those of the run and those that stand in
 	made     map[lineKey]weir.BuildID    // in this run
+	recipes  map[string]int64            // by hash
 	run      weir.Run
 }
 
@@ -52,7 +53,7 @@ func (t *tx) createRun(nr store.NewRun) (weir.Run, []weir.BuildID, error) {
 	if err := nr.Check(); err != nil {
 		return weir.Run{}, nil, err
 	}
-	p := &plan{tx: t, nr: nr, builds: map[weir.BuildID]weir.Build{}, made: map[lineKey]weir.BuildID{}}
+	p := &plan{tx: t, nr: nr, builds: map[weir.BuildID]weir.Build{}, made: map[lineKey]weir.BuildID{}, recipes: map[string]int64{}}
 	for _, nb := range nr.Builds {
 		p.keys = append(p.keys, pinsKey(nb.Pins))
 	}
@@ -247,7 +248,7 @@ func (p *plan) insert(b *weir.Build, nb store.NewBuild, key string, needs []weir
 	if err != nil {
 		return err
 	}
-	spec, err := sqltx.Encode(nb.Spec)
+	recipe, err := p.recipe(nb)
 	if err != nil {
 		return err
 	}
@@ -257,17 +258,15 @@ func (p *plan) insert(b *weir.Build, nb store.NewBuild, key string, needs []weir
 		p.tellQueue(b.Builder.Platform)
 	}
 	if err := p.Row(`INSERT INTO builds (run_id, builder_id, platform, cause, advances, unsettled, state, outcome,
-			reason_code, reason_text, priority, labels, pins, pins_key, created, queued, finished, retry_of)
-		VALUES (`+sqltx.Placeholders(1, 18)+`) RETURNING id`,
+			reason_code, reason_text, priority, labels, pins, pins_key, created, queued, finished, retry_of, recipe_id, product_key)
+		VALUES (`+sqltx.Placeholders(1, 20)+`) RETURNING id`,
 		int64(b.Run), int64(b.Builder.ID), string(b.Builder.Platform), string(b.Cause), sqltx.Flag(b.Cause.Advances()), sqltx.Flag(b.Cause.Advances()),
 		string(b.State), string(b.Outcome), string(b.Reason.Code), sqltx.Clip(b.Reason.Text, weir.MaxReason), nb.Priority, labels, pins, key,
-		sqltx.Micros(b.Created), sqltx.Micros(queued), sqltx.Micros(b.Finished), int64(b.RetryOf)).Scan(&b.ID); err != nil {
+		sqltx.Micros(b.Created), sqltx.Micros(queued), sqltx.Micros(b.Finished), int64(b.RetryOf),
+		recipe, sqltx.Clean(nb.Spec.ProductKey)).Scan(&b.ID); err != nil {
 		return err
 	}
 	p.tellBuild(b.ID)
-	if _, err := p.Exec(`INSERT INTO specs (build_id, spec) VALUES ($1, $2)`, int64(b.ID), spec); err != nil {
-		return err
-	}
 	for i, need := range needs {
 		if _, err := p.Exec(`INSERT INTO needs (build_id, ordinal, need_id) VALUES ($1, $2, $3)`, int64(b.ID), i, int64(need)); err != nil {
 			return err

@@ -50,4 +50,5 @@ func (t *tx) tellBuild(id weir.BuildID)           { t.Tell(weir.EventBuild, itoa
 func (t *tx) tellRegression(id weir.RegressionID) { t.Tell(weir.EventRegression, itoa(id)) }
 func (t *tx) tellQueue(p weir.Platform)           { t.Tell(weir.EventQueue, string(p)) }
 
-func pinsKey(p weir.Pins) string { return sqltx.HashOf(p.Key()) }
+// pinsKey is 128 bits of a hash: pins are too long for an index.
+func pinsKey(p weir.Pins) string { return sqltx.HashOf(p.Key())[:32] }

@@ -2,6 +2,7 @@ package sqltx
 
 import (
 	"context"
+	"database/sql"
 	"strings"
 	"sync"
 	"time"
@@ -59,8 +60,17 @@ func (db *DB) LastEvent(ctx context.Context) (seq int64, err error) {
 
 // PruneEvents removes events older than the time given.
 func (db *DB) PruneEvents(ctx context.Context, before time.Time) (n int64, err error) {
+	// Looking for the last one holds up nobody; there is no index for it,
+	// because every event would have to pay for that.
+	var last sql.NullInt64
+	err = db.Read(ctx, "look for old events", func(c Conn) error {
+		return c.Row(`SELECT MAX(seq) FROM events WHERE at < $1`, Micros(before)).Scan(&last)
+	})
+	if err != nil || !last.Valid {
+		return 0, err
+	}
 	err = db.Write(ctx, "prune events", before, func(t *Tx) error {
-		n, err = t.Exec(`DELETE FROM events WHERE at < $1`, Micros(before))
+		n, err = t.Exec(`DELETE FROM events WHERE seq <= $1 AND at < $2`, last.Int64, Micros(before))
 		return err
 	})
 	return n, err

@@ -10,6 +10,8 @@ import (
 
 func plannerTests() []subtest {
 	return []subtest{
+		{"specifications are what was given", testSpecs},
+		{"specifications made at once", testSpecRace},
 		{"builders are found or made, in order", testEnsureBuilders},
 		{"builders made at once are one", testEnsureBuildersRace},
 		{"line heads", testLineHeads},
@@ -197,4 +199,46 @@ func testBadRun(f *fixture) {
 	}
 	equal(f, "builds made", len(f.allBuilds()), 0)
 	equal(f, "runs made", len(must[[]weir.Run](f)(f.Runs(f.ctx, 0, 10))), 0)
+}
+
+func testSpecs(f *fixture) {
+	up, down := f.builder("up"), f.builder("down")
+	var run []store.NewBuild
+	for i := range 4 {
+		run = append(run, build(up, own(up, i)), build(down, weir.Pins{"down": fmt.Sprint("r", i), "up": "r9", "lib": fmt.Sprint("v", i%2)}))
+	}
+	other := build(up, own(up, 7))
+	other.Spec.Revision = "not the pinned one"
+	none := build(down, weir.Pins{"down": "r1", "up": "r2"})
+	none.Spec.Inputs[0].Revision, none.Spec.ProductKey = "", "odd"
+	strange := build(down, own(down, 8))
+	strange.Spec.Inputs = []weir.UpstreamSpec{{Project: "not pinned", Revision: "x"}}
+	run = append(run, other, none, strange, store.NewBuild{Builder: up.ID, Pins: own(up, 9)})
+	ids := f.create(weir.CauseChange, run...)
+	for i, id := range ids {
+		equal(f, fmt.Sprint("specification ", i), must[weir.Spec](f)(f.BuildSpec(f.ctx, id)), run[i].Spec)
+	}
+}
+
+// testSpecRace has several servers plan builds of the same new specification.
+func testSpecRace(f *fixture) {
+	const planners = 6
+	var builders []weir.Builder
+	for i := range planners {
+		builders = append(builders, f.builder(fmt.Sprint("p", i)))
+	}
+	made := make([]weir.BuildID, planners)
+	f.together(planners, func(i int) {
+		nb := build(builders[i], own(builders[i], i))
+		nb.Spec.Project, nb.Spec.Source, nb.Spec.Revision, nb.Spec.ProductKey = "same", weir.Source{}, "", ""
+		_, ids, err := f.CreateRun(f.ctx, f.run(weir.CauseChange, nb))
+		if err != nil {
+			f.Errorf("CreateRun: %v", err)
+			return
+		}
+		made[i] = ids[0]
+	})
+	for _, id := range made {
+		equal(f, "project of a specification", must[weir.Spec](f)(f.BuildSpec(f.ctx, id)).Project, "same")
+	}
 }

@@ -1,0 +1,71 @@
+package sqlstore
+
+import (
+	"database/sql"
+	"errors"
+	"slices"
+
+	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/store"
+	"github.com/weir-ci/weir/internal/store/sqltx"
+)
+
+// The specifications of a builder's builds differ by their revisions, and those
+// are in the builds' pins. Without them a specification is the same for months,
+// and is kept once.
+
+// withoutPins takes the revisions and the product key out of a specification.
+// It reports false if fillPins would not put the same ones in.
+func withoutPins(spec weir.Spec, pins weir.Pins) (weir.Spec, bool) {
+	if spec.Revision != pins[spec.Project] {
+		return spec, false
+	}
+	spec.Revision, spec.ProductKey = "", ""
+	spec.Inputs = slices.Clone(spec.Inputs)
+	for i := range spec.Inputs {
+		in := &spec.Inputs[i]
+		if in.Revision != pins[in.Project] {
+			return spec, false
+		}
+		in.Revision = ""
+	}
+	return spec, true
+}
+
+// fillPins puts the revisions into a specification again.
+func fillPins(spec *weir.Spec, pins weir.Pins) {
+	spec.Revision = pins[spec.Project]
+	for i := range spec.Inputs {
+		spec.Inputs[i].Revision = pins[spec.Inputs[i].Project]
+	}
+}
+
+// recipe finds or makes the row that holds a build's specification.
+func (p *plan) recipe(nb store.NewBuild) (id int64, err error) {
+	spec, pinned := withoutPins(nb.Spec, nb.Pins)
+	if !pinned {
+		spec = nb.Spec
+	}
+	text, err := sqltx.Encode(spec)
+	if err != nil {
+		return 0, err
+	}
+	hash := sqltx.HashOf(text, itoa(sqltx.Flag(pinned)))[:32]
+	if id := p.recipes[hash]; id != 0 {
+		return id, nil
+	}
+	// Another server may add the same one between the two statements; the
+	// insertion then waits for its end, and finds nothing to do.
+	for id == 0 && err == nil {
+		err = p.Row(`SELECT id FROM recipes WHERE hash = $1`, hash).Scan(&id)
+		if errors.Is(err, sql.ErrNoRows) {
+			err = p.Row(`INSERT INTO recipes (hash, pinned, spec) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING RETURNING id`,
+				hash, sqltx.Flag(pinned), text).Scan(&id)
+			if errors.Is(err, sql.ErrNoRows) {
+				err = nil
+			}
+		}
+	}
+	p.recipes[hash] = id
+	return id, err
+}
