@@ -26,6 +26,7 @@ type farm struct {
 	proxy   *Proxy
 	clients []*client.Client // one a server, past the proxy
 	free    func() error     // the small disk
+	admin   string           // token of somebody who may force builds
 }
 
 // Where the workers' things are. The first worker has the small disk.
@@ -34,15 +35,12 @@ const smallWorker = 0
 // newFarm makes everything that the farm needs and starts it.
 func newFarm(ctx context.Context, o Options) (*farm, error) {
 	f := &farm{o: o, dir: o.Dir}
-	for _, sub := range []string{"data", "logs", "tmp", "repo"} {
+	for _, sub := range []string{"data", "logs", "tmp"} {
 		if err := os.MkdirAll(filepath.Join(f.dir, sub), 0o755); err != nil { //nolint:gosec // a test's
 			return nil, err
 		}
 	}
 	if err := os.WriteFile(filepath.Join(f.dir, "step.sh"), []byte(script), 0o600); err != nil {
-		return nil, err
-	}
-	if err := f.repository(ctx); err != nil {
 		return nil, err
 	}
 	if err := f.makeServers(); err != nil {
@@ -63,26 +61,13 @@ func newFarm(ctx context.Context, o Options) (*farm, error) {
 
 func (f *farm) nodes() []*node { return append(append([]*node{}, f.servers...), f.workers...) }
 
-// repository makes what the project is checked out from.
-func (f *farm) repository(ctx context.Context) error {
-	repo := filepath.Join(f.dir, "repo")
-	for _, args := range [][]string{{"init", "-q", "-b", "main"}, {"commit", "-q", "--allow-empty", "-m", "begin"}} {
-		cmd := exec.CommandContext(ctx, "git", append([]string{"-C", repo, //nolint:gosec // constants
-			"-c", "user.name=Ada Kern", "-c", "user.email=ada@kern.example"}, args...)...)
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return fmt.Errorf("git %s: %w: %s", args[0], err, out)
-		}
-	}
-	return nil
-}
-
 // farmFile writes the farm file of a server.
 func (f *farm) farmFile(name, listen, url string) (string, error) {
 	text := fmt.Sprintf("listen: %s\nurl: %s\ndata: %s\n", listen, url, filepath.Join(f.dir, "data"))
 	if f.o.Database != "" {
 		text += fmt.Sprintf("database: %q\n", f.o.Database)
 	}
-	text += "projects:\n  chaos:\n    source: {git: " + filepath.Join(f.dir, "repo") + ", branch: main, poll: 1h}\n    jobs:\n" + jobsYAML(f.dir)
+	text += "projects:\n  chaos:\n    source: none\n    jobs:\n" + jobsYAML(f.dir)
 	file := filepath.Join(f.dir, name+".yaml")
 	return file, os.WriteFile(file, []byte(text), 0o600)
 }
@@ -137,6 +122,11 @@ func freePorts(n int) ([]string, error) {
 }
 
 func (f *farm) makeWorkers(ctx context.Context) error {
+	token, err := f.weir(ctx, "token", "add", "chaos", "--admin", "-f", filepath.Join(f.dir, "server1.yaml"))
+	if err != nil {
+		return err
+	}
+	f.admin = strings.TrimSpace(token)
 	for i := range f.o.Profile.workers() {
 		name := fmt.Sprintf("worker%d", i+1)
 		out, err := f.weir(ctx, "token", "add", name, "-f", filepath.Join(f.dir, "server1.yaml"))

@@ -34,7 +34,6 @@ type Report struct {
 	Problems []string // empty: all is well
 	Memory   int64    // the most that a server had, in bytes
 	Took     time.Duration
-	Answers  int // of the farm that were lost: what was asked for is known or not
 }
 
 // String is one line.
@@ -80,7 +79,7 @@ func Do(ctx context.Context, o Options) (Report, error) {
 		return Report{Options: o}, err
 	}
 	defer f.stop(ctx)
-	r := &run{farm: f, tally: Tally{}, ended: map[weir.AttemptID]string{}, load: newLoad(f)}
+	r := &run{farm: f, tally: Tally{}, ended: map[weir.AttemptID]string{}, load: newLoad(f.clients, f.admin, o.Profile.Jobs)}
 	if err := r.play(ctx); err != nil {
 		return Report{Options: o}, err
 	}
@@ -141,18 +140,6 @@ func (r *run) play(ctx context.Context) error {
 		return ctx.Err()
 	}
 	return r.heal()
-}
-
-// pause waits; it reports whether ctx lets it go on.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return ctx.Err() == nil
-	case <-ctx.Done():
-		return false
-	}
 }
 
 // anyClient is one of the servers, whichever.
