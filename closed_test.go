@@ -29,6 +29,7 @@ func listed() map[string][]string {
 		"Status":          texts(weir.Statuses()),
 		"StepState":       texts(weir.StepStates()),
 		"Verdict":         texts(weir.Verdicts()),
+		"WorkerState":     texts(weir.WorkerStates()),
 	}
 }
 

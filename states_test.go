@@ -90,7 +90,7 @@ func TestReasonsLeadToOutcomes(t *testing.T) {
 		weir.Failed:           "step tests",
 		weir.Broken:           "checkout no_results prepare upstream_build",
 		weir.TimedOut:         "quiet timeout",
-		weir.Infra:            "disk_full lost product_missing source_down worker",
+		weir.Infra:            "disk_full lost product_missing source_down undelivered worker",
 		weir.OutcomeCancelled: "requested superseded",
 		weir.Skipped:          "nothing",
 	}

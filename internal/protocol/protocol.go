@@ -88,12 +88,16 @@ type Lease struct {
 	Wait time.Duration `json:"wait"` // how long the server may hold the request
 	// Epoch is from the newest hello; 0 if the worker speaks version 1. Seq
 	// counts the leases of an epoch from 1. One with an older epoch, or a
-	// number not higher than the last, is refused: Conflict.
+	// number not higher than that of the last lease that gave something, is
+	// refused: Conflict. A worker has one lease under way at a time, and does
+	// not believe the answer to one that it gave up waiting for: the next has a
+	// new number.
 	Epoch int64 `json:"epoch,omitempty"`
 	Seq   int64 `json:"seq,omitempty"`
-	// Holds lists every attempt that the worker runs or has to report. What
-	// else it was given in answers to earlier leases never reached it, and is
-	// queued again at once.
+	// Holds lists every attempt that the worker runs or has to report: it
+	// writes an assignment to disk before it asks again, and lists what lies
+	// there until the server has said that it is over. What else it was given
+	// in answers to earlier leases never reached it, and is queued again at once.
 	Holds []weir.AttemptID `json:"holds,omitempty"`
 }
 
