@@ -30,6 +30,7 @@ const (
 	garbled          // something else answers
 	fenced           // 409
 	expelled         // 401
+	refused          // 409, but not because of the attempt
 )
 
 // farm is a server that speaks the protocol and checks what it is told.
@@ -51,17 +52,18 @@ type farm struct {
 	blobs    map[weir.Digest][]byte
 	changed  chan struct{} // closed and replaced with every message
 
-	version int                     // of the protocol; 1 knows no epochs, no watch and no frames in a finish
-	epoch   int64                   // of the newest hello
-	leased  int64                   // newest number of its leases
-	over    map[weir.AttemptID]bool // what a watch says has ended
-	packed  int                     // messages that were
-	asks    []protocol.Lease
-	watches []protocol.Watch
+	version  int                     // of the protocol; 1 knows no epochs, no watch and no frames in a finish
+	epoch    int64                   // of the newest hello
+	leased   int64                   // newest number of its leases
+	over     map[weir.AttemptID]bool // what a watch says has ended
+	packed   int                     // messages that were
+	asks     []protocol.Lease
+	watches  []protocol.Watch
+	interval time.Duration // between the syncs of a quiet attempt
 }
 
 func newFarm(t *testing.T, queue ...protocol.Assignment) *farm {
-	f := &farm{t: t, queue: queue, keep: true, version: 2, over: map[weir.AttemptID]bool{}, count: map[string]int{}, logs: map[int][]byte{}, steps: map[int]weir.StepRecord{},
+	f := &farm{t: t, queue: queue, keep: true, version: 2, interval: 20 * time.Millisecond, over: map[weir.AttemptID]bool{}, count: map[string]int{}, logs: map[int][]byte{}, steps: map[int]weir.StepRecord{},
 		blobs: map[weir.Digest][]byte{}, changed: make(chan struct{}),
 		fault:  func(string, int) fault { return fine },
 		answer: func(protocol.Sync) protocol.SyncAnswer { return protocol.SyncAnswer{} }}
@@ -125,6 +127,9 @@ func (f *farm) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case fenced:
 		f.problem(w, weir.Fenced)
 		return
+	case refused:
+		f.problem(w, weir.Conflict)
+		return
 	case expelled:
 		f.problem(w, weir.Unauthenticated)
 		return
@@ -176,7 +181,7 @@ func (f *farm) handle(w http.ResponseWriter, r *http.Request, verb, path string,
 	case "hello":
 		msg := decode[protocol.Hello](f.t, body)
 		f.hellos = append(f.hellos, msg)
-		a := protocol.HelloAnswer{Version: f.version, Name: "w1", SyncInterval: 20 * time.Millisecond, FlushInterval: time.Millisecond}
+		a := protocol.HelloAnswer{Version: f.version, Name: "w1", SyncInterval: f.interval, FlushInterval: time.Millisecond}
 		if f.version > 1 {
 			f.epoch++
 			a.Epoch, f.leased = f.epoch, 0

@@ -29,8 +29,15 @@ func (g group) ask() { _ = syscall.Kill(-int(g), syscall.SIGTERM) }
 // kill ends every process of the group.
 func (g group) kill() { _ = syscall.Kill(-int(g), syscall.SIGKILL) }
 
-// alive reports whether the group has any process.
+// alive reports whether the group has any process besides its first one,
+// which has been waited for. Orphans that fell to this process (see Adopt) are
+// buried first: dead, they would count as alive.
 func (g group) alive() bool {
+	for {
+		if pid, err := syscall.Wait4(-int(g), nil, syscall.WNOHANG, nil); pid <= 0 && !errors.Is(err, syscall.EINTR) {
+			break
+		}
+	}
 	err := syscall.Kill(-int(g), 0)
 	return err == nil || errors.Is(err, syscall.EPERM)
 }
