@@ -1,0 +1,83 @@
+package farm
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/protocol"
+	"github.com/weir-ci/weir/internal/store"
+)
+
+// countedStore counts looks into the queue.
+type countedStore struct {
+	store.Store
+	looks atomic.Int64
+}
+
+// Lease counts.
+func (c *countedStore) Lease(ctx context.Context, ask store.LeaseAsk, choose func([]store.Candidate) []weir.BuildID) ([]store.Leased, error) {
+	c.looks.Add(1)
+	return c.Store.Lease(ctx, ask, choose)
+}
+
+// TestHerd lets many workers wait, and queues a few builds: each is looked for
+// by few of them, and found.
+func TestHerd(t *testing.T) {
+	t.Parallel()
+	const workers, builds = 300, 5
+	s := startSim(t, smallWorld("up"))
+	s.poll()
+	s.until("at rest", true, s.atRest)
+	counted := &countedStore{Store: s.store}
+	f := New(Options{Store: counted, Blobs: s.blobs, Sources: s.world, Host: simPlatform})
+	s.must(f.Configure(s.ctx, s.world.farm))
+	ctx, cancel := context.WithCancel(s.ctx)
+	var running sync.WaitGroup
+	defer running.Wait()
+	defer cancel()
+	running.Go(func() {
+		if err := f.listen(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	got := make(chan int, workers)
+	for i := range workers {
+		w := weir.Worker{Name: fmt.Sprint("idle-", i), Platform: simPlatform, Slots: 1, Seen: time.Now()}
+		running.Go(func() {
+			answer, err := f.Lease(ctx, w, protocol.Lease{Free: 1, Wait: protocol.MaxLeaseWait})
+			if err != nil {
+				t.Error(err)
+			}
+			got <- len(answer.Attempts)
+		})
+	}
+	for f.turns.idle(simPlatform) < workers || counted.looks.Load() < workers {
+		<-time.After(time.Millisecond) // everybody is about to wait
+	}
+	before := counted.looks.Load()
+	_, err := f.Force(ctx, Force{Project: "up", Count: builds})
+	s.must(err)
+	for range builds {
+		if n := <-got; n != 1 {
+			t.Errorf("somebody got %d builds", n)
+		}
+	}
+	if looks := counted.looks.Load() - before; looks > 3*builds+turnsAtOnce {
+		t.Errorf("%d workers looked for %d builds", looks, builds)
+	}
+}
+
+// idle counts those who wait in line for a platform.
+func (t *turns) idle(p weir.Platform) int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if l := t.lanes[p]; l != nil {
+		return l.waiting.Len()
+	}
+	return 0
+}
