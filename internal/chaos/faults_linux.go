@@ -72,8 +72,19 @@ func (r *run) hitServer(ctx context.Context, f Fault, i int, n *node) bool {
 		pause(ctx, f.For)
 		return os.Remove(r.clocks[i]) == nil
 	default:
-		return freeze(ctx, []process{{pid: n.pid()}}, f.For)
+		return freeze(ctx, running(ctx, n), f.For)
 	}
+}
+
+// running is the program of a node, as soon as it runs.
+func running(ctx context.Context, n *node) []process {
+	for range 50 {
+		if pid := n.pid(); pid != 0 {
+			return []process{{pid: pid}}
+		}
+		pause(ctx, 100*ms)
+	}
+	return nil
 }
 
 func (r *run) hitWorker(ctx context.Context, f Fault, n *node) bool {
@@ -93,31 +104,45 @@ func (r *run) hitWorker(ctx context.Context, f Fault, n *node) bool {
 	case StopMachine:
 		return freeze(ctx, processes(n.dir), f.For)
 	default:
-		return freeze(ctx, []process{{pid: n.pid()}}, f.For)
+		return freeze(ctx, running(ctx, n), f.For)
 	}
 }
 
-// hitSupervisor hits one of the processes that run attempts, of whichever worker has one.
+// hitSupervisor hits one of the processes that run attempts, of whichever
+// worker has one, as soon as there is one.
 func (r *run) hitSupervisor(ctx context.Context, f Fault) bool {
+	for range 50 {
+		if n, p := r.supervisor(f.Target); n != nil {
+			defer n.busy.Unlock()
+			if f.Kind == StopSupervisor {
+				return freeze(ctx, []process{p}, f.For)
+			}
+			return syscall.Kill(p.pid, syscall.SIGKILL) == nil
+		}
+		pause(ctx, 100*ms)
+	}
+	return false
+}
+
+// supervisor finds one, and locks its node.
+func (r *run) supervisor(target int) (*node, process) {
 	for k := range r.workers {
-		n := r.workers[(f.Target+k)%len(r.workers)]
+		n := r.workers[(target+k)%len(r.workers)]
+		if !n.busy.TryLock() {
+			continue
+		}
 		var found []process
 		for _, p := range processes(n.dir) {
 			if p.supervisor() {
 				found = append(found, p)
 			}
 		}
-		if len(found) == 0 || !n.busy.TryLock() {
-			continue
+		if len(found) > 0 {
+			return n, found[target/len(r.workers)%len(found)]
 		}
-		defer n.busy.Unlock()
-		p := found[f.Target/len(r.workers)%len(found)]
-		if f.Kind == StopSupervisor {
-			return freeze(ctx, []process{p}, f.For)
-		}
-		return syscall.Kill(p.pid, syscall.SIGKILL) == nil
+		n.busy.Unlock()
 	}
-	return false
+	return nil, process{}
 }
 
 // again ends a program and starts it again.
@@ -129,7 +154,7 @@ func again(ctx context.Context, n *node, sig syscall.Signal, after time.Duration
 
 // freeze stops processes for a while.
 func freeze(ctx context.Context, list []process, d time.Duration) bool {
-	if len(list) == 0 || list[0].pid == 0 {
+	if len(list) == 0 {
 		return false
 	}
 	signal(syscall.SIGSTOP, list)
