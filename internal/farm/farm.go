@@ -25,6 +25,7 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/blob"
+	"github.com/weir-ci/weir/internal/farm/presence"
 	"github.com/weir-ci/weir/internal/recipe"
 	"github.com/weir-ci/weir/internal/source"
 	"github.com/weir-ci/weir/internal/steplog"
@@ -66,10 +67,10 @@ type Farm struct {
 	moved  bell // rung when revisions or the configuration changed: for the planner
 	// configured is rung when the configuration changed: for the poller.
 	configured bell
-	turns      turns    // of workers that wait for work
-	watches    watches  // of workers that wait for cancellations
-	leases     leases   // that wait, by worker
-	known      tipCache // the newest revisions, for those who ask often
+	turns      presence.Turns   // of workers that wait for work
+	watches    presence.Watches // of workers that wait for cancellations
+	leases     presence.Leases  // that wait, by worker
+	known      tipCache         // the newest revisions, for those who ask often
 	notices    Notices
 	away       time.Duration
 	absent     absences // only the expire loop uses it

@@ -44,7 +44,7 @@ func (f *Farm) ForgetWorker(ctx context.Context, name string) error {
 
 func (f *Farm) changedWorker(name string, err error) error {
 	if err == nil {
-		f.turns.changed(name)
+		f.turns.Change(name)
 		f.any.ring()
 	}
 	return err

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/farm/presence"
 	"github.com/weir-ci/weir/internal/protocol"
 	"github.com/weir-ci/weir/internal/store"
 )
@@ -56,7 +57,7 @@ func TestHerd(t *testing.T) {
 			got <- len(answer.Attempts)
 		})
 	}
-	for f.turns.idle(simPlatform) < workers || counted.looks.Load() < workers {
+	for f.turns.Waiting(simPlatform) < workers || counted.looks.Load() < workers {
 		<-time.After(time.Millisecond) // everybody is about to wait
 	}
 	before := counted.looks.Load()
@@ -67,17 +68,7 @@ func TestHerd(t *testing.T) {
 			t.Errorf("somebody got %d builds", n)
 		}
 	}
-	if looks := counted.looks.Load() - before; looks > 3*builds+turnsAtOnce {
+	if looks := counted.looks.Load() - before; looks > 3*builds+presence.TurnsAtOnce {
 		t.Errorf("%d workers looked for %d builds", looks, builds)
 	}
-}
-
-// idle counts those who wait in line for a platform.
-func (t *turns) idle(p weir.Platform) int {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if l := t.lanes[p]; l != nil {
-		return l.waiting.Len()
-	}
-	return 0
 }

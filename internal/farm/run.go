@@ -85,7 +85,7 @@ func (f *Farm) lookAgain(ctx context.Context) error {
 	for {
 		select {
 		case <-time.After(queueLook + rand.N(queueLook/2)):
-			f.turns.again()
+			f.turns.Again()
 		case <-ctx.Done():
 			return nil
 		}
@@ -145,16 +145,16 @@ func (f *Farm) hear(ctx context.Context, seq *int64) error {
 			case weir.EventQueue:
 				queued[weir.Platform(e.Subject)] = true
 			case weir.EventBuild, weir.EventCancel:
-				f.watches.wake(e.Subject)
+				f.watches.Wake(e.Subject)
 				work = true
 			case weir.EventRun, weir.EventRegression:
 				work = true
 			case weir.EventWorker:
-				f.turns.changed(e.Subject)
+				f.turns.Change(e.Subject)
 			}
 		}
 		for p := range queued {
-			f.turns.queued(p)
+			f.turns.Queued(p)
 		}
 		if work {
 			f.stir()
@@ -171,6 +171,6 @@ func (f *Farm) hear(ctx context.Context, seq *int64) error {
 func (f *Farm) heardAll() {
 	f.known.forget()
 	f.moved.ring()
-	f.turns.again()
+	f.turns.Again()
 	f.stir()
 }

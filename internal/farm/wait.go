@@ -4,7 +4,6 @@ import (
 	"context"
 	"math/rand/v2"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/weir-ci/weir"
@@ -26,7 +25,7 @@ func (f *Farm) Lease(ctx context.Context, worker weir.Worker, ask protocol.Lease
 	defer cancel()
 	over := time.NewTimer(min(max(ask.Wait, 0), protocol.MaxLeaseWait))
 	defer over.Stop()
-	defer f.leases.begin(worker.Name, ask, cancel)()
+	defer f.leases.Begin(worker.Name, ask.Epoch, ask.Seq, cancel)()
 	for {
 		wait := f.leaseInTurn
 		if state := worker.State(f.now()); state != weir.WorkerReady && state != weir.WorkerAway {
@@ -46,22 +45,22 @@ func (f *Farm) Lease(ctx context.Context, worker weir.Worker, ask protocol.Lease
 // there is something or the time is over. again says that the worker may have
 // changed, and that there is time left.
 func (f *Farm) leaseInTurn(ctx context.Context, worker weir.Worker, ask protocol.Lease, over <-chan time.Time) (answer protocol.LeaseAnswer, again bool, err error) {
-	one := f.turns.join(worker, true)
-	defer func() { f.turns.leave(one, err == nil) }()
+	one := f.turns.Join(worker, true)
+	defer func() { f.turns.Leave(one, err == nil) }()
 	for {
-		var left []store.Candidate
+		var left []schedule.Candidate
 		answer, left, err = f.tryLease(ctx, worker, ask)
 		if err != nil {
 			return answer, false, err
 		}
-		f.turns.looked(one, left)
+		f.turns.Looked(one, left)
 		if len(answer.Attempts) > 0 {
 			return answer, false, nil
 		}
 		select {
-		case <-one.called:
-			f.turns.take(one)
-		case <-one.changed:
+		case <-one.Called:
+			f.turns.Take(one)
+		case <-one.Changed:
 			return answer, true, nil
 		case <-over:
 			return answer, false, nil
@@ -80,14 +79,14 @@ const heldLook = 5 * time.Second
 // then it waits until the worker may have changed, and says whether there is
 // time left to ask again.
 func (f *Farm) leaseHeld(ctx context.Context, worker weir.Worker, ask protocol.Lease, over <-chan time.Time) (answer protocol.LeaseAnswer, again bool, err error) {
-	one := f.turns.join(worker, false)
-	defer f.turns.leave(one, false)
+	one := f.turns.Join(worker, false)
+	defer f.turns.Leave(one, false)
 	answer, _, err = f.tryLease(ctx, worker, ask)
 	if err != nil || len(answer.Attempts) > 0 {
 		return answer, false, err
 	}
 	select {
-	case <-one.changed:
+	case <-one.Changed:
 		return answer, true, nil
 	case <-time.After(heldLook/2 + rand.N(heldLook)):
 		return answer, true, nil
@@ -99,7 +98,7 @@ func (f *Farm) leaseHeld(ctx context.Context, worker weir.Worker, ask protocol.L
 
 // tryLease looks into the queue once. Beside the worker's share it returns
 // what else it saw there.
-func (f *Farm) tryLease(ctx context.Context, worker weir.Worker, want protocol.Lease) (answer protocol.LeaseAnswer, left []store.Candidate, err error) {
+func (f *Farm) tryLease(ctx context.Context, worker weir.Worker, want protocol.Lease) (answer protocol.LeaseAnswer, left []schedule.Candidate, err error) {
 	// Once the transaction has begun its outcome must be known, so that no
 	// lease is given to a worker that has hung up.
 	if ctx.Err() != nil { // nobody listens any more
@@ -117,12 +116,11 @@ func (f *Farm) tryLease(ctx context.Context, worker weir.Worker, want protocol.L
 		ask.Tokens = append(ask.Tokens, hash)
 	}
 	leased, err := f.store.Lease(ctx, ask, func(candidates []store.Candidate) []weir.BuildID {
-		left = candidates
-		queue := make([]schedule.Candidate, len(candidates))
+		left = make([]schedule.Candidate, len(candidates))
 		for i, c := range candidates {
-			queue[i] = schedule.Candidate(c)
+			left[i] = schedule.Candidate(c)
 		}
-		return schedule.Pick(queue, worker, want.Free)
+		return schedule.Pick(left, worker, want.Free)
 	})
 	if err != nil {
 		return answer, nil, err
@@ -130,7 +128,7 @@ func (f *Farm) tryLease(ctx context.Context, worker weir.Worker, want protocol.L
 	for _, l := range leased {
 		answer.Attempts = append(answer.Attempts, protocol.Assignment{
 			Attempt: l.Attempt, Token: secrets[l.Token], Spec: l.Spec})
-		left = slices.DeleteFunc(left, func(c store.Candidate) bool { return c.Build == l.Build.ID })
+		left = slices.DeleteFunc(left, func(c schedule.Candidate) bool { return c.Build == l.Build.ID })
 	}
 	if len(leased) > 0 {
 		f.any.ring()
@@ -145,45 +143,4 @@ const storeTime = 30 * time.Second
 // asked for it hangs up, or the server is being stopped.
 func whole(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), storeTime)
-}
-
-// leases knows the newest lease that each worker waits for here, so that an
-// older one, to which nobody listens any more, ends and takes nothing.
-type leases struct {
-	mu      sync.Mutex
-	waiting map[string]*waitingLease
-}
-
-type waitingLease struct {
-	epoch, seq int64
-	end        context.CancelFunc
-}
-
-// begin registers a lease and ends the one before it. The caller must call
-// what it returns at the lease's end.
-func (l *leases) begin(worker string, ask protocol.Lease, end context.CancelFunc) (done func()) {
-	if ask.Epoch == 0 {
-		return func() {}
-	}
-	mine := &waitingLease{ask.Epoch, ask.Seq, end}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.waiting == nil {
-		l.waiting = map[string]*waitingLease{}
-	}
-	old := l.waiting[worker]
-	if old != nil && (old.epoch > mine.epoch || old.epoch == mine.epoch && old.seq >= mine.seq) {
-		return func() {} // this one is late; the store will say so
-	}
-	if old != nil {
-		old.end()
-	}
-	l.waiting[worker] = mine
-	return func() {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		if l.waiting[worker] == mine {
-			delete(l.waiting, worker)
-		}
-	}
 }

@@ -1,4 +1,4 @@
-package farm
+package presence
 
 import (
 	"testing"
@@ -13,27 +13,27 @@ func TestHearing(t *testing.T) {
 	start := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 	for name, c := range map[string]struct {
 		at       int                                         // before which look it happens
-		happens  func(h *hearing, wall, mono *time.Duration) // nil: nothing
+		happens  func(h *Hearing, wall, mono *time.Duration) // nil: nothing
 		unfairly int                                         // how many looks from there on are not fair
 	}{
 		"nothing":                    {20, nil, 0},
-		"the store fails":            {20, func(h *hearing, _, mono *time.Duration) { h.deaf(*mono) }, 9},
-		"the clock is set on":        {20, func(_ *hearing, wall, _ *time.Duration) { *wall += time.Hour }, 9},
-		"the clock is set back":      {20, func(_ *hearing, wall, _ *time.Duration) { *wall -= time.Hour }, 9},
-		"the clock is set a bit":     {20, func(_ *hearing, wall, _ *time.Duration) { *wall += 2 * time.Second }, 0},
-		"the machine sleeps":         {20, func(_ *hearing, wall, _ *time.Duration) { *wall += 10 * time.Minute }, 9},
-		"the process stands still":   {20, func(_ *hearing, wall, mono *time.Duration) { *wall += time.Minute; *mono += time.Minute }, 9},
-		"a look takes a little long": {20, func(_ *hearing, wall, mono *time.Duration) { *wall += step; *mono += step }, 0},
-		"it is busy at the start":    {3, func(_ *hearing, wall, mono *time.Duration) { *wall += step; *mono += step }, 5},
+		"the store fails":            {20, func(h *Hearing, _, mono *time.Duration) { h.Deaf(*mono) }, 9},
+		"the clock is set on":        {20, func(_ *Hearing, wall, _ *time.Duration) { *wall += time.Hour }, 9},
+		"the clock is set back":      {20, func(_ *Hearing, wall, _ *time.Duration) { *wall -= time.Hour }, 9},
+		"the clock is set a bit":     {20, func(_ *Hearing, wall, _ *time.Duration) { *wall += 2 * time.Second }, 0},
+		"the machine sleeps":         {20, func(_ *Hearing, wall, _ *time.Duration) { *wall += 10 * time.Minute }, 9},
+		"the process stands still":   {20, func(_ *Hearing, wall, mono *time.Duration) { *wall += time.Minute; *mono += time.Minute }, 9},
+		"a look takes a little long": {20, func(_ *Hearing, wall, mono *time.Duration) { *wall += step; *mono += step }, 0},
+		"it is busy at the start":    {3, func(_ *Hearing, wall, mono *time.Duration) { *wall += step; *mono += step }, 5},
 	} {
-		h := hearing{lease: lease, gap: lease / 4}
+		h := NewHearing(lease)
 		var wall, mono time.Duration
 		unfair := 0
 		for n := range 60 {
 			if n == c.at && c.happens != nil {
-				c.happens(&h, &wall, &mono)
+				c.happens(h, &wall, &mono)
 			}
-			fair := h.look(start.Add(wall), mono, step)
+			fair := h.Look(start.Add(wall), mono, step)
 			if !fair && n >= c.at {
 				unfair++
 			}

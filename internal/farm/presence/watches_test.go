@@ -1,4 +1,4 @@
-package farm
+package presence
 
 import (
 	"testing"
@@ -8,18 +8,18 @@ import (
 
 func TestWatches(t *testing.T) {
 	t.Parallel()
-	var w watches
-	mine, removeMine := w.add([]weir.AttemptID{{Build: 7, Number: 1}, {Build: 7, Number: 2}, {Build: 8, Number: 1}})
-	other, removeOther := w.add([]weir.AttemptID{{Build: 7, Number: 1}})
+	var w Watches
+	mine, removeMine := w.Add([]weir.AttemptID{{Build: 7, Number: 1}, {Build: 7, Number: 2}, {Build: 8, Number: 1}})
+	other, removeOther := w.Add([]weir.AttemptID{{Build: 7, Number: 1}})
 	for _, subject := range []string{"7", "7", "9", "", "no number", "99999999999999999999"} {
-		w.wake(subject)
+		w.Wake(subject)
 	}
 	if len(mine) != 1 || len(other) != 1 {
 		t.Errorf("%d and %d wake-ups of build 7", len(mine), len(other))
 	}
 	<-mine
 	<-other
-	w.wake("8")
+	w.Wake("8")
 	if len(mine) != 1 || len(other) != 0 {
 		t.Errorf("%d and %d wake-ups of build 8", len(mine), len(other))
 	}

@@ -1,4 +1,4 @@
-package farm
+package presence
 
 import (
 	"fmt"
@@ -6,31 +6,33 @@ import (
 	"testing"
 
 	"github.com/weir-ci/weir"
-	"github.com/weir-ci/weir/internal/store"
+	"github.com/weir-ci/weir/internal/schedule"
 )
 
-func waiter(t *turns, name string, labels ...string) *turn {
-	one := t.join(weir.Worker{Name: name, Platform: simPlatform, Labels: labels}, true)
-	t.looked(one, nil)
+const platform = weir.Platform("linux/amd64")
+
+func waiter(t *Turns, name string, labels ...string) *Turn {
+	one := t.Join(weir.Worker{Name: name, Platform: platform, Labels: labels}, true)
+	t.Looked(one, nil)
 	return one
 }
 
-func queuedBuild(id weir.BuildID, labels ...string) store.Candidate {
-	return store.Candidate{Build: id, Builder: weir.Builder{BuilderKey: weir.BuilderKey{Platform: simPlatform}}, Labels: labels}
+func queuedBuild(id weir.BuildID, labels ...string) schedule.Candidate {
+	return schedule.Candidate{Build: id, Builder: weir.Builder{BuilderKey: weir.BuilderKey{Platform: platform}}, Labels: labels}
 }
 
 // wasCalled receives a call, if there is one.
-func wasCalled(t *turns, one *turn) bool {
+func wasCalled(t *Turns, one *Turn) bool {
 	select {
-	case <-one.called:
-		t.take(one)
+	case <-one.Called:
+		t.Take(one)
 		return true
 	default:
 		return false
 	}
 }
 
-func whoIsCalled(t *turns, all ...*turn) (names string) {
+func whoIsCalled(t *Turns, all ...*Turn) (names string) {
 	for _, one := range all {
 		if wasCalled(t, one) {
 			names += one.worker.Name
@@ -41,18 +43,18 @@ func whoIsCalled(t *turns, all ...*turn) (names string) {
 
 func TestOneIsCalledForOneBuild(t *testing.T) {
 	t.Parallel()
-	var q turns
-	var all []*turn
+	var q Turns
+	var all []*Turn
 	for i := range 5000 {
 		all = append(all, waiter(&q, fmt.Sprint(" ", i)))
 	}
-	q.queued(simPlatform)
-	q.queued("windows/amd64")
+	q.Queued(platform)
+	q.Queued("windows/amd64")
 	if got := whoIsCalled(&q, all...); got != " 0" {
 		t.Errorf("called are%s", got)
 	}
-	q.looked(all[0], nil) // it took everything
-	q.leave(all[0], true)
+	q.Looked(all[0], nil) // it took everything
+	q.Leave(all[0], true)
 	if got := whoIsCalled(&q, all...); got != "" {
 		t.Errorf("then called are%s", got)
 	}
@@ -60,18 +62,18 @@ func TestOneIsCalledForOneBuild(t *testing.T) {
 
 func TestTheBatonGoesToWhoCanUseIt(t *testing.T) {
 	t.Parallel()
-	var q turns
+	var q Turns
 	a, b, c, d := waiter(&q, "a"), waiter(&q, "b"), waiter(&q, "c", "gpu"), waiter(&q, "d", "gpu")
-	q.queued(simPlatform)
+	q.Queued(platform)
 	if got := whoIsCalled(&q, a, b, c, d); got != "a" {
 		t.Fatalf("called are %s", got)
 	}
-	q.looked(a, []store.Candidate{queuedBuild(1, "gpu")})
+	q.Looked(a, []schedule.Candidate{queuedBuild(1, "gpu")})
 	if got := whoIsCalled(&q, a, b, c, d); got != "c" {
 		t.Errorf("for what needs a gpu are called %s", got)
 	}
-	q.looked(c, []store.Candidate{queuedBuild(2, "gpu"), queuedBuild(3), queuedBuild(4, "tpu")})
-	q.leave(c, true)
+	q.Looked(c, []schedule.Candidate{queuedBuild(2, "gpu"), queuedBuild(3), queuedBuild(4, "tpu")})
+	q.Leave(c, true)
 	if got := whoIsCalled(&q, a, b, d); got != "bd" {
 		t.Errorf("for the rest are called %s", got)
 	}
@@ -81,26 +83,26 @@ func TestTheBatonGoesToWhoCanUseIt(t *testing.T) {
 // looked for again.
 func TestNewsWhileEverybodyIsOut(t *testing.T) {
 	t.Parallel()
-	var q turns
-	a := q.join(weir.Worker{Name: "a", Platform: simPlatform}, true)
-	q.queued(simPlatform) // during its first look
-	q.looked(a, nil)
+	var q Turns
+	a := q.Join(weir.Worker{Name: "a", Platform: platform}, true)
+	q.Queued(platform) // during its first look
+	q.Looked(a, nil)
 	if !wasCalled(&q, a) {
 		t.Fatal("not called after the first look")
 	}
-	q.queued(simPlatform) // during the second
+	q.Queued(platform) // during the second
 	if wasCalled(&q, a) {
 		t.Error("called although it looks")
 	}
-	q.looked(a, nil)
+	q.Looked(a, nil)
 	if !wasCalled(&q, a) {
 		t.Error("not called after the second look")
 	}
-	q.looked(a, nil)
+	q.Looked(a, nil)
 	if wasCalled(&q, a) {
 		t.Error("called for nothing")
 	}
-	q.leave(a, true)
+	q.Leave(a, true)
 	if len(q.lanes) != 0 || len(q.names) != 0 {
 		t.Errorf("left behind: %v, %v", q.lanes, q.names)
 	}
@@ -108,18 +110,18 @@ func TestNewsWhileEverybodyIsOut(t *testing.T) {
 
 func TestTheBatonIsNotLost(t *testing.T) {
 	t.Parallel()
-	var q turns
+	var q Turns
 	a, b, c := waiter(&q, "a"), waiter(&q, "b"), waiter(&q, "c")
-	q.queued(simPlatform)
-	q.leave(a, true) // called, and gone before it looked
+	q.Queued(platform)
+	q.Leave(a, true) // called, and gone before it looked
 	if got := whoIsCalled(&q, b, c); got != "b" {
 		t.Errorf("called are %s", got)
 	}
-	q.leave(b, false) // the store has failed: nobody else is called
+	q.Leave(b, false) // the store has failed: nobody else is called
 	if got := whoIsCalled(&q, c); got != "" {
 		t.Errorf("after a failure are called %s", got)
 	}
-	q.again()
+	q.Again()
 	if got := whoIsCalled(&q, c); got != "c" {
 		t.Errorf("later are called %q", got)
 	}
@@ -127,21 +129,21 @@ func TestTheBatonIsNotLost(t *testing.T) {
 
 func TestWhoGetsNothingIsNotCalled(t *testing.T) {
 	t.Parallel()
-	var q turns
-	paused := q.join(weir.Worker{Name: "p", Platform: simPlatform}, false)
-	q.looked(paused, []store.Candidate{queuedBuild(1)})
-	q.queued(simPlatform)
-	q.again()
-	q.changed("q")
-	if wasCalled(&q, paused) || len(paused.changed) != 0 {
+	var q Turns
+	paused := q.Join(weir.Worker{Name: "p", Platform: platform}, false)
+	q.Looked(paused, []schedule.Candidate{queuedBuild(1)})
+	q.Queued(platform)
+	q.Again()
+	q.Change("q")
+	if wasCalled(&q, paused) || len(paused.Changed) != 0 {
 		t.Error("a paused worker was called")
 	}
-	q.changed("p")
-	q.changed("p")
-	if len(paused.changed) != 1 {
+	q.Change("p")
+	q.Change("p")
+	if len(paused.Changed) != 1 {
 		t.Error("it does not learn that it has changed")
 	}
-	q.leave(paused, true)
+	q.Leave(paused, true)
 }
 
 // TestTurnsAtRandom plays a queue in memory: as long as somebody can run what
@@ -150,12 +152,12 @@ func TestTurnsAtRandom(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(300) {
 		rng := rand.New(rand.NewPCG(seed, 1))
-		var q turns
+		var q Turns
 		labels := [][]string{nil, {"gpu"}, {"big"}, {"gpu", "big"}}
-		var queue []store.Candidate
-		waiting, looking := map[*turn]bool{}, map[*turn][]store.Candidate{}
+		var queue []schedule.Candidate
+		waiting, looking := map[*Turn]bool{}, map[*Turn][]schedule.Candidate{}
 		next := weir.BuildID(1)
-		fits := func(c store.Candidate, w weir.Worker) bool {
+		fits := func(c schedule.Candidate, w weir.Worker) bool {
 			for _, l := range c.Labels {
 				found := false
 				for _, have := range w.Labels {
@@ -172,28 +174,28 @@ func TestTurnsAtRandom(t *testing.T) {
 			case 0: // something is queued
 				queue = append(queue, queuedBuild(next, labels[rng.IntN(4)]...))
 				next++
-				q.queued(simPlatform)
+				q.Queued(platform)
 			case 1: // a worker comes, and looks
-				one := q.join(weir.Worker{Name: "w", Platform: simPlatform, Labels: labels[rng.IntN(4)]}, true)
-				looking[one] = append([]store.Candidate{}, queue...)
+				one := q.Join(weir.Worker{Name: "w", Platform: platform, Labels: labels[rng.IntN(4)]}, true)
+				looking[one] = append([]schedule.Candidate{}, queue...)
 			case 2: // somebody who was called looks
 				for one := range waiting {
 					if wasCalled(&q, one) {
 						delete(waiting, one)
-						looking[one] = append([]store.Candidate{}, queue...)
+						looking[one] = append([]schedule.Candidate{}, queue...)
 						break
 					}
 				}
 			case 3: // somebody who waits gives up
 				for one := range waiting {
-					q.leave(one, true)
+					q.Leave(one, true)
 					delete(waiting, one)
 					break
 				}
 			case 4: // a look ends, with what it saw at its beginning
 				for one, saw := range looking {
 					delete(looking, one)
-					var left []store.Candidate
+					var left []schedule.Candidate
 					took := false
 					for _, c := range saw {
 						at := -1
@@ -211,9 +213,9 @@ func TestTurnsAtRandom(t *testing.T) {
 							left = append(left, c)
 						}
 					}
-					q.looked(one, left)
+					q.Looked(one, left)
 					if took {
-						q.leave(one, true)
+						q.Leave(one, true)
 					} else {
 						waiting[one] = true
 					}
@@ -225,7 +227,7 @@ func TestTurnsAtRandom(t *testing.T) {
 			}
 			called := false
 			for one := range waiting {
-				called = called || len(one.called) > 0
+				called = called || len(one.Called) > 0
 			}
 			for _, c := range queue {
 				for one := range waiting {

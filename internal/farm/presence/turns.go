@@ -1,4 +1,9 @@
-package farm
+// Package presence knows who is there: which workers wait for work in a request
+// of theirs (Turns), which wait for cancellations (Watches), which of a worker's
+// requests is the newest (Leases), and since when this server could hear anybody
+// at all (Hearing). It is memory of one process and decides nothing that the
+// store does not decide again: whoever loses it loses some seconds.
+package presence
 
 import (
 	"container/list"
@@ -7,14 +12,13 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/schedule"
-	"github.com/weir-ci/weir/internal/store"
 )
 
-// turnsAtOnce is how many of those who wait for work on a platform look into
+// TurnsAtOnce is how many of those who wait for work on a platform look into
 // the queue at the same time.
-const turnsAtOnce = 4
+const TurnsAtOnce = 4
 
-// turns lets those who wait for work look into the queue one after the other.
+// Turns lets those who wait for work look into the queue one after the other.
 //
 // A farm may have thousands of idle workers, and each of them waits in a
 // request. If all of them looked whenever something is queued, one build would
@@ -22,41 +26,41 @@ const turnsAtOnce = 4
 // it may, and says what it saw and left; the next to be called is the first one
 // that could do something with that. The queue itself stays in the database:
 // a call is a hint, and whoever is not called looks some seconds later.
-type turns struct {
+type Turns struct {
 	mu    sync.Mutex
 	lanes map[weir.Platform]*lane
-	names map[string]map[*turn]bool // all who wait, by worker
+	names map[string]map[*Turn]bool // all who wait, by worker
 }
 
 // lane is the queue of those who wait for work on one platform.
 type lane struct {
-	waiting list.List // of *turn, in the order in which they came
+	waiting list.List // of *Turn, in the order in which they came
 	out     int       // called, and not back yet
 	news    bool      // something was queued that nobody was called for
 }
 
-// turn is one who waits.
-type turn struct {
+// Turn is one who waits.
+type Turn struct {
 	worker  weir.Worker
-	called  chan struct{} // receives the call to look
-	changed chan struct{} // receives when the worker itself may have changed
+	Called  chan struct{} // receives the call to look
+	Changed chan struct{} // receives when the worker itself may have changed
 	lane    *lane         // nil if it is out of line
 	place   *list.Element // nil if it is not in the queue, because it was called
 	taken   bool          // the call was received: the next look answers it
 }
 
-// join lets a worker wait. In line it is put at the end of its platform's
+// Join lets a worker wait. In line it is put at the end of its platform's
 // queue, and must look after that, so that it misses nothing. Out of line, for
 // a worker that gets nothing for now, it is never called. It leaves in the end.
-func (t *turns) join(w weir.Worker, inLine bool) *turn {
+func (t *Turns) Join(w weir.Worker, inLine bool) *Turn {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	one := &turn{worker: w, called: make(chan struct{}, 1), changed: make(chan struct{}, 1)}
+	one := &Turn{worker: w, Called: make(chan struct{}, 1), Changed: make(chan struct{}, 1)}
 	if t.names == nil {
-		t.names = map[string]map[*turn]bool{}
+		t.names = map[string]map[*Turn]bool{}
 	}
 	if t.names[w.Name] == nil {
-		t.names[w.Name] = map[*turn]bool{}
+		t.names[w.Name] = map[*Turn]bool{}
 	}
 	t.names[w.Name][one] = true
 	if inLine {
@@ -66,7 +70,7 @@ func (t *turns) join(w weir.Worker, inLine bool) *turn {
 	return one
 }
 
-func (t *turns) lane(p weir.Platform) *lane {
+func (t *Turns) lane(p weir.Platform) *lane {
 	if t.lanes == nil {
 		t.lanes = map[weir.Platform]*lane{}
 	}
@@ -78,15 +82,15 @@ func (t *turns) lane(p weir.Platform) *lane {
 	return l
 }
 
-// take notes that a call was received; the look that follows answers it.
-func (t *turns) take(one *turn) {
+// Take notes that a call was received; the look that follows answers it.
+func (t *Turns) Take(one *Turn) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	one.taken = true
 }
 
-// looked says what a worker saw in the queue and did not take.
-func (t *turns) looked(one *turn, left []store.Candidate) {
+// Looked says what a worker saw in the queue and did not take.
+func (t *Turns) Looked(one *Turn, left []schedule.Candidate) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	l := one.lane
@@ -102,9 +106,9 @@ func (t *turns) looked(one *turn, left []store.Candidate) {
 	l.dispatch()
 }
 
-// leave ends a worker's waiting. If it was called and has not looked, somebody
+// Leave ends a worker's waiting. If it was called and has not looked, somebody
 // else is, unless the store has just failed: then it would fail for all of them.
-func (t *turns) leave(one *turn, passOn bool) {
+func (t *Turns) Leave(one *Turn, passOn bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.names[one.worker.Name], one)
@@ -128,8 +132,8 @@ func (t *turns) leave(one *turn, passOn bool) {
 	}
 }
 
-// queued says that something was queued for a platform.
-func (t *turns) queued(p weir.Platform) {
+// Queued says that something was queued for a platform.
+func (t *Turns) Queued(p weir.Platform) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if l := t.lanes[p]; l != nil {
@@ -138,9 +142,9 @@ func (t *turns) queued(p weir.Platform) {
 	}
 }
 
-// again lets one worker of each platform look although nothing was heard:
+// Again lets one worker of each platform look although nothing was heard:
 // a call may have been missed, and a pause may be over.
-func (t *turns) again() {
+func (t *Turns) Again() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, l := range t.lanes {
@@ -150,13 +154,10 @@ func (t *turns) again() {
 }
 
 // offer calls those who can do something with what was left.
-func (l *lane) offer(by *turn, left []store.Candidate) {
-	queue := make([]schedule.Candidate, len(left))
-	for i, c := range left {
-		queue[i] = schedule.Candidate(c)
-	}
+func (l *lane) offer(by *Turn, left []schedule.Candidate) {
+	queue := slices.Clone(left)
 	for e := l.waiting.Front(); e != nil && len(queue) > 0; {
-		one := e.Value.(*turn)
+		one := e.Value.(*Turn)
 		e = e.Next()
 		if one == by {
 			continue // it has seen them and did not want them
@@ -165,7 +166,7 @@ func (l *lane) offer(by *turn, left []store.Candidate) {
 		if len(picked) == 0 {
 			continue
 		}
-		if l.out >= turnsAtOnce {
+		if l.out >= TurnsAtOnce {
 			l.news = true
 			return
 		}
@@ -176,30 +177,40 @@ func (l *lane) offer(by *turn, left []store.Candidate) {
 
 // dispatch calls the first in the queue if there is news.
 func (l *lane) dispatch() {
-	if first := l.waiting.Front(); l.news && first != nil && l.out < turnsAtOnce {
+	if first := l.waiting.Front(); l.news && first != nil && l.out < TurnsAtOnce {
 		l.news = false
-		l.call(first.Value.(*turn))
+		l.call(first.Value.(*Turn))
 	}
 	if l.waiting.Len() == 0 && l.out == 0 {
 		l.news = false // whoever comes looks first
 	}
 }
 
-func (l *lane) call(one *turn) {
+func (l *lane) call(one *Turn) {
 	l.waiting.Remove(one.place)
 	one.place = nil
 	l.out++
-	one.called <- struct{}{}
+	one.Called <- struct{}{}
 }
 
-// changed says that something about a worker has changed.
-func (t *turns) changed(worker string) {
+// Change says that something about a worker has changed.
+func (t *Turns) Change(worker string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for one := range t.names[worker] {
 		select {
-		case one.changed <- struct{}{}:
+		case one.Changed <- struct{}{}:
 		default:
 		}
 	}
+}
+
+// Waiting counts those who are in line for a platform and not called.
+func (t *Turns) Waiting(p weir.Platform) int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if l := t.lanes[p]; l != nil {
+		return l.waiting.Len()
+	}
+	return 0
 }
