@@ -11,7 +11,10 @@
 //	changes.go                 revisions and polling
 //	builders.go run.go         builders; runs and how builds are shared
 //	end.go                     what the end of a build means for those that need it
+//	recipes.go                 specifications, kept once for many builds
 //	lease.go sync.go finish.go the life of an attempt
+//	workers.go fleet.go        workers: hellos; what keeps them from work
+//	known.go                   builders, remembered
 //	judge.go settle.go         baselines and judgements
 //	regressions.go advance.go probes.go
 //	builds.go logs.go overview.go workers.go access.go
@@ -25,7 +28,22 @@
 // and logs too. The dependants of a build always have higher ids than it has,
 // so a cascade locks in order as well. Settle alone begins with a build, but
 // with a final one, for which nobody waits who holds other locks. What is left
-// of deadlocks is tried again.
+// of deadlocks is tried again. The row of a worker comes last, but in Lease,
+// which begins with it: to be in no circle, Lease passes over builds that
+// somebody else has locked and never waits for one.
+//
+// On SQLite verbs that wait for their turn share a transaction, see
+// sqltx.Dialect.Together. A verb can then see what another one wrote that has
+// not returned yet, and that may still come to nothing: nothing that is read in
+// a transaction that writes may be remembered beyond it, unless whoever wrote
+// it must have returned by then.
+//
+// # Mistakes on purpose
+//
+// Two build tags make stores that must never serve a farm: weir_nofence does
+// not hold attempts against their tokens nor leases against their turn, and
+// weir_noseq takes log frames and syncs as they come. Tests that kill and
+// disturb farms use them to show that they would notice.
 //
 // Text that comes from outside is cleaned on its way in: PostgreSQL takes
 // neither a zero byte nor broken UTF-8, and both databases must say the same.

@@ -11,7 +11,8 @@ import (
 const maxKnown = 10_000
 
 // known remembers builders. They never change once they are made, and each
-// lease asks for those of up to 200 builds.
+// lease asks for those of up to 200 builds. They were there for good before
+// the first of those was made, so none is remembered that came to nothing.
 type known struct {
 	mu       sync.Mutex
 	builders map[weir.BuilderID]weir.Builder
