@@ -283,16 +283,20 @@ func scanTurn(r sqltx.Scanner, queued *bool) (w worker, err error) {
 // as it can: nothing else costs a lease as much.
 func (c conn) candidates(k *known, p weir.Platform, now time.Time) ([]store.Candidate, error) {
 	var builders []weir.BuilderID
-	var builder int64
-	var labels sql.RawBytes
+	var id, builder, priority, queued, attempts, cause, labels any // what drivers give, unchanged
+	into := []any{&id, &builder, &priority, &queued, &attempts, &cause, &labels}
 	offers, err := sqltx.Collect(c, func(row sqltx.Scanner) (o store.Candidate, err error) {
-		err = row.Scan((*int64)(&o.Build), &builder, (*string)(&o.Cause), &o.Priority, sqltx.Time(&o.Queued), &o.Attempts, &labels)
-		if text := string(labels); err == nil && text != "null" && text != "[]" {
-			err = json.Unmarshal(labels, &o.Labels)
+		if err := row.Scan(into...); err != nil {
+			return o, err
 		}
-		builders = append(builders, weir.BuilderID(builder))
+		o = store.Candidate{Build: weir.BuildID(number(id)), Cause: weir.Cause(text(cause)), Priority: int(number(priority)),
+			Queued: sqltx.TimeOf(number(queued)), Attempts: int(number(attempts))}
+		if list := text(labels); list != "null" && list != "[]" {
+			err = json.Unmarshal([]byte(list), &o.Labels)
+		}
+		builders = append(builders, weir.BuilderID(number(builder)))
 		return o, err
-	}, `SELECT b.id, b.builder_id, b.cause, b.priority, b.queued, b.attempts, b.labels FROM builds b
+	}, `SELECT b.id, b.builder_id, b.priority, b.queued, b.attempts, b.cause, b.labels FROM builds b
 		WHERE b.platform = $1 AND b.state = 'queued' AND b.not_before <= $2 ORDER BY b.priority DESC, b.id LIMIT $3`,
 		sqltx.Clean(string(p)), sqltx.Micros(now), store.CandidateLimit)
 	if err != nil || len(offers) == 0 {
@@ -303,6 +307,16 @@ func (c conn) candidates(k *known, p weir.Platform, now time.Time) ([]store.Cand
 		offers[i].Builder = found[builders[i]]
 	}
 	return offers, err
+}
+
+func number(column any) int64 {
+	n, _ := column.(int64) // as the schema has it
+	return n
+}
+
+func text(column any) string {
+	s, _ := column.(string) // as the schema has it
+	return s
 }
 
 // pick keeps what was offered, once each, and no more than there is room for.
