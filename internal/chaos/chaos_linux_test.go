@@ -114,6 +114,9 @@ func TestChaos(t *testing.T) {
 		for i := range runs {
 			profile := profileOf(t, i)
 			t.Run(fmt.Sprintf("%s-%d", database, seed+i), func(t *testing.T) {
+				if runs == 1 {
+					t.Parallel() // else they would take turns with the processor for an hour
+				}
 				o := chaos.Options{Program: bin, Seed: seed + i, Faults: int(faults), Profile: profile} //nolint:gosec // small
 				if database == "postgres" {
 					o.Database = pgtest.DSN(t)

@@ -238,7 +238,7 @@ func (f *farm) farewell() {
 
 // endPatience is how long a program may take to end when it is asked to and
 // has nothing to do, or drains what the load gave it.
-const endPatience = 30 * time.Second
+const endPatience = 75 * time.Second
 
 // stop kills everything that is left.
 func (f *farm) stop(ctx context.Context) {
