@@ -29,7 +29,7 @@ var built struct {
 	err  error
 }
 
-func program(t *testing.T) string {
+func program(t testing.TB) string {
 	t.Helper()
 	built.once.Do(func() {
 		if built.dir, built.err = os.MkdirTemp("", "weir-worker-test-"); built.err != nil {
@@ -215,9 +215,11 @@ func TestProgramKilled(t *testing.T) {
 			f.until("the end", f.ended)
 			s.expectAll()
 			f.until("a lease", func() bool { return f.count["lease"] > 1 })
+			f.mu.Lock()
 			if holds := f.hellos[1].Holds; len(holds) != 1 || f.hellos[0].Instance == f.hellos[1].Instance {
 				t.Errorf("hello said %+v", f.hellos)
 			}
+			f.mu.Unlock()
 			_ = second.cmd.Process.Signal(syscall.SIGTERM)
 			second.leaves()
 			if notes := s.notes(); len(notes) != 0 {
@@ -290,6 +292,8 @@ func TestSupervisorKilled(t *testing.T) {
 				t.Errorf("ended as %+v", end)
 			}
 			f.until("another end", func() bool { return len(f.finishes) > 1 })
+			f.mu.Lock()
+			defer f.mu.Unlock()
 			if end := f.finishes[1]; end.Outcome != weir.Passed || string(f.logs[0]) != "fine\n" {
 				t.Errorf("the next ended as %+v", end)
 			}
@@ -320,6 +324,8 @@ func TestCorruptSpool(t *testing.T) {
 	}
 	s.start()
 	f.until("the end", f.ended)
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if end := f.finishes[0]; end.Outcome != weir.Infra || end.Reason.Code != weir.ReasonWorker || !strings.Contains(end.Reason.Text, "damaged") {
 		t.Errorf("ended as %+v", end)
 	}
@@ -360,6 +366,8 @@ func TestDrain(t *testing.T) {
 				}
 			}
 			s.expectAll()
+			f.mu.Lock()
+			defer f.mu.Unlock()
 			if len(f.queue) != 1 {
 				t.Error("it took another build")
 			}
@@ -381,6 +389,8 @@ func TestSecondSignal(t *testing.T) {
 	_ = worker.cmd.Process.Signal(syscall.SIGTERM)
 	worker.leaves()
 	s.gone("half")
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if len(f.finishes) != 1 || f.finishes[0].Reason.Code != weir.ReasonWorker {
 		t.Errorf("ended as %+v", f.finishes)
 	}

@@ -35,17 +35,14 @@ func (w *Worker) heldFile(id weir.AttemptID) string {
 	return filepath.Join(w.heldDir(), id.String()+".json")
 }
 
-// note writes what is held.
+// note writes what is held. One that is torn, because the machine died, is
+// one of an attempt that had not begun.
 func (w *Worker) note(h held) error {
 	data, err := json.Marshal(h)
 	if err != nil {
 		return err
 	}
-	name := w.heldFile(h.Attempt)
-	if err := os.WriteFile(name+".new", data, 0o600); err != nil {
-		return err
-	}
-	return os.Rename(name+".new", name)
+	return os.WriteFile(w.heldFile(h.Attempt), data, 0o600)
 }
 
 // forget removes the note; the attempt is over.

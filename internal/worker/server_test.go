@@ -35,7 +35,7 @@ const (
 
 // farm is a server that speaks the protocol and checks what it is told.
 type farm struct {
-	t   *testing.T
+	t   testing.TB
 	url string
 
 	mu       sync.Mutex
@@ -52,17 +52,18 @@ type farm struct {
 	blobs    map[weir.Digest][]byte
 	changed  chan struct{} // closed and replaced with every message
 
-	version  int                     // of the protocol; 1 knows no epochs, no watch and no frames in a finish
-	epoch    int64                   // of the newest hello
-	leased   int64                   // newest number of its leases
-	over     map[weir.AttemptID]bool // what a watch says has ended
-	packed   int                     // messages that were
-	asks     []protocol.Lease
-	watches  []protocol.Watch
-	interval time.Duration // between the syncs of a quiet attempt
+	version   int                     // of the protocol; 1 knows no epochs, no watch and no frames in a finish
+	epoch     int64                   // of the newest hello
+	leased    int64                   // newest number of its leases
+	over      map[weir.AttemptID]bool // what a watch says has ended
+	forgetful bool                    // it keeps no logs
+	packed    int                     // messages that were
+	asks      []protocol.Lease
+	watches   []protocol.Watch
+	interval  time.Duration // between the syncs of a quiet attempt
 }
 
-func newFarm(t *testing.T, queue ...protocol.Assignment) *farm {
+func newFarm(t testing.TB, queue ...protocol.Assignment) *farm {
 	f := &farm{t: t, queue: queue, keep: true, version: 2, interval: 20 * time.Millisecond, over: map[weir.AttemptID]bool{}, count: map[string]int{}, logs: map[int][]byte{}, steps: map[int]weir.StepRecord{},
 		blobs: map[weir.Digest][]byte{}, changed: make(chan struct{}),
 		fault:  func(string, int) fault { return fine },
@@ -223,6 +224,9 @@ func (f *farm) handle(w http.ResponseWriter, r *http.Request, verb, path string,
 		} else {
 			msg = decode[protocol.Finish](f.t, body)
 		}
+		if f.forgetful {
+			msg.Frames = nil
+		}
 		if !f.fits(msg.Frames) {
 			f.problem(w, weir.Conflict)
 			return
@@ -313,8 +317,13 @@ func (f *farm) sync(msg protocol.Sync) protocol.SyncAnswer {
 			f.steps[s.Index] = s
 		}
 	}
-	f.record(msg.Frames)
+	if !f.forgetful {
+		f.record(msg.Frames)
+	}
 	answer := f.answer(msg)
+	if f.forgetful {
+		return answer
+	}
 	answer.Offsets = map[int]int64{}
 	for step, log := range f.logs {
 		answer.Offsets[step] = int64(len(log))
@@ -378,7 +387,7 @@ func (f *farm) blob(w http.ResponseWriter, r *http.Request, d weir.Digest, body 
 	}
 }
 
-func decode[T any](t *testing.T, data []byte) T {
+func decode[T any](t testing.TB, data []byte) T {
 	var v T
 	if err := json.Unmarshal(data, &v); err != nil {
 		t.Errorf("%s: %v", data, err)

@@ -40,7 +40,7 @@ func (noSource) Checkout(context.Context, weir.Source, string, string, io.Writer
 
 const platform = "testos/testarch"
 
-func newWorker(t *testing.T, f *farm, change ...func(*Options)) *Worker {
+func newWorker(t testing.TB, f *farm, change ...func(*Options)) *Worker {
 	t.Helper()
 	store, err := product.New(filepath.Join(t.TempDir(), "products"), 0)
 	if err != nil {
@@ -65,7 +65,7 @@ func newWorker(t *testing.T, f *farm, change ...func(*Options)) *Worker {
 }
 
 // start runs a worker until the returned function is called, which waits for its end.
-func start(t *testing.T, w *Worker) (stop func() error) {
+func start(t testing.TB, w *Worker) (stop func() error) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)

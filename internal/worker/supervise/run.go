@@ -79,6 +79,7 @@ func Program(ctx context.Context, in io.Reader, out io.Writer, build func(Config
 func Modest() {
 	debug.SetGCPercent(50)
 	debug.SetMemoryLimit(64 << 20)
+	debug.FreeOSMemory() // what the start of the program has used
 }
 
 // run runs one attempt from its spool into its spool. With an error nothing
