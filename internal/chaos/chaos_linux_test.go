@@ -88,12 +88,12 @@ func play(t *testing.T, o chaos.Options) chaos.Report {
 	return r
 }
 
-// profileOf chooses what sort of run the i-th one is.
-func profileOf(t *testing.T, i uint64) chaos.Profile {
+// profileOf chooses what sort of run belongs to a seed.
+func profileOf(t *testing.T, seed uint64) chaos.Profile {
 	t.Helper()
 	name := os.Getenv(envProfile)
 	if name == "" {
-		name = []string{"mixed", "mixed", "no-retry", "mixed", "pauses", "mixed", "no-retry", "echoes", "mixed", "mixed"}[i%10]
+		name = []string{"mixed", "mixed", "no-retry", "mixed", "pauses", "mixed", "no-retry", "echoes", "mixed", "mixed"}[(seed+9)%10]
 	}
 	for _, p := range []chaos.Profile{chaos.Mixed(), chaos.NoRetry(), chaos.Pauses(), chaos.Echoes()} {
 		if p.Name == name {
@@ -112,7 +112,7 @@ func TestChaos(t *testing.T) {
 	seed, runs, faults := number(t, envSeed, 1), number(t, envRuns, 1), number(t, envFaults, 30)
 	for _, database := range []string{"sqlite", "postgres"} {
 		for i := range runs {
-			profile := profileOf(t, i)
+			profile := profileOf(t, seed+i)
 			t.Run(fmt.Sprintf("%s-%d", database, seed+i), func(t *testing.T) {
 				if runs == 1 {
 					t.Parallel() // else they would take turns with the processor for an hour

@@ -117,7 +117,8 @@ func TestCheck(t *testing.T) {
 	if want := (chaos.Counts{Builds: 1, Attempts: 2, Lost: 1, Lines: 48}); len(problems) > 0 || counts != want {
 		t.Fatalf("%+v, %q; want %+v", counts, problems, want)
 	}
-	if _, problems := chaos.Check(fine(), true); len(problems) != 1 || !strings.Contains(problems[0], "attempt 9.1") {
+	if _, problems := chaos.Check(fine(), true); len(problems) != 2 || !strings.Contains(problems[0], "attempt 9.1") ||
+		!strings.Contains(problems[1], "step try of build 9 was run 2 times") {
 		t.Errorf("a lost attempt where none may be: %q", problems)
 	}
 	for says, harm := range map[string]func(e *chaos.Evidence, b *chaos.BuildSeen){
