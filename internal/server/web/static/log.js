@@ -2,52 +2,81 @@
 // the document; they are fetched in pieces by line number, so a log of a
 // gigabyte opens as fast as a small one. All text is set as text, never as
 // HTML; colours become classes.
+//
+// Lines are numbered from 0. A row is a line that is not folded away: what is
+// scrolled is rows, what is fetched, linked and searched is lines.
 
 const PIECE = 128 * 1024; // bytes asked for at once
-const KEEP = 20_000; // lines kept in memory
+const KEEP = 4 << 20; // characters kept in memory
+const NEAR = 1500; // lines around those in sight that are kept then
 const MAX_COLUMNS = 4000; // characters shown of one line
 const MAX_SPANS = 200; // runs of colour in one line
 const MAX_PIXELS = 6_000_000; // browsers cannot make elements much taller
 const TAIL_PAUSE = 300; // ms between two looks at the end
 const POLL = 3000; // ms, should the event stream be away
+const HITS = 500; // matches asked for at once
+const MAX_HITS = 10_000;
+const FOLDABLE = 64 << 20; // bytes of a log that is looked through for sections unasked
+const FOLD_PAUSE = 10_000; // ms between two looks for sections of a growing log
 
 const views = new Map(); // by element
+
+const make = (tag, attrs, ...children) => {
+  const e = document.createElement(tag);
+  for (const [k, v] of Object.entries(attrs)) e.setAttribute(k, v);
+  e.append(...children);
+  return e;
+};
+const button = (text, title, click) => {
+  const b = make("button", { type: "button", title }, text);
+  b.addEventListener("click", click);
+  return b;
+};
 
 class LogView {
   constructor(box) {
     this.box = box;
     this.url = box.dataset.log;
     this.step = box.dataset.step;
-    this.lines = new Map(); // number -> {text, bytes, more}
+    this.lines = new Map(); // number -> {text, bytes, more, at}
+    this.held = 0; // characters in lines, about
     this.total = 0; // lines, the unfinished last one included
     this.whole = 0; // lines that are finished
-    this.top = 0; // first line in sight, with a fraction
+    this.bytes = 0;
+    this.top = 0; // first row in sight, with a fraction
     this.seen = 0; // scroller.scrollTop when last looked at
-    this.mark = -1; // the line that the URL points to
+    this.mark = [-1, -1]; // the lines that the URL points to
     this.busy = false;
+    this.sections = new Map(); // by first line
+    this.wishes = new Map(); // first line -> folded, as somebody wanted it
+    this.folds = []; // {from, to, row, hidden}, in order
+    this.hidden = 0; // lines folded away
+    this.folded = 0; // when sections were last looked for
+    this.hits = { lines: [], at: -1, next: 0, done: true, text: "" };
     this.build();
     this.follow.checked = this.live;
     this.start();
   }
 
   get details() { return this.box.closest("details"); }
-  get live() { return this.details?.dataset.state === "running"; }
+  get state() { return this.details?.dataset.state; }
+  get live() { return this.state === "running"; }
 
   build() {
-    const make = (tag, attrs, ...children) => {
-      const e = document.createElement(tag);
-      for (const [k, v] of Object.entries(attrs)) e.setAttribute(k, v);
-      e.append(...children);
-      return e;
-    };
     this.follow = make("input", { type: "checkbox" });
-    this.jump = make("input", { type: "text", inputmode: "numeric", size: "8", "aria-label": "Go to line", placeholder: "line" });
-    const first = make("button", { type: "button" }, "Start");
-    const end = make("button", { type: "button" }, "End");
+    this.following = make("label", {}, this.follow, " Follow");
+    this.times = make("input", { type: "checkbox" });
+    this.jump = make("input", { type: "text", inputmode: "numeric", size: "7", "aria-label": "Go to line", placeholder: "line" });
+    this.find = make("input", { type: "search", size: "14", "aria-label": "Search the log", placeholder: "search or /regex/",
+      title: "Capitals count if there are any. Enter: next, Shift+Enter: previous" });
+    this.where = make("span", { class: "quiet log-where", role: "status" });
     this.count = make("span", { class: "quiet" });
-    const raw = make("a", { href: this.url + "/raw" }, "Whole log as text");
-    const bar = make("div", { class: "log-bar" }, make("label", {}, this.follow, " Follow"), first, end, this.jump,
-      make("span", { class: "spacer" }), this.count, raw);
+    const bar = make("div", { class: "log-bar" }, this.following,
+      button("Start", "Go to the first line", () => { this.follow.checked = false; this.setTop(0); }),
+      button("End", "Go to the last line", () => this.toEnd()), this.jump,
+      make("span", { class: "log-find" }, this.find, button("↑", "Previous match", () => this.seek(-1)), button("↓", "Next match", () => this.seek(1)), this.where),
+      make("span", { class: "spacer" }), this.count, make("label", {}, this.times, " Times"),
+      make("a", { href: `${this.url}/raw` }, "Raw"), make("a", { href: `${this.url}/raw?download=true` }, "Download"));
     this.rows = make("div", { class: "log-rows" });
     this.sizer = make("div", { class: "log-sizer" }, this.rows);
     this.scroller = make("div", { class: "log-view", tabindex: "0", role: "region", "aria-label": "Log" }, this.sizer);
@@ -59,33 +88,54 @@ class LogView {
 
     this.scroller.addEventListener("scroll", () => this.scrolled());
     this.follow.addEventListener("change", () => this.follow.checked && this.toEnd());
-    first.addEventListener("click", () => { this.follow.checked = false; this.setTop(0); });
-    end.addEventListener("click", () => this.toEnd());
+    this.times.addEventListener("change", () => { this.lines.clear(); this.held = 0; this.render(); });
     this.jump.addEventListener("change", () => {
       const n = parseInt(this.jump.value.replace(/\D/g, ""), 10);
-      if (n > 0) history.replaceState(null, "", `#step-${this.step}-L${n}`), this.goto(n - 1);
+      if (n > 0) history.replaceState(null, "", `#step-${this.step}-L${n}`), this.goto(n - 1, n - 1);
+    });
+    this.find.addEventListener("keydown", (event) => {
+      if (event.key === "Enter") { event.preventDefault(); this.seek(event.shiftKey ? -1 : 1); }
+    });
+    this.find.addEventListener("search", () => this.find.value === "" && this.seek(0)); // cleared
+    this.rows.addEventListener("click", (event) => {
+      const fold = event.target.closest(".log-fold");
+      if (fold) return this.toggle(Number(fold.dataset.line));
+      const anchor = event.target.closest(".log-n");
+      if (anchor && event.shiftKey && this.mark[0] >= 0) { // a range
+        event.preventDefault();
+        const n = Number(anchor.textContent) - 1;
+        const [a, b] = [Math.min(n, this.mark[0]), Math.max(n, this.mark[0])];
+        history.replaceState(null, "", `#step-${this.step}-L${a + 1}-L${b + 1}`);
+        this.goto(a, b);
+      }
     });
     this.resizer = new ResizeObserver(() => this.render());
     this.resizer.observe(this.scroller);
   }
 
   async start() {
-    const [step, line] = fragment();
     await this.fetch(-1); // how long is it?
-    if (step === this.step && line >= 0) this.goto(line);
-    else this.toEnd();
+    if (!this.live) await this.fold();
+    const [step, first, last] = fragment();
+    const linked = first >= 0 && (step === this.step || step === "" && views.values().next().value === this);
+    if (linked) this.goto(first, last);
+    else if (this.live || this.state === "failed" || this.state === "killed") this.toEnd();
+    else this.setTop(0);
+    if (this.live) this.fold();
   }
 
   // --- where we are -----------------------------------------------------
 
   get room() { return this.scroller.clientHeight || 400; }
-  get maxTop() { return Math.max(0, this.total - Math.floor(this.room / this.height)); }
-  get scaled() { return this.total * this.height > MAX_PIXELS; }
+  get shown() { return Math.max(0, this.total - this.hidden); } // rows
+  get maxTop() { return Math.max(0, this.shown - Math.floor(this.room / this.height)); }
+  get scaled() { return this.shown * this.height > MAX_PIXELS; }
 
   layout() {
-    const px = Math.max(1, Math.min(this.total * this.height, MAX_PIXELS));
+    const px = Math.max(1, Math.min(this.shown * this.height, MAX_PIXELS));
     this.sizer.style.height = `${px}px`;
     this.box.style.setProperty("--digits", String(this.total).length);
+    this.following.hidden = !this.live;
     const unfinished = this.live ? " so far" : "";
     this.count.textContent = `${this.total.toLocaleString("en")} ${this.total === 1 ? "line" : "lines"}${unfinished}`;
   }
@@ -122,10 +172,152 @@ class LogView {
     this.setTop(this.maxTop);
   }
 
-  goto(line) {
+  // goto marks lines and brings the first one into sight.
+  goto(first, last) {
+    const end = Math.max(0, this.total - 1);
+    this.mark = [Math.min(first, end), Math.min(last, end)];
+    this.reveal(this.mark[0]);
+  }
+
+  reveal(line) {
     this.follow.checked = false;
-    this.mark = Math.min(line, Math.max(0, this.total - 1));
-    this.setTop(this.mark - Math.floor(this.room / this.height / 3));
+    let opened = false;
+    for (const s of this.sections.values()) {
+      if (s.closed && s.first_line < line && line <= s.last_line) { s.closed = false; this.wishes.set(s.first_line, false); opened = true; }
+    }
+    if (opened) this.refold();
+    const row = this.rowOf(line);
+    const visible = row >= this.top && row < this.top + Math.floor(this.room / this.height) - 1;
+    this.setTop(visible ? this.top : row - Math.floor(this.room / this.height / 3));
+  }
+
+  // --- folding ----------------------------------------------------------
+
+  // fold asks what the log can be folded by.
+  async fold() {
+    if (this.bytes > FOLDABLE || this.bytes === this.foldedBytes || Date.now() - this.folded < FOLD_PAUSE) return;
+    this.folded = Date.now();
+    this.foldedBytes = this.bytes;
+    let list;
+    try {
+      const answer = await fetch(`${this.url}/sections`, { headers: { Accept: "application/json" } });
+      if (!answer.ok) return;
+      list = (await answer.json()).sections;
+    } catch { return; } // the log is read without them
+    const known = this.sections;
+    this.sections = new Map();
+    for (const s of list) {
+      // Open is what a person opened, what was open, and where the log ends.
+      const open = s.open || this.live || s.last_line >= this.total - 1;
+      s.closed = this.wishes.get(s.first_line) ?? known.get(s.first_line)?.closed ?? !open;
+      this.sections.set(s.first_line, s);
+    }
+    const line = this.lineOf(Math.floor(this.top));
+    this.refold();
+    this.setTop(this.follow.checked ? this.maxTop : this.rowOf(line));
+  }
+
+  // refold works out which lines are hidden.
+  refold() {
+    this.folds = [];
+    this.hidden = 0;
+    for (const s of this.sections.values()) { // in order of lines
+      const before = this.folds.at(-1);
+      const from = Math.max(s.first_line + 1, before ? before.to + 1 : 0);
+      if (!s.closed || s.last_line < from) continue;
+      const fold = { from, to: s.last_line, row: from - this.hidden };
+      this.hidden += fold.to - fold.from + 1;
+      fold.hidden = this.hidden;
+      this.folds.push(fold);
+    }
+  }
+
+  toggle(first) {
+    const s = this.sections.get(first);
+    if (!s) return;
+    const row = this.rowOf(first) - this.top;
+    s.closed = !s.closed;
+    this.wishes.set(first, s.closed);
+    this.follow.checked = false;
+    this.refold();
+    for (const r of this.rows.children) r.line = null; // its heading says how much is folded
+    this.setTop(this.rowOf(first) - row);
+  }
+
+  // before finds the last fold that fits, by bisection.
+  before(fits) {
+    let low = 0, high = this.folds.length;
+    while (low < high) {
+      const mid = (low + high) >> 1;
+      if (fits(this.folds[mid])) low = mid + 1; else high = mid;
+    }
+    return this.folds[low - 1];
+  }
+
+  lineOf(row) { return row + (this.before((f) => f.row <= row)?.hidden ?? 0); }
+
+  rowOf(line) {
+    const f = this.before((f) => f.from <= line);
+    if (!f) return line;
+    return line <= f.to ? f.row - 1 : line - f.hidden;
+  }
+
+  // --- searching --------------------------------------------------------
+
+  // seek goes to the next match (1), the one before (-1), or forgets all (0).
+  async seek(way) {
+    const text = this.find.value;
+    const h = this.hits;
+    if (text === "" || way === 0) {
+      this.hits = { lines: [], at: -1, next: 0, done: true, text: "" };
+      this.where.textContent = "";
+      return this.redraw();
+    }
+    if (text !== h.text) {
+      this.hits = { lines: [], at: -1, next: 0, done: false, text };
+      if (!await this.more(this.hits)) return;
+      const here = this.lineOf(Math.floor(this.top));
+      const near = this.hits.lines.findIndex((n) => n >= here);
+      this.hits.at = Math.max(0, near);
+    } else {
+      if (h.at + way >= h.lines.length && !h.done && !await this.more(h)) return;
+      h.at = (h.at + way + h.lines.length) % Math.max(1, h.lines.length);
+    }
+    const { lines, at, done } = this.hits;
+    if (lines.length === 0) { this.where.textContent = "not found"; return this.redraw(); }
+    this.where.textContent = `${(at + 1).toLocaleString("en")} of ${lines.length.toLocaleString("en")}${done ? "" : "+"}`;
+    this.redraw();
+    this.reveal(lines[at]);
+  }
+
+  // more fetches the next matches; false if somebody searches for something else by now.
+  async more(h) {
+    const [, expression] = /^\/(.+)\/$/.exec(h.text) ?? [];
+    const query = new URLSearchParams({ q: expression ?? h.text, limit: HITS });
+    if (expression) query.set("regex", "true");
+    if (h.text === h.text.toLowerCase()) query.set("ignore_case", "true");
+    for (let known = h.lines.length; !h.done && h.lines.length === known;) {
+      this.where.textContent = "searching …";
+      query.set("from", h.next);
+      let found, problem = "the search failed";
+      try {
+        const answer = await fetch(`${this.url}/search?${query}`, { headers: { Accept: "application/json" } });
+        found = await answer.json();
+        if (!answer.ok) { problem = found.detail ?? problem; found = null; }
+      } catch { found = null; }
+      if (this.hits !== h) return false;
+      if (!found) { h.text = ""; this.where.textContent = problem; return false; }
+      for (const m of found.matches) if (m.line !== h.lines.at(-1)) h.lines.push(m.line);
+      h.next = found.next;
+      h.done = found.done || h.lines.length >= MAX_HITS;
+      if (found.matches.length === HITS) h.done = h.lines.length >= MAX_HITS;
+    }
+    return true;
+  }
+
+  redraw() {
+    for (const r of this.rows.children) r.line = null;
+    this.render();
   }
 
   // --- what there is ----------------------------------------------------
@@ -133,36 +325,47 @@ class LogView {
   // fetch asks for a piece from a line on and takes it in.
   async fetch(line) {
     let piece;
+    const times = this.times.checked;
     try {
-      const answer = await fetch(`${this.url}?line=${line}&bytes=${PIECE}`, { headers: { Accept: "application/json" } });
+      const answer = await fetch(`${this.url}?line=${line}&bytes=${PIECE}${times ? "&times=true" : ""}`, { headers: { Accept: "application/json" } });
       if (!answer.ok) throw new Error(`status ${answer.status}`);
       piece = await answer.json();
     } catch {
       this.count.textContent = "the log cannot be reached; trying again";
       return null;
     }
-    if (this.lines.size > KEEP) this.forget();
+    if (times !== this.times.checked) return this.fetch(line);
+    this.held += piece.text.length;
+    if (this.held > KEEP) this.forget();
     this.whole = Math.max(this.whole, piece.lines);
     this.total = Math.max(this.total, this.whole);
+    this.bytes = Math.max(this.bytes, piece.bytes);
     const texts = piece.text.split("\n");
     const rest = texts.pop(); // behind the last newline
     let n = piece.first_line;
-    for (const text of texts) this.lines.set(n++, { text: text.slice(0, 4 * MAX_COLUMNS), bytes: text.length });
+    let entry = -1;
+    const set = (text, more) => {
+      while (piece.times?.[entry + 1]?.line <= n) entry++;
+      this.lines.set(n, { text: text.slice(0, 4 * MAX_COLUMNS), bytes: text.length, more, at: piece.times?.[entry]?.at });
+    };
+    for (const text of texts) { set(text, false); n++; }
     if (rest !== "") {
       if (piece.next_line >= piece.lines) { // the last line, not finished yet
-        this.lines.set(n, { text: rest.slice(0, 4 * MAX_COLUMNS), bytes: rest.length });
+        set(rest, false);
         this.total = Math.max(this.total, n + 1);
-      } else if (texts.length === 0) { // one line, longer than a piece
-        this.lines.set(n, { text: rest.slice(0, 4 * MAX_COLUMNS), bytes: rest.length, more: true });
-      }
+      } else if (texts.length === 0) set(rest, true); // one line, longer than a piece
     }
     return piece;
   }
 
   forget() {
-    for (const n of this.lines.keys()) {
-      if (Math.abs(n - this.top) > 2000) this.lines.delete(n);
+    const here = this.lineOf(Math.floor(this.top));
+    this.held = 0;
+    for (const [n, line] of this.lines) {
+      if (Math.abs(n - here) > NEAR) this.lines.delete(n);
+      else this.held += line.text.length;
     }
+    if (this.held > KEEP) { this.lines.clear(); this.held = 0; }
   }
 
   // fill fetches what is in sight and missing, one piece at a time.
@@ -189,6 +392,7 @@ class LogView {
     if (!piece) return;
     if (this.follow.checked) this.setTop(this.maxTop);
     else { this.layout(); this.render(); }
+    this.fold();
   }
 
   // --- drawing ----------------------------------------------------------
@@ -196,17 +400,23 @@ class LogView {
   render() {
     if (!this.box.isConnected || this.scroller.clientHeight === 0) return;
     const first = Math.floor(this.top);
-    const n = Math.min(Math.ceil(this.room / this.height) + 1, Math.max(0, this.total - first));
+    const n = Math.min(Math.ceil(this.room / this.height) + 1, Math.max(0, this.shown - first));
     while (this.rows.childElementCount > n) this.rows.lastElementChild.remove();
     while (this.rows.childElementCount < n) this.rows.append(newRow());
+    const hit = this.hits.lines[this.hits.at];
     let missing = -1;
     let i = 0;
+    this.rows.classList.toggle("has-times", this.times.checked);
+    this.rows.classList.toggle("has-folds", this.sections.size > 0);
     for (const row of this.rows.children) {
-      const number = first + i++;
+      const number = this.lineOf(first + i++);
       const line = this.lines.get(number);
       if (!line && missing < 0) missing = number;
-      drawRow(row, number, line, this.step, number === this.mark);
+      row.classList.toggle("is-marked", number >= this.mark[0] && number <= this.mark[1]);
+      row.classList.toggle("is-hit", number === hit);
+      drawRow(row, number, line, this.step, this.sections.get(number));
     }
+    if (this.hits.text || highlighted) highlight();
     const at = this.scroller.scrollTop - (this.top - first) * this.height;
     this.rows.style.transform = `translateY(${Math.max(0, Math.min(at, this.sizer.offsetHeight - n * this.height))}px)`;
     if (missing >= 0) this.fill(missing);
@@ -214,32 +424,63 @@ class LogView {
 }
 
 function newRow() {
-  const row = document.createElement("div");
-  row.className = "log-row";
-  const number = document.createElement("a");
-  number.className = "log-n";
-  const text = document.createElement("span");
-  text.className = "log-t";
-  row.append(number, text);
-  return row;
+  return make("div", { class: "log-row" }, make("a", { class: "log-n" }), make("time", { class: "log-at" }), make("span", { class: "log-t" }));
 }
 
-function drawRow(row, number, line, step, marked) {
-  row.classList.toggle("is-marked", marked);
-  const [anchor, text] = row.children;
+function drawRow(row, number, line, step, section) {
+  const [anchor, time, text] = row.children;
   anchor.textContent = String(number + 1);
   anchor.href = `#step-${step}-L${number + 1}`;
-  if (row.line === line && line) return;
+  if (row.line === line && line && row.number === number && row.section === section) return;
   row.line = line;
+  row.number = number;
+  row.section = section;
   text.replaceChildren();
+  const at = line?.at ? new Date(line.at) : null;
+  time.textContent = at ? at.toLocaleTimeString("en-GB") + "." + Math.floor(at.getMilliseconds() / 100) : "";
+  time.title = line?.at ?? "";
   if (!line) { text.textContent = "…"; return; }
+  if (section && section.last_line > number) {
+    const fold = button(section.closed ? "▸" : "▾", section.closed ? "Unfold" : "Fold", () => {});
+    fold.className = "log-fold";
+    fold.dataset.line = number;
+    fold.setAttribute("aria-expanded", String(!section.closed));
+    fold.setAttribute("aria-label", section.title || "Section");
+    text.append(fold, make("b", section.muted ? { class: "faint" } : {}, section.title.replace(hidden, show)));
+    if (section.closed) text.append(make("span", { class: "quiet" }, ` ${(section.last_line - number).toLocaleString("en")} lines`));
+    return;
+  }
   paint(text, line.text);
   if (line.more || line.bytes > MAX_COLUMNS) {
-    const cut = document.createElement("span");
-    cut.className = "log-cut";
-    cut.textContent = ` … line is ${line.more ? "more than " : ""}${line.bytes.toLocaleString("en")} bytes`;
-    text.append(cut);
+    text.append(make("span", { class: "log-cut" }, ` … line is ${line.more ? "more than " : ""}${line.bytes.toLocaleString("en")} bytes`));
   }
+}
+
+// highlight marks what is searched for in all rows in sight, where the browser
+// can do so without touching the document.
+let highlighted = false;
+function highlight() {
+  if (!globalThis.CSS?.highlights) return;
+  const ranges = [];
+  for (const view of views.values()) {
+    const wanted = view.hits.text.toLowerCase();
+    if (wanted === "" || /^\/.+\/$/.test(wanted)) continue;
+    for (const text of view.rows.querySelectorAll(".log-t")) {
+      const walker = document.createTreeWalker(text, NodeFilter.SHOW_TEXT);
+      while (walker.nextNode() && ranges.length < 500) {
+        const lower = walker.currentNode.data.toLowerCase();
+        if (lower.length !== walker.currentNode.length) continue;
+        for (let i = lower.indexOf(wanted); i >= 0; i = lower.indexOf(wanted, i + wanted.length)) {
+          const range = new Range();
+          range.setStart(walker.currentNode, i);
+          range.setEnd(walker.currentNode, i + wanted.length);
+          ranges.push(range);
+        }
+      }
+    }
+  }
+  highlighted = ranges.length > 0;
+  CSS.highlights.set("log-match", new Highlight(...ranges));
 }
 
 // --- escape sequences ---------------------------------------------------
@@ -330,10 +571,12 @@ function sgr(old, params) {
 
 // --- the page -----------------------------------------------------------
 
-// fragment reads "#step-2-L1234" as ["2", 1233].
+// fragment reads "#step-2-L12-L20" as ["2", 11, 19]; "#L12" is of no step in
+// particular.
 function fragment() {
-  const found = /^#step-(\d+)(?:-L(\d+))?$/.exec(location.hash);
-  return found ? [found[1], found[2] ? parseInt(found[2], 10) - 1 : -1] : ["", -1];
+  const [, step, , first, last] = /^#(?:step-(\d+)(-|$))?(?:L(\d+)(?:-L?(\d+))?)?$/.exec(location.hash) ?? [];
+  const from = first ? parseInt(first, 10) - 1 : -1;
+  return [step ?? "", from, last ? Math.max(from, parseInt(last, 10) - 1) : from];
 }
 
 // attach starts a view for each open step, and ends those that are gone.
@@ -347,14 +590,14 @@ function attach() {
 }
 
 function followHash() {
-  const [step, line] = fragment();
-  const details = step && document.getElementById(`step-${step}`);
+  const [step, first, last] = fragment();
+  const details = step !== "" ? document.getElementById(`step-${step}`) : first >= 0 ? document.querySelector("details.step[open]") : null;
   if (!details) return;
   details.open = true;
   const known = views.get(details.querySelector(".log"));
   attach();
-  if (known && line >= 0) known.goto(line);
-  if (line >= 0) details.scrollIntoView({ block: "nearest" });
+  if (known && first >= 0) known.goto(first, last);
+  if (first >= 0) details.scrollIntoView({ block: "nearest" });
 }
 
 document.addEventListener("toggle", (event) => {
