@@ -47,7 +47,49 @@ func (f *Farm) Force(ctx context.Context, ask Force) (Forced, error) {
 	if err != nil {
 		return Forced{}, err
 	}
-	a := assembly{config: c, run: store.NewRun{Cause: weir.CauseForce, Project: ask.Project, Reason: ask.reason(), Now: f.now()}}
+	// Most builds are forced where the line is already, and nothing more has to
+	// be read. Otherwise what is forced must not be older than what was planned.
+	out, err := f.forceAt(ctx, c, ask, tips, nil)
+	for range forceTries {
+		if weir.CodeOf(err) != weir.Conflict {
+			break
+		}
+		var heads map[weir.BuilderID]weir.Build
+		if heads, tips, err = f.catchUp(ctx, c); err != nil {
+			return Forced{}, err
+		}
+		out, err = f.forceAt(ctx, c, ask, tips, heads)
+	}
+	return out, err
+}
+
+// forceTries is how often it is tried to be faster than other servers.
+const forceTries = 5
+
+// catchUp plans what there is to plan, and reads where the lines are and then
+// the tips, which are at least as new.
+func (f *Farm) catchUp(ctx context.Context, c *config) (map[weir.BuilderID]weir.Build, map[sourceKey]weir.Tip, error) {
+	if _, err := f.plan(ctx); err != nil {
+		f.log.Warn("planning before a forced build", "err", err)
+	}
+	ids := make([]weir.BuilderID, len(c.builders))
+	for i, b := range c.builders {
+		ids[i] = b.ID
+	}
+	heads, err := f.store.LineHeads(ctx, ids)
+	if err != nil {
+		return nil, nil, err
+	}
+	f.known.forget()
+	tips, err := f.known.get(ctx, f)
+	return heads, tips, err
+}
+
+// forceAt forces builds at tips. Conflict if a line is not where heads says,
+// and not at the tips either.
+func (f *Farm) forceAt(ctx context.Context, c *config, ask Force, tips map[sourceKey]weir.Tip, heads map[weir.BuilderID]weir.Build) (Forced, error) {
+	a := assembly{config: c, run: store.NewRun{Cause: weir.CauseForce, Project: ask.Project, Reason: ask.reason(), Now: f.now(),
+		Heads: map[weir.BuilderID]weir.BuildID{}}}
 	var wanted []int
 	for i, p := range c.plans {
 		if p.Key.Project != ask.Project || ask.Job != "" && p.Key.Job != ask.Job {
@@ -57,6 +99,10 @@ func (f *Farm) Force(ctx context.Context, ask Force) (Forced, error) {
 		if pins == nil {
 			return Forced{}, weir.Errorf(weir.Conflict, "no revision of %s, or of a project upstream of it, is known yet", ask.Project).
 				WithHint("weir status says which sources do not answer")
+		}
+		a.run.Heads[c.builders[i].ID] = noHead
+		if head, ok := heads[c.builders[i].ID]; ok {
+			a.run.Heads[c.builders[i].ID] = head.ID
 		}
 		for range max(ask.Count, 1) {
 			at, err := a.add(c.builders[i].ID, pins, schedule.PriorityForce, func(b *store.NewBuild) { b.Share = store.ShareNone })
@@ -80,6 +126,10 @@ func (f *Farm) Force(ctx context.Context, ask Force) (Forced, error) {
 	}
 	return out, nil
 }
+
+// noHead is no build's id: a line whose head it should be is expected at the
+// pins of the forced build, and nowhere else.
+const noHead = weir.BuildID(-1)
 
 func (ask Force) check(c *config) error {
 	p := c.project(ask.Project)

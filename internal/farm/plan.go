@@ -1,6 +1,7 @@
 package farm
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,10 +30,12 @@ func (f *Farm) plan(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	lines := make([]schedule.Line, len(c.plans))
+	at := make(map[weir.BuilderID]weir.BuildID, len(heads)) // where the lines are
 	for i, p := range c.plans {
 		lines[i].Builder = c.builders[i]
 		if head, ok := heads[c.builders[i].ID]; ok {
 			lines[i].Head = &head
+			at[head.Builder.ID] = head.ID
 		}
 		lines[i].Start, lines[i].Tips = ends(involved(p), tips, c)
 	}
@@ -54,10 +57,18 @@ func (f *Farm) plan(ctx context.Context) (bool, error) {
 		if len(run.Builds) == 0 {
 			continue
 		}
-		created, _, err := f.store.CreateRun(ctx, run)
+		run.Heads = expectHeads(run, at)
+		created, ids, err := f.store.CreateRun(ctx, run)
+		if weir.CodeOf(err) == weir.Conflict {
+			f.moved.ring() // another server has planned meanwhile, perhaps with newer tips: look again
+			break
+		}
 		if err != nil {
 			trouble = append(trouble, err)
 			break
+		}
+		for i, b := range run.Builds {
+			at[b.Builder] = max(at[b.Builder], ids[i])
 		}
 		made = made || created.ID != 0
 	}
@@ -65,6 +76,19 @@ func (f *Farm) plan(ctx context.Context) (bool, error) {
 		f.stir()
 	}
 	return made, errors.Join(trouble...)
+}
+
+// expectHeads says where the lines were on which a run puts builds. A server
+// whose tips are older than another one's must not put an old build behind a
+// newer one.
+func expectHeads(run store.NewRun, at map[weir.BuilderID]weir.BuildID) map[weir.BuilderID]weir.BuildID {
+	heads := map[weir.BuilderID]weir.BuildID{}
+	for _, b := range run.Builds {
+		if cmp.Or(b.Cause, run.Cause).Advances() {
+			heads[b.Builder] = at[b.Builder]
+		}
+	}
+	return heads
 }
 
 // keepStarts takes back decisions to supersede that would cancel the first

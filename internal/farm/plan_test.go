@@ -1,9 +1,12 @@
 package farm
 
 import (
+	"context"
 	"testing"
+	"time"
 
 	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/store"
 )
 
 // TestUpstreamLeaves: the pins of the newest build name a project that is not
@@ -65,5 +68,60 @@ func TestFirstBuildIsNotSuperseded(t *testing.T) {
 	}
 	if all := s.regressions(); len(all) != 1 || all[0].Culprit.Revision.ID != "up-4" {
 		t.Errorf("regressions are %+v", all)
+	}
+}
+
+// oldView is a store as it was some time ago, for those who only look.
+type oldView struct {
+	store.Store
+	tips  []weir.Tip
+	heads map[weir.BuilderID]weir.Build
+}
+
+// Tips lists the tips of then.
+func (o *oldView) Tips(context.Context) ([]weir.Tip, error) { return o.tips, nil }
+
+// LineHeads finds the heads of then.
+func (o *oldView) LineHeads(context.Context, []weir.BuilderID) (map[weir.BuilderID]weir.Build, error) {
+	return o.heads, nil
+}
+
+// TestSlowServer: a server that read the tips before a newer one came, and
+// plans after another server did, puts nothing old behind what is new.
+func TestSlowServer(t *testing.T) {
+	t.Parallel()
+	s := startSim(t, smallWorld("up"))
+	s.poll()
+	s.until("at rest", true, s.atRest)
+	s.move("up", 3)
+	old := &oldView{Store: s.store}
+	var err error
+	old.tips, err = s.store.Tips(s.ctx)
+	s.must(err)
+	var ids []weir.BuilderID
+	for _, b := range s.farms[0].config.Load().builders {
+		ids = append(ids, b.ID)
+	}
+	old.heads, err = s.store.LineHeads(s.ctx, ids)
+	s.must(err)
+	s.move("up", 5)
+	_, err = s.farms[0].plan(s.ctx)
+	s.must(err)
+	slow := New(Options{Store: old, Blobs: s.blobs, Sources: s.world, Now: func() time.Time { return s.now }, Host: simPlatform})
+	s.must(slow.Configure(s.ctx, s.world.farm))
+	if made, err := slow.plan(s.ctx); made || err != nil {
+		t.Errorf("the slow server has made something: %v, %v", made, err)
+	}
+	slow.known.tips, slow.known.read = map[sourceKey]weir.Tip{}, time.Now()
+	for _, tip := range old.tips {
+		slow.known.tips[sourceKey{tip.Project, tip.Branch}] = tip
+	}
+	if out, err := slow.Force(s.ctx, Force{Project: "d"}); weir.CodeOf(err) != weir.Conflict {
+		t.Errorf("the slow server has forced %v, %v", out, err)
+	}
+	for _, project := range []string{"up", "d"} {
+		if line := s.line(project); line[len(line)-1].Pins["up"] != "up-5" {
+			t.Errorf("the newest build of %s is of %v", project, line[len(line)-1].Pins)
+		}
 	}
 }

@@ -110,6 +110,11 @@ type NewRun struct {
 	Regression weir.RegressionID
 	Now        time.Time
 	Builds     []NewBuild
+	// Heads says where lines were when the caller looked: for each of these
+	// builders, its newest build that advances the baseline, 0 if it has none.
+	// Conflict if one is elsewhere by now, unless it has the pins of the run's
+	// first such build of that builder. Builders that are not named are not looked at.
+	Heads map[weir.BuilderID]weir.BuildID
 }
 
 // NewBuild is a build to be made.

@@ -60,6 +60,9 @@ func (t *tx) createRun(nr store.NewRun) (weir.Run, []weir.BuildID, error) {
 	if err := p.lockBuilders(); err != nil {
 		return weir.Run{}, nil, err
 	}
+	if err := p.checkHeads(); err != nil {
+		return weir.Run{}, nil, err
+	}
 	doomed, err := p.lookup()
 	if err != nil {
 		return weir.Run{}, nil, err

@@ -15,6 +15,7 @@ func plannerTests() []subtest {
 		{"builders are found or made, in order", testEnsureBuilders},
 		{"builders made at once are one", testEnsureBuildersRace},
 		{"line heads", testLineHeads},
+		{"a line that has moved on", testHeads},
 		{"a run and its builds", testCreateRun},
 		{"a build's own cause", testOwnCause},
 		{"needs decide the first state", testNeeds},
