@@ -8,16 +8,15 @@
 // it speaks and keep its schema. The verbs are here, one file per port:
 //
 //	sqlstore.go                what all verbs stand on
-//	changes.go                 revisions and polling
-//	builders.go run.go         builders; runs and how builds are shared
+//	builders.go run.go         lines of builds; runs and how builds are shared
 //	end.go                     what the end of a build means for those that need it
 //	recipes.go                 specifications, kept once for many builds
 //	lease.go sync.go finish.go the life of an attempt
-//	workers.go fleet.go        workers: hellos; what keeps them from work
-//	known.go                   builders, remembered
 //	judge.go settle.go         baselines and judgements
 //	regressions.go advance.go probes.go
-//	builds.go logs.go overview.go workers.go access.go
+//	builds.go logs.go overview.go
+//
+// Revisions, workers, tokens and builders by name are in package sqlroster.
 //
 // # Transactions
 //

@@ -6,6 +6,7 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/store"
+	"github.com/weir-ci/weir/internal/store/sqlroster"
 	"github.com/weir-ci/weir/internal/store/sqltx"
 )
 
@@ -74,7 +75,7 @@ func (t *tx) blame(a attempt, f store.Finish) error {
 			a.Worker, sqltx.Micros(f.Now))
 		return err
 	case f.Outcome == weir.Infra && f.Barred != nil:
-		w, ok, err := t.lockWorker(a.Worker)
+		w, ok, err := sqlroster.LockWorker(t.Tx, a.Worker)
 		if err != nil || !ok {
 			return err
 		}
@@ -83,7 +84,7 @@ func (t *tx) blame(a attempt, f store.Finish) error {
 			w.Name, sqltx.Micros(f.Now), w.Strikes+1, sqltx.Micros(f.Barred(w.Strikes+1)))
 		return err
 	}
-	return t.seen(worker{Worker: weir.Worker{Name: a.Worker, Seen: a.seen}}, f.Now)
+	return a.spoke(t, f.Now)
 }
 
 // finish ends a live attempt, and its build unless it may be tried again.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/store"
+	"github.com/weir-ci/weir/internal/store/sqlroster"
 	"github.com/weir-ci/weir/internal/store/sqltx"
 )
 
@@ -93,6 +94,11 @@ func fenced(id weir.AttemptID) error {
 	return weir.Errorf(weir.Fenced, "attempt %s is not yours, or over", id).WithHint("stop it and drop what it made")
 }
 
+// spoke notes that the worker of an attempt was heard of.
+func (a attempt) spoke(t *tx, now time.Time) error {
+	return sqlroster.Seen(t.Tx, sqlroster.Worker{Worker: weir.Worker{Name: a.Worker, Seen: a.seen}}, now)
+}
+
 // endAttempt ends a live attempt. Its build must be locked.
 func (t *tx) endAttempt(id weir.AttemptID, by endedBy, outcome weir.Outcome, reason weir.Reason, now time.Time) error {
 	_, err := t.Exec(`UPDATE attempts SET ended = $3, ended_by = $4, outcome = $5, reason_code = $6, reason_text = $7
@@ -124,8 +130,8 @@ func (t *tx) endAttempt(id weir.AttemptID, by endedBy, outcome weir.Outcome, rea
 // A lease that changes nothing notes nothing, so that idle workers cost no
 // writing and may ask under the same number until there is something.
 func (s *Store) Lease(ctx context.Context, ask store.LeaseAsk, choose func([]store.Candidate) []weir.BuildID) (leased []store.Leased, err error) {
-	if len(ask.Holds) > maxHeld {
-		return nil, tooManyHeld(ask.Worker, len(ask.Holds))
+	if err := sqlroster.CheckHeld(ask.Worker, len(ask.Holds)); err != nil {
+		return nil, err
 	}
 	if len(ask.Tokens) == 0 && ask.Epoch == 0 {
 		return nil, nil
@@ -137,26 +143,26 @@ func (s *Store) Lease(ctx context.Context, ask store.LeaseAsk, choose func([]sto
 	}
 	err = s.write(ctx, "lease builds", ask.Now, func(t *tx) error {
 		leased = nil
-		w, known, err := t.lockWorker(ask.Worker)
+		w, known, err := sqlroster.LockWorker(t.Tx, ask.Worker)
 		if err != nil {
 			return err
 		}
 		if ask.Epoch != 0 {
-			if err := w.checkTurn(ask, known); err != nil {
+			if err := checkTurn(w, ask, known); err != nil {
 				return err
 			}
 			if err := t.takeBack(ask); err != nil {
 				return err
 			}
 		}
-		if w.held(ask.Now) {
-			return t.seen(w, ask.Now)
+		if w.Held(ask.Now) {
+			return sqlroster.Seen(t.Tx, w, ask.Now)
 		}
-		if leased, err = t.give(&s.known, ask, choose); err != nil || !known {
+		if leased, err = t.give(&s.builders, ask, choose); err != nil || !known {
 			return err
 		}
 		if len(leased) == 0 || ask.Epoch == 0 {
-			return t.seen(w, ask.Now)
+			return sqlroster.Seen(t.Tx, w, ask.Now)
 		}
 		_, err = t.Exec(`UPDATE workers SET lease_seq = $2, seen = CASE WHEN seen > $3 THEN seen ELSE $3 END WHERE name = $1`,
 			ask.Worker, ask.Seq, sqltx.Micros(ask.Now))
@@ -169,7 +175,7 @@ func (s *Store) Lease(ctx context.Context, ask store.LeaseAsk, choose func([]sto
 }
 
 // give leases what choose picks from the queue.
-func (t *tx) give(k *known, ask store.LeaseAsk, choose func([]store.Candidate) []weir.BuildID) ([]store.Leased, error) {
+func (t *tx) give(k *sqlroster.Builders, ask store.LeaseAsk, choose func([]store.Candidate) []weir.BuildID) ([]store.Leased, error) {
 	offers, err := t.candidates(k, ask.Platform, ask.Now)
 	for err == nil && len(offers) > 0 {
 		picked := pick(choose(slices.Clone(offers)), offers, len(ask.Tokens))
@@ -189,15 +195,15 @@ func (t *tx) give(k *known, ask store.LeaseAsk, choose func([]store.Candidate) [
 }
 
 // checkTurn is Conflict unless a lease is newer than all that gave something.
-func (w worker) checkTurn(ask store.LeaseAsk, known bool) error {
+func checkTurn(w sqlroster.Worker, ask store.LeaseAsk, known bool) error {
 	switch {
 	case !fencing:
 		return nil
-	case !known || w.epoch != ask.Epoch:
+	case !known || w.Epoch != ask.Epoch:
 		return weir.Errorf(weir.Conflict, "worker %.80q has said hello again since it began to ask for work like this", ask.Worker).
 			WithHint("another worker uses its token, which must not be; or say hello again")
-	case ask.Seq <= w.leaseSeq:
-		return weir.Errorf(weir.Conflict, "lease %d of worker %.80q comes too late: lease %d gave it work", ask.Seq, ask.Worker, w.leaseSeq).
+	case ask.Seq <= w.LeaseSeq:
+		return weir.Errorf(weir.Conflict, "lease %d of worker %.80q comes too late: lease %d gave it work", ask.Seq, ask.Worker, w.LeaseSeq).
 			WithHint("drop it; the worker has gone on")
 	}
 	return nil
@@ -240,7 +246,7 @@ func (t *tx) takeBack(ask store.LeaseAsk) error {
 
 // strays lists the live attempts of a worker that it does not say it holds.
 func (c conn) strays(ask store.LeaseAsk) ([]weir.AttemptID, error) {
-	live, err := c.liveOf(ask.Worker)
+	live, err := sqlroster.LiveOf(c.Conn, ask.Worker)
 	return slices.DeleteFunc(live, func(id weir.AttemptID) bool { return slices.Contains(ask.Holds, id) }), err
 }
 
@@ -250,19 +256,19 @@ func (c conn) strays(ask store.LeaseAsk) ([]weir.AttemptID, error) {
 func (s *Store) idle(ctx context.Context, ask store.LeaseAsk) (idle bool, err error) {
 	err = s.read(ctx, "look at the queue", func(c conn) error {
 		var queued bool
-		w, err := scanTurn(c.Row(`SELECT COALESCE(w.epoch, 0), COALESCE(w.lease_seq, 0), COALESCE(w.seen, 0), COALESCE(w.draining, 0),
+		w, err := scanTurn(c.Row(`SELECT COALESCE(w.Epoch, 0), COALESCE(w.lease_seq, 0), COALESCE(w.seen, 0), COALESCE(w.draining, 0),
 				COALESCE(w.paused, ''), COALESCE(w.barred, 0), q.n
 			FROM (SELECT COUNT(*) AS n FROM (SELECT 1 FROM builds b WHERE b.platform = $1 AND b.state = 'queued' AND b.not_before <= $2 LIMIT 1) one) q
 			LEFT JOIN workers w ON w.name = $3`,
 			sqltx.Clean(string(ask.Platform)), sqltx.Micros(ask.Now), ask.Worker), &queued)
-		if err != nil || queued && !w.held(ask.Now) || !w.Seen.IsZero() && w.stale(ask.Now) {
+		if err != nil || queued && !w.Held(ask.Now) || !w.Seen.IsZero() && w.Stale(ask.Now) {
 			return err
 		}
 		if ask.Epoch == 0 {
 			idle = true
 			return nil
 		}
-		if w.checkTurn(ask, true) != nil {
+		if checkTurn(w, ask, true) != nil {
 			return nil
 		}
 		strays, err := c.strays(ask)
@@ -272,16 +278,16 @@ func (s *Store) idle(ctx context.Context, ask store.LeaseAsk) (idle bool, err er
 	return idle, err
 }
 
-func scanTurn(r sqltx.Scanner, queued *bool) (w worker, err error) {
+func scanTurn(r sqltx.Scanner, queued *bool) (w sqlroster.Worker, err error) {
 	var draining, n int
-	err = r.Scan(&w.epoch, &w.leaseSeq, sqltx.Time(&w.Seen), &draining, &w.Paused, sqltx.Time(&w.Barred), &n)
+	err = r.Scan(&w.Epoch, &w.LeaseSeq, sqltx.Time(&w.Seen), &draining, &w.Paused, sqltx.Time(&w.Barred), &n)
 	w.Draining, *queued = draining != 0, n > 0
 	return w, err
 }
 
 // candidates lists queued builds that may be leased. It reads as little of each
 // as it can: nothing else costs a lease as much.
-func (c conn) candidates(k *known, p weir.Platform, now time.Time) ([]store.Candidate, error) {
+func (c conn) candidates(k *sqlroster.Builders, p weir.Platform, now time.Time) ([]store.Candidate, error) {
 	var builders []weir.BuilderID
 	var id, builder, priority, queued, attempts, cause, labels any // what drivers give, unchanged
 	into := []any{&id, &builder, &priority, &queued, &attempts, &cause, &labels}
@@ -302,7 +308,7 @@ func (c conn) candidates(k *known, p weir.Platform, now time.Time) ([]store.Cand
 	if err != nil || len(offers) == 0 {
 		return nil, err
 	}
-	found, err := c.buildersOf(k, builders)
+	found, err := k.Of(c.Conn, builders)
 	for i := range offers {
 		offers[i].Builder = found[builders[i]]
 	}

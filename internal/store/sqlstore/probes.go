@@ -131,7 +131,10 @@ func (c conn) positions(leg weir.Leg, builds []weir.Build) (map[string]int64, er
 	if err != nil {
 		return nil, err
 	}
-	revisions, err := sqltx.Collect(c, scanRevision, `SELECT `+revisionColumns+` FROM revisions
+	revisions, err := sqltx.Collect(c, func(r sqltx.Scanner) (rev weir.Revision, err error) {
+		err = r.Scan(&rev.ID, &rev.Position)
+		return rev, err
+	}, `SELECT id, position FROM revisions
 		WHERE project = $1 AND branch = $2 AND id IN (SELECT q.rev FROM `+c.Table(3, "q", "rev")+`)`,
 		sqltx.Clean(leg.Project), sqltx.Clean(leg.Branch), data)
 	positions := make(map[string]int64, len(revisions))

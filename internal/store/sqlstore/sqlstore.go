@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/store/sqlroster"
 	"github.com/weir-ci/weir/internal/store/sqltx"
 )
 
@@ -14,11 +15,12 @@ import (
 // concurrent use.
 type Store struct {
 	*sqltx.DB
-	known known
+	sqlroster.Store
+	builders sqlroster.Builders
 }
 
 // New makes a store of a database.
-func New(db *sqltx.DB) *Store { return &Store{DB: db} }
+func New(db *sqltx.DB) *Store { return &Store{DB: db, Store: sqlroster.New(db)} }
 
 // conn is what reading verbs work with.
 type conn struct{ sqltx.Conn }

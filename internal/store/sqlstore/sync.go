@@ -62,7 +62,7 @@ func (t *tx) record(b *weir.Build, a attempt, report store.Sync, logs map[int]st
 	if _, err := t.appendLog(a.ID, report.Frames, logs); err != nil {
 		return err
 	}
-	return t.seen(worker{Worker: weir.Worker{Name: a.Worker, Seen: a.seen}}, report.Now)
+	return a.spoke(t, report.Now)
 }
 
 // recordSteps writes the steps of a sync. The first one starts the build.

@@ -1,4 +1,4 @@
-package sqlstore
+package sqlroster
 
 import (
 	"context"
@@ -13,7 +13,7 @@ import (
 const maxOwner = 320
 
 // AddToken records a token. Conflict if the name is taken.
-func (s *Store) AddToken(ctx context.Context, tok store.Token) error {
+func (s Store) AddToken(ctx context.Context, tok store.Token) error {
 	switch tok.Scope {
 	case "":
 		tok.Scope = store.ScopeWorker
@@ -33,14 +33,14 @@ func (s *Store) AddToken(ctx context.Context, tok store.Token) error {
 }
 
 // FindToken looks a token up by its hash; NotFound if there is none.
-func (s *Store) FindToken(ctx context.Context, hash string) (store.Token, error) {
-	return sqltx.One(ctx, s.DB, "look a token up", weir.Errorf(weir.NotFound, "no such token").WithHint("it was mistyped or revoked"),
+func (s Store) FindToken(ctx context.Context, hash string) (store.Token, error) {
+	return sqltx.One(ctx, s.db, "look a token up", weir.Errorf(weir.NotFound, "no such token").WithHint("it was mistyped or revoked"),
 		scanToken, `SELECT name, hash, created, scope, owner FROM tokens WHERE hash = $1`, sqltx.Clean(hash))
 }
 
 // Tokens lists tokens, without their hashes, by name.
-func (s *Store) Tokens(ctx context.Context) ([]store.Token, error) {
-	return sqltx.List(ctx, s.DB, "list tokens", scanToken, `SELECT name, '', created, scope, owner FROM tokens ORDER BY name`)
+func (s Store) Tokens(ctx context.Context) ([]store.Token, error) {
+	return sqltx.List(ctx, s.db, "list tokens", scanToken, `SELECT name, '', created, scope, owner FROM tokens ORDER BY name`)
 }
 
 func scanToken(r sqltx.Scanner) (tok store.Token, err error) {
@@ -49,7 +49,7 @@ func scanToken(r sqltx.Scanner) (tok store.Token, err error) {
 }
 
 // RevokeToken removes a token by name; NotFound if there is none.
-func (s *Store) RevokeToken(ctx context.Context, name string) error {
+func (s Store) RevokeToken(ctx context.Context, name string) error {
 	return s.write(ctx, "revoke a token", time.Time{}, func(t *tx) error {
 		n, err := t.Exec(`DELETE FROM tokens WHERE name = $1`, sqltx.Clean(name))
 		if err == nil && n == 0 {

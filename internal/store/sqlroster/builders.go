@@ -1,4 +1,4 @@
-package sqlstore
+package sqlroster
 
 import (
 	"sync"
@@ -10,17 +10,18 @@ import (
 // maxKnown is how many builders are remembered.
 const maxKnown = 10_000
 
-// known remembers builders. They never change once they are made, and each
+// Builders remembers builders. They never change once they are made, and each
 // lease asks for those of up to 200 builds. They were there for good before
 // the first of those was made, so none is remembered that came to nothing.
-type known struct {
+// The zero value is ready to use.
+type Builders struct {
 	mu       sync.Mutex
 	builders map[weir.BuilderID]weir.Builder
 }
 
 // get finds the builders of a list of ids; the ids of those that it does not
 // know are missing.
-func (k *known) get(ids []weir.BuilderID) (found map[weir.BuilderID]weir.Builder, missing []weir.BuilderID) {
+func (k *Builders) get(ids []weir.BuilderID) (found map[weir.BuilderID]weir.Builder, missing []weir.BuilderID) {
 	found = make(map[weir.BuilderID]weir.Builder, 8)
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -37,7 +38,7 @@ func (k *known) get(ids []weir.BuilderID) (found map[weir.BuilderID]weir.Builder
 	return found, missing
 }
 
-func (k *known) put(builders []weir.Builder) {
+func (k *Builders) put(builders []weir.Builder) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.builders == nil || len(k.builders)+len(builders) > maxKnown {
@@ -48,14 +49,14 @@ func (k *known) put(builders []weir.Builder) {
 	}
 }
 
-// buildersOf finds builders by id.
-func (c conn) buildersOf(k *known, ids []weir.BuilderID) (map[weir.BuilderID]weir.Builder, error) {
+// Of finds builders by id.
+func (k *Builders) Of(c sqltx.Conn, ids []weir.BuilderID) (map[weir.BuilderID]weir.Builder, error) {
 	found, missing := k.get(ids)
 	if len(missing) == 0 {
 		return found, nil
 	}
 	read, err := sqltx.Collect(c, func(r sqltx.Scanner) (b weir.Builder, err error) {
-		err = r.Scan(builderDest(&b)...)
+		err = r.Scan(&b.ID, &b.Project, &b.Job, &b.Cell, &b.Platform, &b.Branch, &b.Upstreams)
 		return b, err
 	}, `SELECT b.id, b.project, b.job, b.cell, b.platform, b.branch, b.upstreams FROM builders b WHERE b.id IN `+c.In(1), sqltx.IDs(missing))
 	if err != nil {

@@ -1,4 +1,4 @@
-package sqlstore
+package sqlroster
 
 import (
 	"context"
@@ -14,30 +14,35 @@ import (
 // maxHeld is how many attempts one hello may ask about.
 const maxHeld = 4096
 
-func tooManyHeld(name string, n int) error {
+// CheckHeld is Invalid if a worker says that it holds more attempts than one may.
+func CheckHeld(name string, n int) error {
+	if n <= maxHeld {
+		return nil
+	}
 	return weir.Errorf(weir.Invalid, "worker %.80q says that it holds %d attempts; %d is the most", name, n, maxHeld)
 }
 
-// worker is a worker with what only the store knows of it.
-type worker struct {
+// Worker is a worker with what only the store knows of it.
+type Worker struct {
 	weir.Worker
-	epoch, leaseSeq int64
+	Epoch    int64 // of its newest hello
+	LeaseSeq int64 // number of the newest lease that gave it something in this epoch
 }
 
-// held reports whether the worker gets no work.
-func (w worker) held(now time.Time) bool {
+// Held reports whether the worker gets no work.
+func (w Worker) Held(now time.Time) bool {
 	return w.Paused != "" || w.Draining || now.Before(w.Barred)
 }
 
 // seenGranularity is how exactly it is known when a worker was last seen.
 const seenGranularity = time.Second
 
-// stale reports whether it is time to note that the worker was seen.
-func (w worker) stale(now time.Time) bool { return !w.Seen.After(now.Add(-seenGranularity)) }
+// Stale reports whether it is time to note that the worker was seen.
+func (w Worker) Stale(now time.Time) bool { return !w.Seen.After(now.Add(-seenGranularity)) }
 
-// seen notes that a worker has spoken, if it is one that said hello.
-func (t *tx) seen(w worker, now time.Time) error {
-	if w.Seen.IsZero() || !w.stale(now) {
+// Seen notes that a worker has spoken, if it is one that said hello.
+func Seen(t *sqltx.Tx, w Worker, now time.Time) error {
+	if w.Seen.IsZero() || !w.Stale(now) {
 		return nil
 	}
 	_, err := t.Exec(`UPDATE workers SET seen = $2 WHERE name = $1 AND seen < $2`, w.Name, sqltx.Micros(now))
@@ -46,9 +51,9 @@ func (t *tx) seen(w worker, now time.Time) error {
 
 // Hello records a worker, begins an epoch for it, and tells which of the
 // attempts it says it holds are still its own.
-func (s *Store) Hello(ctx context.Context, w weir.Worker, holds []weir.AttemptID) (epoch int64, keep []weir.AttemptID, err error) {
-	if len(holds) > maxHeld {
-		return 0, nil, tooManyHeld(w.Name, len(holds))
+func (s Store) Hello(ctx context.Context, w weir.Worker, holds []weir.AttemptID) (epoch int64, keep []weir.AttemptID, err error) {
+	if err := CheckHeld(w.Name, len(holds)); err != nil {
+		return 0, nil, err
 	}
 	labels, err := sqltx.Encode(w.Labels)
 	if err != nil {
@@ -73,7 +78,7 @@ func (s *Store) Hello(ctx context.Context, w weir.Worker, holds []weir.AttemptID
 // epoch is the time in microseconds, or one more than the last: a worker that
 // was forgotten meanwhile gets no epoch again that it had before.
 func (t *tx) saveWorker(w weir.Worker, labels string) (epoch int64, err error) {
-	old, known, err := t.lockWorker(w.Name)
+	old, known, err := LockWorker(t.Tx, w.Name)
 	if err != nil {
 		return 0, err
 	}
@@ -92,22 +97,23 @@ func (t *tx) saveWorker(w weir.Worker, labels string) (epoch int64, err error) {
 	return epoch, err
 }
 
-// lockWorker reads a worker and keeps it from changing until the transaction
+// LockWorker reads a worker and keeps it from changing until the transaction
 // ends, if it ever said hello.
-func (t *tx) lockWorker(name string) (w worker, known bool, err error) {
+func LockWorker(t *sqltx.Tx, name string) (w Worker, known bool, err error) {
 	var draining int
-	err = t.Row(`SELECT b.name, b.platform, b.labels, b.slots, b.version, b.host, b.seen, b.draining, b.paused, b.strikes, b.barred, b.epoch, b.lease_seq
-		FROM workers b WHERE b.name = $1`+t.Lock(), name).Scan(&w.Name, &w.Platform, sqltx.JSON(&w.Labels), &w.Slots, &w.Version, &w.Host,
-		sqltx.Time(&w.Seen), &draining, &w.Paused, &w.Strikes, sqltx.Time(&w.Barred), &w.epoch, &w.leaseSeq)
+	c := t.Reader()
+	err = c.Row(`SELECT b.name, b.platform, b.labels, b.slots, b.version, b.host, b.seen, b.draining, b.paused, b.strikes, b.barred, b.epoch, b.lease_seq
+		FROM workers b WHERE b.name = $1`+c.Lock(), name).Scan(&w.Name, &w.Platform, sqltx.JSON(&w.Labels), &w.Slots, &w.Version, &w.Host,
+		sqltx.Time(&w.Seen), &draining, &w.Paused, &w.Strikes, sqltx.Time(&w.Barred), &w.Epoch, &w.LeaseSeq)
 	w.Draining = draining != 0
 	if errors.Is(err, sql.ErrNoRows) {
-		return worker{}, false, nil
+		return Worker{}, false, nil
 	}
 	return w, err == nil, err
 }
 
 // Held tells which of the attempts are live and the worker's own.
-func (s *Store) Held(ctx context.Context, worker string, ids []weir.AttemptID) (held []weir.AttemptID, err error) {
+func (s Store) Held(ctx context.Context, worker string, ids []weir.AttemptID) (held []weir.AttemptID, err error) {
 	err = s.read(ctx, "look at attempts", func(c conn) error {
 		held, err = c.stillHeld(sqltx.Clean(worker), ids)
 		return err
@@ -120,7 +126,7 @@ func (c conn) stillHeld(worker string, holds []weir.AttemptID) (keep []weir.Atte
 	if len(holds) == 0 {
 		return nil, nil
 	}
-	live, err := c.liveOf(worker)
+	live, err := LiveOf(c.Conn, worker)
 	for _, id := range holds {
 		if slices.Contains(live, id) {
 			keep = append(keep, id)
@@ -129,8 +135,8 @@ func (c conn) stillHeld(worker string, holds []weir.AttemptID) (keep []weir.Atte
 	return keep, err
 }
 
-// liveOf lists the live attempts of a worker.
-func (c conn) liveOf(worker string) ([]weir.AttemptID, error) {
+// LiveOf lists the live attempts of a worker.
+func LiveOf(c sqltx.Conn, worker string) ([]weir.AttemptID, error) {
 	return sqltx.Collect(c, func(r sqltx.Scanner) (id weir.AttemptID, err error) {
 		err = r.Scan(&id.Build, &id.Number)
 		return id, err

@@ -1,4 +1,4 @@
-package sqlstore
+package sqlroster
 
 import (
 	"context"
@@ -22,13 +22,13 @@ func scanWorker(r sqltx.Scanner) (w weir.Worker, err error) {
 }
 
 // Workers lists the workers ever seen, by name.
-func (s *Store) Workers(ctx context.Context) ([]weir.Worker, error) {
-	return sqltx.List(ctx, s.DB, "list workers", scanWorker, `SELECT `+workerColumns+` FROM workers b ORDER BY b.name`)
+func (s Store) Workers(ctx context.Context) ([]weir.Worker, error) {
+	return sqltx.List(ctx, s.db, "list workers", scanWorker, `SELECT `+workerColumns+` FROM workers b ORDER BY b.name`)
 }
 
 // Worker finds one worker; NotFound if it never said hello.
-func (s *Store) Worker(ctx context.Context, name string) (weir.Worker, error) {
-	return sqltx.One(ctx, s.DB, "find a worker", noWorker(name), scanWorker,
+func (s Store) Worker(ctx context.Context, name string) (weir.Worker, error) {
+	return sqltx.One(ctx, s.db, "find a worker", noWorker(name), scanWorker,
 		`SELECT `+workerColumns+` FROM workers b WHERE b.name = $1`, sqltx.Clean(name))
 }
 
@@ -38,10 +38,10 @@ func noWorker(name string) *weir.Error {
 
 // Pause holds a worker back and says why, or lets it go on if the reason is
 // empty.
-func (s *Store) Pause(ctx context.Context, name, reason string, now time.Time) error {
+func (s Store) Pause(ctx context.Context, name, reason string, now time.Time) error {
 	name, reason = sqltx.Clean(name), sqltx.Clip(reason, weir.MaxReason)
 	return s.write(ctx, "pause a worker", now, func(t *tx) error {
-		w, known, err := t.lockWorker(name)
+		w, known, err := LockWorker(t.Tx, name)
 		if err != nil {
 			return err
 		}
@@ -57,7 +57,7 @@ func (s *Store) Pause(ctx context.Context, name, reason string, now time.Time) e
 		}
 		t.Tell(weir.EventWorker, name)
 		if reason == "" {
-			t.tellQueue(w.Platform) // it may have something now
+			t.Tell(weir.EventQueue, string(w.Platform)) // it may have something now
 		}
 		_, err = t.Exec(`UPDATE workers SET paused = $2, barred = $3 WHERE name = $1`, name, reason, sqltx.Micros(barred))
 		return err
@@ -66,13 +66,13 @@ func (s *Store) Pause(ctx context.Context, name, reason string, now time.Time) e
 
 // ClaimAbsences lists workers with an owner that have been away since before
 // the time given, each once until it comes back.
-func (s *Store) ClaimAbsences(ctx context.Context, now, before time.Time) ([]weir.Worker, error) {
+func (s Store) ClaimAbsences(ctx context.Context, now, before time.Time) ([]weir.Worker, error) {
 	return s.claim(ctx, now, `UPDATE workers SET missed = 1 WHERE missed = 0 AND seen < $1`+owned, before)
 }
 
 // ClaimReturns lists workers that ClaimAbsences listed and that are no longer
 // away, each once.
-func (s *Store) ClaimReturns(ctx context.Context, now time.Time) ([]weir.Worker, error) {
+func (s Store) ClaimReturns(ctx context.Context, now time.Time) ([]weir.Worker, error) {
 	return s.claim(ctx, now, `UPDATE workers SET missed = 0 WHERE missed = 1 AND seen >= $1`+owned, now.Add(-weir.WorkerSilence))
 }
 
@@ -81,7 +81,7 @@ const owned = ` AND name IN (SELECT k.name FROM tokens k WHERE k.owner <> '' AND
 
 // claim lists the workers that an update has changed. Of two servers that come
 // at once the second finds nothing left to change.
-func (s *Store) claim(ctx context.Context, now time.Time, update string, limit time.Time) (claimed []weir.Worker, err error) {
+func (s Store) claim(ctx context.Context, now time.Time, update string, limit time.Time) (claimed []weir.Worker, err error) {
 	err = s.write(ctx, "claim workers", now, func(t *tx) error {
 		claimed = nil
 		names, err := sqltx.Collect(t, sqltx.Scalar[string], update+` RETURNING name`, sqltx.Micros(limit))
@@ -106,17 +106,17 @@ func (s *Store) claim(ctx context.Context, now time.Time, update string, limit t
 }
 
 // Forget removes a worker that is away and has no live attempt.
-func (s *Store) Forget(ctx context.Context, name string, now time.Time) error {
+func (s Store) Forget(ctx context.Context, name string, now time.Time) error {
 	name = sqltx.Clean(name)
 	return s.write(ctx, "forget a worker", now, func(t *tx) error {
-		w, known, err := t.lockWorker(name)
+		w, known, err := LockWorker(t.Tx, name)
 		if err != nil {
 			return err
 		}
 		if !known {
 			return noWorker(name)
 		}
-		live, err := t.liveOf(name)
+		live, err := LiveOf(t.Conn, name)
 		if err != nil {
 			return err
 		}

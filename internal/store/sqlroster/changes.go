@@ -1,4 +1,4 @@
-package sqlstore
+package sqlroster
 
 import (
 	"context"
@@ -12,7 +12,7 @@ import (
 
 // ClaimPoll gives the caller the right to poll a source until the given time,
 // if nobody else has it and the source is due.
-func (s *Store) ClaimPoll(ctx context.Context, project, branch string, now, until time.Time) (got bool, err error) {
+func (s Store) ClaimPoll(ctx context.Context, project, branch string, now, until time.Time) (got bool, err error) {
 	err = s.write(ctx, "claim a poll", now, func(t *tx) error {
 		n, err := t.Exec(`INSERT INTO sources (project, branch, claimed_until) VALUES ($1, $2, $3)
 			ON CONFLICT (project, branch) DO UPDATE SET claimed_until = excluded.claimed_until
@@ -42,7 +42,7 @@ func (t *tx) lockSource(project, branch string) (r sourceRow, err error) {
 }
 
 // RecordRevisions appends revisions behind the newest one known.
-func (s *Store) RecordRevisions(ctx context.Context, p store.Poll) (tip weir.Tip, added int, err error) {
+func (s Store) RecordRevisions(ctx context.Context, p store.Poll) (tip weir.Tip, added int, err error) {
 	project, branch := sqltx.Clean(p.Project), sqltx.Clean(p.Branch)
 	err = s.write(ctx, "record revisions", p.Now, func(t *tx) error {
 		src, err := t.lockSource(project, branch)
@@ -144,7 +144,7 @@ func (c conn) tips(where string, args ...any) ([]weir.Tip, error) {
 }
 
 // RecordPollError notes why a poll came back empty-handed.
-func (s *Store) RecordPollError(ctx context.Context, project, branch, message string, now, next time.Time) error {
+func (s Store) RecordPollError(ctx context.Context, project, branch, message string, now, next time.Time) error {
 	project, branch = sqltx.Clean(project), sqltx.Clean(branch)
 	message = sqltx.Clip(message, weir.MaxReason)
 	if message == "" {
@@ -169,8 +169,8 @@ func (s *Store) RecordPollError(ctx context.Context, project, branch, message st
 }
 
 // Sources lists what is known of every source ever polled, by project.
-func (s *Store) Sources(ctx context.Context) ([]store.Source, error) {
-	return sqltx.List(ctx, s.DB, "list sources", func(r sqltx.Scanner) (src store.Source, err error) {
+func (s Store) Sources(ctx context.Context) ([]store.Source, error) {
+	return sqltx.List(ctx, s.db, "list sources", func(r sqltx.Scanner) (src store.Source, err error) {
 		err = r.Scan(&src.Project, &src.Branch, sqltx.Time(&src.Polled), &src.Error, sqltx.Time(&src.ErrSince))
 		return src, err
 	}, `SELECT project, branch, polled, error, err_since FROM sources
@@ -178,7 +178,7 @@ func (s *Store) Sources(ctx context.Context) ([]store.Source, error) {
 }
 
 // Tips lists the newest revision of every project that has one.
-func (s *Store) Tips(ctx context.Context) (tips []weir.Tip, err error) {
+func (s Store) Tips(ctx context.Context) (tips []weir.Tip, err error) {
 	err = s.read(ctx, "list the newest revisions", func(c conn) error {
 		tips, err = c.tips("")
 		return err
@@ -198,15 +198,15 @@ func scanRevision(r sqltx.Scanner) (rev weir.Revision, err error) {
 }
 
 // Revision finds one revision; NotFound if there is none.
-func (s *Store) Revision(ctx context.Context, project, branch, id string) (weir.Revision, error) {
-	return sqltx.One(ctx, s.DB, "find a revision", weir.Errorf(weir.NotFound, "%.80q has no revision %.80q", project, id),
+func (s Store) Revision(ctx context.Context, project, branch, id string) (weir.Revision, error) {
+	return sqltx.One(ctx, s.db, "find a revision", weir.Errorf(weir.NotFound, "%.80q has no revision %.80q", project, id),
 		scanRevision, `SELECT `+revisionColumns+` FROM revisions WHERE project = $1 AND branch = $2 AND id = $3`,
 		sqltx.Clean(project), sqltx.Clean(branch), sqltx.Clean(id))
 }
 
 // RevisionRange lists revisions with first <= position <= last, in order.
-func (s *Store) RevisionRange(ctx context.Context, project, branch string, first, last int64) ([]weir.Revision, error) {
-	return sqltx.List(ctx, s.DB, "list revisions", scanRevision, `SELECT `+revisionColumns+` FROM revisions
+func (s Store) RevisionRange(ctx context.Context, project, branch string, first, last int64) ([]weir.Revision, error) {
+	return sqltx.List(ctx, s.db, "list revisions", scanRevision, `SELECT `+revisionColumns+` FROM revisions
 		WHERE project = $1 AND branch = $2 AND position >= $3 AND position <= $4 ORDER BY position`,
 		sqltx.Clean(project), sqltx.Clean(branch), first, last)
 }
