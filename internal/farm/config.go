@@ -4,7 +4,9 @@ import (
 	"context"
 
 	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/farm/inquiry"
 	"github.com/weir-ci/weir/internal/recipe"
+	"github.com/weir-ci/weir/internal/store"
 )
 
 // config is a configuration with what follows from it.
@@ -60,4 +62,28 @@ func (c *config) project(name string) *weir.Project {
 func involved(p recipe.Plan) []string {
 	out := make([]string, 0, len(p.Upstreams)+1)
 	return append(append(out, p.Upstreams...), p.Key.Project)
+}
+
+// Empty is for inquiry.Config.
+func (c *config) Empty() bool { return len(c.builders) == 0 }
+
+// Involved is for inquiry.Config.
+func (c *config) Involved(id weir.BuilderID) (all []inquiry.Branch) {
+	if i, ok := c.byID[id]; ok {
+		for _, name := range involved(c.plans[i]) {
+			all = append(all, inquiry.Branch{Project: name, Branch: c.project(name).Source.Branch})
+		}
+	}
+	return all
+}
+
+// Add is for inquiry.Config.
+func (c *config) Add(run store.NewRun, id weir.BuilderID, at []weir.Pins, priority int, adjust func(*store.NewBuild)) (store.NewRun, error) {
+	a := assembly{config: c, run: run}
+	for _, pins := range at {
+		if _, err := a.add(id, pins, priority, adjust); err != nil {
+			return a.run, err
+		}
+	}
+	return a.run, nil
 }

@@ -12,8 +12,8 @@
 //	poll      asks sources for new revisions           (poll.go)
 //	plan      makes runs where tips have moved         (plan.go)
 //	expire    ends leases that ran out                 (expire.go)
-//	judge     holds finished builds against baselines  (judge.go)
-//	search    moves open regressions towards a culprit (search.go)
+//	judge     holds finished builds against baselines  (package inquiry)
+//	search    moves open regressions towards a culprit (package inquiry)
 //	seal      puts log frames together into segments   (seal.go)
 package farm
 
@@ -25,6 +25,7 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/blob"
+	"github.com/weir-ci/weir/internal/farm/inquiry"
 	"github.com/weir-ci/weir/internal/farm/presence"
 	"github.com/weir-ci/weir/internal/recipe"
 	"github.com/weir-ci/weir/internal/source"
@@ -76,9 +77,7 @@ type Farm struct {
 	absent     absences // only the expire loop uses it
 	logs       logReading
 	sets       resultCache
-	// searched remembers what each search has looked at, so that it is not
-	// looked at again; only the search loop uses it.
-	searched map[weir.RegressionID]string
+	inquiry    *inquiry.Inquiry
 }
 
 // New makes a farm without projects.
@@ -93,7 +92,9 @@ func New(o Options) *Farm {
 		o.Lease = weir.LeaseTime
 	}
 	f := &Farm{store: o.Store, blobs: o.Blobs, source: o.Sources, log: o.Log, now: o.Now, host: o.Host, lease: o.Lease,
-		notices: o.Notices, away: o.Away, searched: map[weir.RegressionID]string{}}
+		notices: o.Notices, away: o.Away}
+	f.inquiry = inquiry.New(inquiry.Options{Store: o.Store, Results: f.resultSet, Now: o.Now, Log: o.Log,
+		Config: func() inquiry.Config { return f.config.Load() }})
 	f.any.init()
 	f.work.init()
 	f.moved.init()

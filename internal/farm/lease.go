@@ -10,6 +10,7 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/blob"
+	"github.com/weir-ci/weir/internal/farm/inquiry"
 	"github.com/weir-ci/weir/internal/protocol"
 	"github.com/weir-ci/weir/internal/results"
 	"github.com/weir-ci/weir/internal/schedule"
@@ -164,7 +165,7 @@ func (f *Farm) Finish(ctx context.Context, id weir.AttemptID, fin protocol.Finis
 	}
 	if fin.Results != "" {
 		set, err := f.resultSet(ctx, fin.Results)
-		if err != nil && !unreadable(err) {
+		if err != nil && !inquiry.Unreadable(err) {
 			return err // the blob store does not answer: the worker tries again
 		}
 		if err != nil {
@@ -174,7 +175,7 @@ func (f *Farm) Finish(ctx context.Context, id weir.AttemptID, fin protocol.Finis
 	}
 	if fin.Product.Digest != "" {
 		size, err := f.blobs.Stat(ctx, fin.Product.Digest)
-		if err != nil && !unreadable(err) {
+		if err != nil && !inquiry.Unreadable(err) {
 			return err
 		}
 		if err != nil {

@@ -66,6 +66,25 @@ func (f *Farm) loop(ctx context.Context, name string, b *bell, work func(context
 	}
 }
 
+// judge holds finished builds against their builders' baselines. It returns
+// whether there may be more to do at once.
+func (f *Farm) judge(ctx context.Context) (bool, error) {
+	more, err := f.inquiry.Judge(ctx)
+	if more {
+		f.stir()
+	}
+	return more, err
+}
+
+// search moves open searches one step on. It returns whether anything changed.
+func (f *Farm) search(ctx context.Context) (bool, error) {
+	more, err := f.inquiry.Search(ctx)
+	if more {
+		f.stir()
+	}
+	return more, err
+}
+
 // every calls work at intervals.
 func (f *Farm) every(ctx context.Context, name string, interval time.Duration, work func(context.Context) error) error {
 	for {

@@ -141,14 +141,14 @@ func (s *sim) isFlaky(v weir.Victim) bool {
 
 func (s *sim) checkRegression(tally *simTally, r weir.Regression) {
 	s.t.Helper()
-	way, err := s.farms[0].newRoute(s.ctx, r)
+	detail, err := s.farms[0].Regression(s.ctx, r.ID)
 	s.must(err)
 	probes := s.probesOf(r)
 	tally.searches++
 	tally.probes += probes
 	tally.most = max(tally.most, probes)
 	if most := 60; probes > most {
-		s.t.Errorf("regression %d took %d probes on a path of %d: %s", r.ID, probes, way.len(), r.Note)
+		s.t.Errorf("regression %d took %d probes on a path of %d: %s", r.ID, probes, len(detail.Points)-1, r.Note)
 	}
 	for _, v := range r.Victims {
 		flaky := s.isFlaky(v)
@@ -169,8 +169,7 @@ func (s *sim) checkRegression(tally *simTally, r weir.Regression) {
 			s.t.Logf("a flake of rate %.2f: %s", s.world.flaky[v.Builder.Project+" "+v.Test.Name], what)
 		case r.State.Open() || r.State == weir.Recovered:
 			if !slices.ContainsFunc(positions(r.Suspects), func(i int) bool {
-				project, rev := way.step(i)
-				return s.planted(v, project, rev.ID)
+				return s.planted(v, detail.Points[i].Project, detail.Points[i].Revision.ID)
 			}) {
 				if !flaky {
 					s.t.Errorf("%s: nobody of %v is to blame", what, r.Suspects)

@@ -1,4 +1,4 @@
-package farm
+package inquiry
 
 import (
 	"context"
@@ -11,9 +11,9 @@ import (
 
 // accuse makes the regressions of a build whose accusations are confirmed:
 // one for all tests that were last good in the same build.
-func (f *Farm) accuse(ctx context.Context, b weir.Build, changes []weir.TestChange) ([]weir.Regression, error) {
+func (q *Inquiry) accuse(ctx context.Context, b weir.Build, changes []weir.TestChange) ([]weir.Regression, error) {
 	accused := slices.DeleteFunc(slices.Clone(changes), func(c weir.TestChange) bool { return !c.Verdict.Worse() })
-	goods, err := f.lastGood(ctx, b, accused)
+	goods, err := q.lastGood(ctx, b, accused)
 	if err != nil {
 		return nil, err
 	}
@@ -26,13 +26,13 @@ func (f *Farm) accuse(ctx context.Context, b weir.Build, changes []weir.TestChan
 		}
 		r := byGood[good.ID]
 		if r == nil {
-			path, err := f.path(ctx, b, good)
+			path, err := q.path(ctx, b, good)
 			if err != nil {
 				return nil, err
 			}
 			r = &weir.Regression{State: weir.Searching, Builder: b.Builder, Path: path,
 				Good: weir.Evidence{Build: good.ID, Pins: good.Pins}, Bad: weir.Evidence{Build: b.ID, Pins: b.Pins},
-				Opened: f.now(), Updated: f.now(), Suspects: weir.Span{First: 1, Last: steps(path)},
+				Opened: q.now(), Updated: q.now(), Suspects: weir.Span{First: 1, Last: steps(path)},
 				Note: "looking for the revision"}
 			byGood[good.ID], order = r, append(order, good.ID)
 		}
@@ -63,19 +63,19 @@ const (
 // enough: it may have been bad there too and excused as flaky, or an earlier
 // step may have kept a step from running. Tests that are seen nowhere fall
 // back to the newest settled build that reached them.
-func (f *Farm) lastGood(ctx context.Context, b weir.Build, accused []weir.TestChange) (map[weir.TestID]weir.Build, error) {
+func (q *Inquiry) lastGood(ctx context.Context, b weir.Build, accused []weir.TestChange) (map[weir.TestID]weir.Build, error) {
 	goods := make(map[weir.TestID]weir.Build, len(accused))
 	var newest, reached *weir.Build
 	looked := 0
-	err := f.back(ctx, b, func(g weir.Build) (bool, error) {
+	err := q.back(ctx, b, func(g weir.Build) (bool, error) {
 		if newest == nil {
 			newest = &g
 		}
 		if reached == nil && verdict.Reached(g) {
 			reached = &g
 		}
-		set, err := f.resultsOf(ctx, g)
-		if err != nil && !unreadable(err) {
+		set, err := q.resultsOf(ctx, g)
+		if err != nil && !Unreadable(err) {
 			return false, err
 		}
 		said := verdict.ObserveAll(victimsOf(accused), g, set)
@@ -101,10 +101,10 @@ func (f *Farm) lastGood(ctx context.Context, b weir.Build, accused []weir.TestCh
 
 // back visits the settled builds on the line before a build, newest first,
 // until visit says that it has seen enough.
-func (f *Farm) back(ctx context.Context, from weir.Build, visit func(weir.Build) (more bool, err error)) error {
+func (q *Inquiry) back(ctx context.Context, from weir.Build, visit func(weir.Build) (more bool, err error)) error {
 	before := from.ID
 	for range lookBackPages {
-		page, err := f.store.ListBuilds(ctx, store.BuildFilter{Builder: from.Builder.ID, Before: before, Limit: lookBackPage})
+		page, err := q.store.ListBuilds(ctx, store.BuildFilter{Builder: from.Builder.ID, Before: before, Limit: lookBackPage})
 		if err != nil {
 			return err
 		}

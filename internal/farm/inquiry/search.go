@@ -1,4 +1,4 @@
-package farm
+package inquiry
 
 import (
 	"context"
@@ -25,50 +25,47 @@ const (
 	maxWidth = 8
 )
 
-// search moves every open search one step on and merges regressions with the
+// Search moves every open search one step on and merges regressions with the
 // same culprit. It returns whether anything changed.
-func (f *Farm) search(ctx context.Context) (bool, error) {
-	located, err := f.store.Regressions(ctx, store.RegressionFilter{States: []weir.RegressionState{weir.Located}, Limit: mostOpen})
+func (q *Inquiry) Search(ctx context.Context) (bool, error) {
+	located, err := q.store.Regressions(ctx, store.RegressionFilter{States: []weir.RegressionState{weir.Located}, Limit: mostOpen})
 	if err != nil {
 		return false, err
 	}
-	changed, err := f.merge(ctx, located)
+	changed, err := q.merge(ctx, located)
 	if err != nil {
 		return changed, err
 	}
-	searching, err := f.store.Regressions(ctx, store.RegressionFilter{States: []weir.RegressionState{weir.Searching}, Limit: mostOpen})
+	searching, err := q.store.Regressions(ctx, store.RegressionFilter{States: []weir.RegressionState{weir.Searching}, Limit: mostOpen})
 	if err != nil {
 		return changed, err
 	}
 	if len(searching) == 0 {
 		return changed, nil
 	}
-	width, err := f.width(ctx, len(searching))
+	width, err := q.width(ctx, len(searching))
 	if err != nil {
 		return changed, err
 	}
 	for _, r := range searching {
-		builds, err := f.store.Evidence(ctx, r.Builder.ID, r.Bad.Build)
+		builds, err := q.store.Evidence(ctx, r.Builder.ID, r.Bad.Build)
 		if err != nil {
 			return changed, err
 		}
 		sign := signature(r, builds, width)
-		if f.searched[r.ID] == sign {
+		if q.searched[r.ID] == sign {
 			continue // nothing new since the last look
 		}
-		moved, err := f.searchOne(ctx, r, builds, width)
+		moved, err := q.searchOne(ctx, r, builds, width)
 		if err == nil && !moved {
-			f.searched[r.ID] = sign
+			q.searched[r.ID] = sign
 		} else {
-			delete(f.searched, r.ID)
+			delete(q.searched, r.ID)
 		}
 		if err != nil && weir.CodeOf(err) != weir.Conflict {
-			f.log.Error("search is stuck", "regression", r.ID, "err", err)
+			q.log.Error("search is stuck", "regression", r.ID, "err", err)
 		}
 		changed = changed || moved
-	}
-	if changed {
-		f.stir()
 	}
 	return changed, nil
 }
@@ -84,14 +81,14 @@ func signature(r weir.Regression, builds []weir.Build, width int) string {
 }
 
 // width shares the workers that are there among the searches.
-func (f *Farm) width(ctx context.Context, searches int) (int, error) {
-	workers, err := f.store.Workers(ctx)
+func (q *Inquiry) width(ctx context.Context, searches int) (int, error) {
+	workers, err := q.store.Workers(ctx)
 	if err != nil {
 		return 0, err
 	}
 	slots := 0
 	for _, w := range workers {
-		if !w.Away(f.now()) {
+		if !w.Away(q.now()) {
 			slots += w.Slots
 		}
 	}
@@ -113,14 +110,14 @@ type evidence struct {
 }
 
 // gather reads what every build on the regression's path says.
-func (f *Farm) gather(ctx context.Context, r weir.Regression, builds []weir.Build) (evidence, error) {
+func (q *Inquiry) gather(ctx context.Context, r weir.Regression, builds []weir.Build) (evidence, error) {
 	e := evidence{fresh: map[weir.BuildID]int{}, flakes: map[weir.TestID]weir.TestState{}}
 	var err error
-	if e.route, err = f.newRoute(ctx, r); err != nil {
+	if e.route, err = q.newRoute(ctx, r); err != nil {
 		return e, err
 	}
 	recorded := map[weir.BuildID]bool{}
-	probes, err := f.store.Probes(ctx, r.ID)
+	probes, err := q.store.Probes(ctx, r.ID)
 	if err != nil {
 		return e, err
 	}
@@ -142,10 +139,10 @@ func (f *Farm) gather(ctx context.Context, r weir.Regression, builds []weir.Buil
 			e.pending = append(e.pending, position)
 			continue
 		}
-		set, err := f.resultsOf(ctx, b)
+		set, err := q.resultsOf(ctx, b)
 		said := verdict.ObserveAll(r.Victims, b, set)
-		if unreadable(err) {
-			f.log.Error("the results of a build are lost", "build", b.ID, "err", err)
+		if Unreadable(err) {
+			q.log.Error("the results of a build are lost", "build", b.ID, "err", err)
 			said = slices.Repeat([]weir.Observed{weir.ObservedNone}, len(r.Victims))
 		} else if err != nil {
 			return e, err
@@ -157,12 +154,12 @@ func (f *Farm) gather(ctx context.Context, r weir.Regression, builds []weir.Buil
 		e.said = append(e.said, said)
 		e.builds = append(e.builds, b)
 	}
-	return e, f.gatherFlakes(ctx, r, &e)
+	return e, q.gatherFlakes(ctx, r, &e)
 }
 
 // gatherFlakes reads how often the victims were flaky before.
-func (f *Farm) gatherFlakes(ctx context.Context, r weir.Regression, e *evidence) error {
-	states, _, err := f.store.Baseline(ctx, r.Builder.ID)
+func (q *Inquiry) gatherFlakes(ctx context.Context, r weir.Regression, e *evidence) error {
+	states, _, err := q.store.Baseline(ctx, r.Builder.ID)
 	if err != nil {
 		return err
 	}
@@ -176,7 +173,7 @@ func (f *Farm) gatherFlakes(ctx context.Context, r weir.Regression, e *evidence)
 			e.flakes[s.Test] = s
 		}
 	}
-	history, err := f.store.ListBuilds(ctx, store.BuildFilter{Builder: r.Builder.ID, Limit: 200})
+	history, err := q.store.ListBuilds(ctx, store.BuildFilter{Builder: r.Builder.ID, Limit: 200})
 	for _, b := range history {
 		if b.Judgement == weir.Settled {
 			e.count++
@@ -203,13 +200,13 @@ func (e evidence) question(r weir.Regression, width int) bisect.Question {
 }
 
 // searchOne weighs the evidence of one regression and takes the next step.
-func (f *Farm) searchOne(ctx context.Context, r weir.Regression, builds []weir.Build, width int) (bool, error) {
-	e, err := f.gather(ctx, r, builds)
+func (q *Inquiry) searchOne(ctx context.Context, r weir.Regression, builds []weir.Build, width int) (bool, error) {
+	e, err := q.gather(ctx, r, builds)
 	if err != nil {
 		return false, err
 	}
 	for id, i := range e.fresh {
-		if err := f.store.Observe(ctx, r.ID, e.probe(id, i)); err != nil {
+		if err := q.store.Observe(ctx, r.ID, e.probe(id, i)); err != nil {
 			return false, err
 		}
 	}
@@ -222,24 +219,24 @@ func (f *Farm) searchOne(ctx context.Context, r weir.Regression, builds []weir.B
 		}
 	}
 	if answer.Done() {
-		return true, f.conclude(ctx, r, e, answer.Findings)
+		return true, q.conclude(ctx, r, e, answer.Findings)
 	}
 	if len(answer.Probes) == 0 && len(e.fresh) == 0 {
 		return false, nil
 	}
-	u := store.RegressionUpdate{Regression: r, Now: f.now()}
+	u := store.RegressionUpdate{Regression: r, Now: q.now()}
 	u.Regression.Suspects, u.Regression.Note = progress(e, answer.Findings)
 	if len(answer.Probes) > 0 {
-		run, err := f.probeRun(r, e.route, answer.Probes)
+		run, err := q.probeRun(r, e.route, answer.Probes)
 		if code := weir.CodeOf(err); code == weir.NotFound || code == weir.Invalid {
-			return f.giveUp(ctx, r, err)
+			return q.giveUp(ctx, r, err)
 		}
 		if err != nil {
 			return false, err
 		}
 		u.Probes = append(u.Probes, run)
 	}
-	return true, f.store.Advance(ctx, u)
+	return true, q.store.Advance(ctx, u)
 }
 
 // probe records what one build says.
@@ -268,10 +265,9 @@ func progress(e evidence, findings []bisect.Finding) (weir.Span, string) {
 }
 
 // probeRun builds the positions that a search asks about.
-func (f *Farm) probeRun(r weir.Regression, way route, positions []int) (store.NewRun, error) {
+func (q *Inquiry) probeRun(r weir.Regression, way route, positions []int) (store.NewRun, error) {
 	var names []string
-	a := assembly{config: f.config.Load(), run: store.NewRun{Cause: weir.CauseProbe, Project: r.Builder.Project,
-		Regression: r.ID, Now: f.now()}}
+	var at []weir.Pins
 	for _, p := range positions {
 		name := "the last good revisions"
 		if p > 0 {
@@ -281,33 +277,32 @@ func (f *Farm) probeRun(r weir.Regression, way route, positions []int) (store.Ne
 		if !slices.Contains(names, name) {
 			names = append(names, name)
 		}
-		if _, err := a.add(r.Builder.ID, way.pins(p), schedule.PriorityProbe, func(n *store.NewBuild) {
-			n.Share = store.ShareNone
-		}); err != nil {
-			return a.run, err
-		}
+		at = append(at, way.pins(p))
 	}
-	a.run.Reason = fmt.Sprintf("regression %d: is %s bad?", r.ID, names[0])
+	run := store.NewRun{Cause: weir.CauseProbe, Project: r.Builder.Project, Regression: r.ID, Now: q.now(),
+		Reason: fmt.Sprintf("regression %d: is %s bad?", r.ID, names[0])}
 	for _, n := range names[1:] {
-		a.run.Reason += " and " + n + "?"
+		run.Reason += " and " + n + "?"
 	}
-	return a.run, nil
+	return q.config().Add(run, r.Builder.ID, at, schedule.PriorityProbe, func(n *store.NewBuild) {
+		n.Share = store.ShareNone
+	})
 }
 
 // giveUp ends a search whose builder the configuration does not have any
 // more: there is nobody left to ask, and nobody to tell.
-func (f *Farm) giveUp(ctx context.Context, r weir.Regression, why error) (bool, error) {
-	if len(f.config.Load().builders) == 0 {
+func (q *Inquiry) giveUp(ctx context.Context, r weir.Regression, why error) (bool, error) {
+	if q.config().Empty() {
 		return false, nil // not configured yet
 	}
-	u := store.RegressionUpdate{Regression: r, Now: f.now()}
+	u := store.RegressionUpdate{Regression: r, Now: q.now()}
 	u.Regression.State, u.Regression.Note = weir.Dismissed, "nobody can be asked any more: "+why.Error()
-	return true, f.store.Advance(ctx, u)
+	return true, q.store.Advance(ctx, u)
 }
 
 // conclude ends a search. Victims with different findings part ways: each
 // group becomes a regression of its own.
-func (f *Farm) conclude(ctx context.Context, r weir.Regression, e evidence, findings []bisect.Finding) error {
+func (q *Inquiry) conclude(ctx context.Context, r weir.Regression, e evidence, findings []bisect.Finding) error {
 	type group struct {
 		finding bisect.Finding
 		victims []weir.Victim
@@ -335,11 +330,11 @@ func (f *Farm) conclude(ctx context.Context, r weir.Regression, e evidence, find
 		}
 		return len(b.victims) - len(a.victims)
 	})
-	u := store.RegressionUpdate{Now: f.now()}
+	u := store.RegressionUpdate{Now: q.now()}
 	for i, g := range groups {
 		part := r
 		part.Victims = g.victims
-		f.describe(&part, e, g.finding)
+		q.describe(&part, e, g.finding)
 		if i == 0 {
 			u.Regression = part
 		} else {
@@ -359,7 +354,7 @@ func (f *Farm) conclude(ctx context.Context, r weir.Regression, e evidence, find
 			u.States = append(u.States, e.absolve(g.victims, r.Bad.Build)...)
 		}
 	}
-	return f.store.Advance(ctx, u)
+	return q.store.Advance(ctx, u)
 }
 
 // absolve is the baseline of tests that turned out to be flaky: what was taken
@@ -382,9 +377,9 @@ func (e evidence) absolve(victims []weir.Victim, flake weir.BuildID) []weir.Test
 }
 
 // describe writes a finding into a regression.
-func (f *Farm) describe(r *weir.Regression, e evidence, finding bisect.Finding) {
+func (q *Inquiry) describe(r *weir.Regression, e evidence, finding bisect.Finding) {
 	r.Suspects = weir.Span{First: finding.First, Last: finding.Last}
-	now := f.now()
+	now := q.now()
 	after := fmt.Sprintf("after %d builds", len(e.trials))
 	switch finding.Kind {
 	case bisect.Found:
@@ -427,7 +422,7 @@ func removed(r weir.Regression, known int) bool {
 }
 
 // merge hands the victims of a regression to an older open one with the same culprit.
-func (f *Farm) merge(ctx context.Context, located []weir.Regression) (bool, error) {
+func (q *Inquiry) merge(ctx context.Context, located []weir.Regression) (bool, error) {
 	oldest := map[string]weir.Regression{}
 	changed := false
 	for _, r := range slices.Backward(located) { // oldest first
@@ -437,10 +432,10 @@ func (f *Farm) merge(ctx context.Context, located []weir.Regression) (bool, erro
 			oldest[key] = r
 			continue
 		}
-		u := store.RegressionUpdate{Regression: r, Now: f.now(), MergeInto: into.ID}
-		u.Regression.State, u.Regression.Closed, u.Regression.MergedInto = weir.Merged, f.now(), into.ID
+		u := store.RegressionUpdate{Regression: r, Now: q.now(), MergeInto: into.ID}
+		u.Regression.State, u.Regression.Closed, u.Regression.MergedInto = weir.Merged, q.now(), into.ID
 		u.Regression.Note = fmt.Sprintf("the same culprit as regression %d", into.ID)
-		if err := f.store.Advance(ctx, u); err != nil && weir.CodeOf(err) != weir.Conflict {
+		if err := q.store.Advance(ctx, u); err != nil && weir.CodeOf(err) != weir.Conflict {
 			return changed, err
 		}
 		changed = true

@@ -1,4 +1,4 @@
-package farm
+package inquiry
 
 import (
 	"context"
@@ -8,27 +8,22 @@ import (
 
 // path leads from the pins of a good build to those of a bad one, one project
 // after the other, upstreams first.
-func (f *Farm) path(ctx context.Context, bad, good weir.Build) ([]weir.Leg, error) {
-	c := f.config.Load()
-	i, ok := c.byID[bad.Builder.ID]
-	if !ok {
-		return nil, nil
-	}
+func (q *Inquiry) path(ctx context.Context, bad, good weir.Build) ([]weir.Leg, error) {
 	var legs []weir.Leg
-	for _, name := range involved(c.plans[i]) {
+	for _, source := range q.config().Involved(bad.Builder.ID) {
+		name, branch := source.Project, source.Branch
 		from, to := good.Pins[name], bad.Pins[name]
 		if from == to || from == "" || to == "" {
 			continue
 		}
-		branch := c.project(name).Source.Branch
-		a, err := f.store.Revision(ctx, name, branch, from)
+		a, err := q.store.Revision(ctx, name, branch, from)
 		if weir.CodeOf(err) == weir.NotFound {
 			continue // it was on another branch then: there is no way from there to here
 		}
 		if err != nil {
 			return nil, err
 		}
-		b, err := f.store.Revision(ctx, name, branch, to)
+		b, err := q.store.Revision(ctx, name, branch, to)
 		if weir.CodeOf(err) == weir.NotFound {
 			continue
 		}
@@ -64,13 +59,13 @@ type routeLeg struct {
 }
 
 // newRoute reads the revisions of a regression's path.
-func (f *Farm) newRoute(ctx context.Context, r weir.Regression) (route, error) {
+func (q *Inquiry) newRoute(ctx context.Context, r weir.Regression) (route, error) {
 	// Projects that take no step stand where the bad build has them: one that
 	// has joined the upstreams, or has changed its branch, is part of the
 	// surroundings.
 	out := route{base: r.Bad.Pins}
 	for _, l := range r.Path {
-		revs, err := f.store.RevisionRange(ctx, l.Project, l.Branch, l.From, l.To)
+		revs, err := q.store.RevisionRange(ctx, l.Project, l.Branch, l.From, l.To)
 		if err != nil {
 			return out, err
 		}

@@ -1,4 +1,4 @@
-package farm
+package inquiry
 
 import (
 	"context"
@@ -19,17 +19,17 @@ const judgeBatch = 50
 // (lost workers, full disks) before it is settled without one.
 const maxRetries = 3
 
-// judge holds finished builds against their builders' baselines. It returns
+// Judge holds finished builds against their builders' baselines. It returns
 // whether there may be more to do at once.
-func (f *Farm) judge(ctx context.Context) (bool, error) {
-	builds, err := f.store.NextToJudge(ctx, judgeBatch)
+func (q *Inquiry) Judge(ctx context.Context) (bool, error) {
+	builds, err := q.store.NextToJudge(ctx, judgeBatch)
 	if err != nil {
 		return false, err
 	}
 	moved := false
 	var trouble []error // with single builds, which do not hold up the others
 	for _, b := range builds {
-		err := f.judgeBuild(ctx, b)
+		err := q.judgeBuild(ctx, b)
 		switch {
 		case err == nil || weir.CodeOf(err) == weir.Conflict: // another server was faster
 			moved = true
@@ -37,35 +37,32 @@ func (f *Farm) judge(ctx context.Context) (bool, error) {
 			trouble = append(trouble, fmt.Errorf("judging build %d: %w", b.ID, err))
 		}
 	}
-	doubts, err := f.store.Doubted(ctx)
+	doubts, err := q.store.Doubted(ctx)
 	if err != nil {
 		return false, err
 	}
 	for _, d := range doubts {
-		done, err := f.resolveDoubt(ctx, d)
+		done, err := q.resolveDoubt(ctx, d)
 		if err != nil && weir.CodeOf(err) != weir.Conflict {
 			trouble = append(trouble, fmt.Errorf("settling build %d: %w", d.Build.ID, err))
 		}
 		moved = moved || done
 	}
-	if moved {
-		f.stir()
-	}
 	return moved, errors.Join(trouble...)
 }
 
 // judgeBuild takes the first look at a finished build.
-func (f *Farm) judgeBuild(ctx context.Context, b weir.Build) error {
-	s := store.Settlement{Build: b.ID, Expect: weir.Unjudged, Now: f.now()}
+func (q *Inquiry) judgeBuild(ctx context.Context, b weir.Build) error {
+	s := store.Settlement{Build: b.ID, Expect: weir.Unjudged, Now: q.now()}
 	switch {
 	case !b.Outcome.SaysSomething(), b.Reason.Code == weir.ReasonUpstreamBuild:
 		s.Become = weir.Unusable
 	case !b.Cause.Advances():
 		s.Become = weir.Answering
 	default:
-		j, err := f.compare(ctx, b)
-		if unreadable(err) {
-			f.log.Error("the results of a build are lost", "build", b.ID, "err", err)
+		j, err := q.compare(ctx, b)
+		if Unreadable(err) {
+			q.log.Error("the results of a build are lost", "build", b.ID, "err", err)
 			s.Become = weir.Unusable
 			break
 		}
@@ -73,22 +70,15 @@ func (f *Farm) judgeBuild(ctx context.Context, b weir.Build) error {
 			return err
 		}
 		if weir.CountVerdicts(j.comparison.Changes).Worse() == 0 {
-			return f.store.Settle(ctx, j.settle(s, j.comparison.Changes))
+			return q.store.Settle(ctx, j.settle(s, j.comparison.Changes))
 		}
-		retry, err := f.retryRun(b, j.comparison.Changes)
+		retry, err := q.retryRun(b, j.comparison.Changes)
 		if err != nil { // the builder left the configuration: nothing can be run again
-			return f.store.Settle(ctx, j.settle(s, j.comparison.Changes))
+			return q.store.Settle(ctx, j.settle(s, j.comparison.Changes))
 		}
 		s.Become, s.Retry = weir.Doubted, &retry
 	}
-	return f.store.Settle(ctx, s)
-}
-
-// unreadable reports whether results are gone or damaged for good, so that
-// asking again would not help. Such a build says nothing.
-func unreadable(err error) bool {
-	code := weir.CodeOf(err)
-	return code == weir.NotFound || code == weir.Invalid || code == weir.TooLarge
+	return q.store.Settle(ctx, s)
 }
 
 // judged is a build with everything that its judgement rests on.
@@ -99,14 +89,14 @@ type judged struct {
 	comparison verdict.Comparison
 }
 
-func (f *Farm) compare(ctx context.Context, b weir.Build) (judged, error) {
+func (q *Inquiry) compare(ctx context.Context, b weir.Build) (judged, error) {
 	j := judged{build: b}
-	states, last, err := f.store.Baseline(ctx, b.Builder.ID)
+	states, last, err := q.store.Baseline(ctx, b.Builder.ID)
 	if err != nil {
 		return j, err
 	}
 	j.base = verdict.Baseline{States: states, Empty: last == nil}
-	if j.set, err = f.resultsOf(ctx, b); err != nil {
+	if j.set, err = q.resultsOf(ctx, b); err != nil {
 		return j, err
 	}
 	j.comparison = verdict.Compare(j.base, b, j.set)
@@ -136,7 +126,7 @@ func (j judged) settle(s store.Settlement, changes []weir.TestChange) store.Sett
 }
 
 // retryRun repeats a build at the same revisions.
-func (f *Farm) retryRun(b weir.Build, changes []weir.TestChange) (store.NewRun, error) {
+func (q *Inquiry) retryRun(b weir.Build, changes []weir.TestChange) (store.NewRun, error) {
 	worse := slices.DeleteFunc(slices.Clone(changes), func(c weir.TestChange) bool { return !c.Verdict.Worse() })
 	reason := fmt.Sprintf("build %d again", b.ID)
 	if len(worse) > 0 {
@@ -145,12 +135,10 @@ func (f *Farm) retryRun(b weir.Build, changes []weir.TestChange) (store.NewRun, 
 	if len(worse) > 1 {
 		reason += fmt.Sprintf(", and %d more", len(worse)-1)
 	}
-	a := assembly{config: f.config.Load(), run: store.NewRun{Cause: weir.CauseRetry,
-		Project: b.Builder.Project, Reason: reason, Now: f.now()}}
-	_, err := a.add(b.Builder.ID, b.Pins, schedule.PriorityRetry, func(n *store.NewBuild) {
-		n.Share, n.RetryOf = store.ShareNone, b.ID
-	})
-	return a.run, err
+	return q.config().Add(store.NewRun{Cause: weir.CauseRetry, Project: b.Builder.Project, Reason: reason, Now: q.now()},
+		b.Builder.ID, []weir.Pins{b.Pins}, schedule.PriorityRetry, func(n *store.NewBuild) {
+			n.Share, n.RetryOf = store.ShareNone, b.ID
+		})
 }
 
 // spoken is a verdict in a sentence.
@@ -165,7 +153,7 @@ func spoken(v weir.Verdict) string {
 }
 
 // resolveDoubt settles a doubted build once its retry has spoken.
-func (f *Farm) resolveDoubt(ctx context.Context, d store.Doubt) (done bool, err error) {
+func (q *Inquiry) resolveDoubt(ctx context.Context, d store.Doubt) (done bool, err error) {
 	var again *weir.Build
 	for i, r := range d.Retries {
 		if !r.State.Final() {
@@ -175,25 +163,25 @@ func (f *Farm) resolveDoubt(ctx context.Context, d store.Doubt) (done bool, err 
 			again = &d.Retries[i]
 		}
 	}
-	s := store.Settlement{Build: d.Build.ID, Expect: weir.Doubted, Now: f.now()}
-	j, err := f.compare(ctx, d.Build)
-	if unreadable(err) {
-		f.log.Error("the results of a build are lost", "build", d.Build.ID, "err", err)
+	s := store.Settlement{Build: d.Build.ID, Expect: weir.Doubted, Now: q.now()}
+	j, err := q.compare(ctx, d.Build)
+	if Unreadable(err) {
+		q.log.Error("the results of a build are lost", "build", d.Build.ID, "err", err)
 		s.Become = weir.Unusable
-		return true, f.store.Settle(ctx, s)
+		return true, q.store.Settle(ctx, s)
 	}
 	if err != nil {
 		return false, err
 	}
 	changes := j.comparison.Changes
-	if again == nil && len(d.Retries) < maxRetries && f.retryAgain(ctx, d.Build, changes) {
+	if again == nil && len(d.Retries) < maxRetries && q.retryAgain(ctx, d.Build, changes) {
 		return false, nil
 	}
 	if again != nil {
-		second, err := f.resultsOf(ctx, *again)
+		second, err := q.resultsOf(ctx, *again)
 		switch {
-		case unreadable(err): // confirms nothing
-			f.log.Error("the results of a build are lost", "build", again.ID, "err", err)
+		case Unreadable(err): // confirms nothing
+			q.log.Error("the results of a build are lost", "build", again.ID, "err", err)
 		case err != nil:
 			return false, err
 		default:
@@ -203,34 +191,34 @@ func (f *Farm) resolveDoubt(ctx context.Context, d store.Doubt) (done bool, err 
 	s = j.settle(s, changes)
 	// Without a retry that says something the search has to tell a flake from
 	// a break; it begins by asking the bad end again.
-	if s.Open, err = f.accuse(ctx, d.Build, changes); err != nil {
+	if s.Open, err = q.accuse(ctx, d.Build, changes); err != nil {
 		return false, err
 	}
-	return true, f.store.Settle(ctx, s)
+	return true, q.store.Settle(ctx, s)
 }
 
 // retryAgain makes another retry of a build after one that came to nothing.
 // It tells whether one is on its way.
-func (f *Farm) retryAgain(ctx context.Context, b weir.Build, changes []weir.TestChange) bool {
-	run, err := f.retryRun(b, changes)
+func (q *Inquiry) retryAgain(ctx context.Context, b weir.Build, changes []weir.TestChange) bool {
+	run, err := q.retryRun(b, changes)
 	if err == nil {
 		for i := range run.Builds {
 			if run.Builds[i].RetryOf != 0 {
 				run.Builds[i].Share = store.SharePending // another server may make it at this moment
 			}
 		}
-		_, _, err = f.store.CreateRun(ctx, run)
+		_, _, err = q.store.CreateRun(ctx, run)
 	}
 	if err != nil {
-		f.log.Warn("a build cannot be run again", "build", b.ID, "err", err)
+		q.log.Warn("a build cannot be run again", "build", b.ID, "err", err)
 	}
 	return err == nil
 }
 
 // resultsOf reads what the tests of a build reported; nothing is no error.
-func (f *Farm) resultsOf(ctx context.Context, b weir.Build) (weir.ResultSet, error) {
+func (q *Inquiry) resultsOf(ctx context.Context, b weir.Build) (weir.ResultSet, error) {
 	if b.Results == "" {
 		return weir.ResultSet{}, nil
 	}
-	return f.resultSet(ctx, b.Results)
+	return q.results(ctx, b.Results)
 }
