@@ -86,7 +86,7 @@ func Modest() {
 // was recorded about the end.
 func (s *supervisor) run(ctx context.Context, p *present, task Task) error {
 	w, err := spool.Attach(task.Spool, spool.Options{Limit: task.MaxLog, Tail: task.TailLog, Flush: task.Flush,
-		Notify: func() { s.tell(noticeNews) }})
+		Notify: s.inform})
 	if err != nil {
 		return err
 	}

@@ -32,7 +32,6 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
-	"sync"
 	"time"
 
 	"github.com/weir-ci/weir"
@@ -85,8 +84,10 @@ type supervisor struct {
 	build  func(Config) (execute.Runner, error)
 	runner execute.Runner
 
-	out sync.Mutex
-	w   io.Writer // nil after its first error
+	// Notices on their way. A worker program that stands still must not hold up
+	// a build, so news that nobody has taken yet stand for later ones.
+	news chan struct{}
+	ends chan string
 
 	present *present
 }
@@ -102,11 +103,14 @@ type present struct {
 // running then is over, or ctx ends, which cancels the attempt. build makes
 // what runs builds. The error is Invalid if in does not make sense.
 func Main(ctx context.Context, in io.Reader, out io.Writer, build func(Config) (execute.Runner, error)) error {
-	s := &supervisor{build: build, w: out}
+	s := &supervisor{build: build, news: make(chan struct{}, 1), ends: make(chan string, 1)}
 	orders := make(chan order)
 	bad := make(chan error, 1)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	told := make(chan struct{})
+	defer close(told)
+	go s.tell(out, told)
 	go func() {
 		defer close(orders)
 		bad <- read(ctx, in, orders)
@@ -196,18 +200,33 @@ func (s *supervisor) begin(ctx context.Context, task Task) {
 		if err := s.run(ctx, p, task); err != nil {
 			notice = fmt.Sprintf("%s %.1000q", noticeEnd, err.Error())
 		}
-		s.tell(notice)
+		s.ends <- notice
 	}()
 }
 
-// tell writes a notice. Nobody may be there to read it.
-func (s *supervisor) tell(notice string) {
-	s.out.Lock()
-	defer s.out.Unlock()
-	if s.w == nil {
-		return
+// tell writes notices until it is over. Nobody may be there to read them.
+func (s *supervisor) tell(out io.Writer, over <-chan struct{}) {
+	for {
+		notice := noticeNews
+		select {
+		case <-over:
+			return
+		case <-s.news:
+		case notice = <-s.ends:
+		}
+		if out == nil {
+			continue
+		}
+		if _, err := io.WriteString(out, notice+"\n"); err != nil {
+			out = nil
+		}
 	}
-	if _, err := io.WriteString(s.w, notice+"\n"); err != nil {
-		s.w = nil
+}
+
+// inform says that the spool has something new.
+func (s *supervisor) inform() {
+	select {
+	case s.news <- struct{}{}:
+	default:
 	}
 }
