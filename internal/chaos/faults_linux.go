@@ -111,13 +111,18 @@ func (r *run) hitWorker(ctx context.Context, f Fault, n *node) bool {
 // hitSupervisor hits one of the processes that run attempts, of whichever
 // worker has one, as soon as there is one.
 func (r *run) hitSupervisor(ctx context.Context, f Fault) bool {
-	for range 50 {
+	for range 100 {
 		if n, p := r.supervisor(f.Target); n != nil {
-			defer n.busy.Unlock()
+			hit := syscall.Kill(p.pid, 0) == nil
 			if f.Kind == StopSupervisor {
-				return freeze(ctx, []process{p}, f.For)
+				freeze(ctx, []process{p}, f.For)
+			} else {
+				hit = syscall.Kill(p.pid, syscall.SIGKILL) == nil
 			}
-			return syscall.Kill(p.pid, syscall.SIGKILL) == nil
+			n.busy.Unlock()
+			if hit {
+				return true
+			}
 		}
 		pause(ctx, 100*ms)
 	}
