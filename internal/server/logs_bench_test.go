@@ -124,14 +124,15 @@ func longLog(b *testing.B, size int64) string {
 	if err := f.Finish(ctx, at.Attempt, protocol.Finish{Token: at.Token, Outcome: weir.Passed, Steps: steps}); err != nil {
 		b.Fatal(err)
 	}
-	for start := time.Now(); ; {
+	look := time.NewTicker(100 * time.Millisecond)
+	defer look.Stop()
+	for start := time.Now(); ; <-look.C {
 		if left, err := db.Sealable(ctx, 0, 1); err != nil || len(left) == 0 && err == nil {
 			break
 		}
 		if time.Since(start) > 5*time.Minute {
 			b.Fatal("the log was not sealed")
 		}
-		time.Sleep(100 * time.Millisecond)
 	}
 	h, err := server.New(server.Options{Farm: f, Name: "bench"})
 	if err != nil {
