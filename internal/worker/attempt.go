@@ -294,7 +294,10 @@ func (a *attempt) fetch(ctx context.Context, d weir.Digest) error {
 	return a.reader.Fulfil(d, name)
 }
 
-var errDied = errors.New("its supervisor was killed")
+var (
+	errDied      = errors.New("its supervisor was killed")
+	errRestarted = errors.New("the machine was restarted")
+)
 
 // report says how the build ended.
 func (a *attempt) report(r *relay) supervise.Report {
@@ -313,6 +316,8 @@ func (a *attempt) report(r *relay) supervise.Report {
 		report = a.trouble("what the build left on the disk cannot be read", err)
 	case !ok && a.task != nil && !errors.Is(a.task.Err, supervise.ErrDied) && a.task.Err != nil:
 		report = a.trouble("the build left no report", a.task.Err)
+	case !ok && a.held.Supervisor.Restarted():
+		report = a.trouble("the build was lost", errRestarted)
 	case !ok:
 		report = a.trouble("the build was lost", errDied)
 	case report.Outcome == weir.OutcomeCancelled:

@@ -18,6 +18,10 @@ func (p Process) Known() bool { return p.PID > 0 && p.Started != "" }
 // Alive reports whether the process still runs.
 func (p Process) Alive() bool { return p.Known() && started(p.PID) == p.Started }
 
+// Restarted reports whether the machine was restarted since, as far as this
+// system says.
+func (p Process) Restarted() bool { return p.Known() && restarted(p) }
+
 // Kill ends the process if it still runs.
 func (p Process) Kill() {
 	if p.Alive() {

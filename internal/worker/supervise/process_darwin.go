@@ -7,6 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+func restarted(Process) bool { return false }
+
 func ownImage() string { return "" }
 
 // started is the time of the start.

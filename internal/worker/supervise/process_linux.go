@@ -50,14 +50,18 @@ func started(pid int) string {
 	return boot + " " + fields[fieldStarted]
 }
 
+func restarted(p Process) bool {
+	boot, _, _ := strings.Cut(p.Started, " ")
+	return boot != bootID()
+}
+
 func killProcess(pid int) { _ = unix.Kill(pid, unix.SIGKILL) }
 
 // killSession ends what a session's dead leader left behind. The number of
 // the leader is not used again while its session has a member; if it is used,
 // none is left.
 func killSession(p Process) {
-	boot, _, _ := strings.Cut(p.Started, " ")
-	if boot != bootID() || stat(p.PID) != nil {
+	if restarted(p) || stat(p.PID) != nil {
 		return
 	}
 	for range rounds {

@@ -6,6 +6,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
+func restarted(Process) bool { return false }
+
 func ownImage() string { return "" }
 
 // stillActive is the exit code of a process that has none yet.

@@ -167,7 +167,7 @@ func TestProcess(t *testing.T) {
 	p := supervise.Identify(cmd.Process.Pid)
 	other := p
 	other.Started = "before " + p.Started
-	if !p.Alive() || other.Alive() {
+	if p.Restarted() || !p.Alive() || other.Alive() {
 		t.Errorf("%+v: %v, %+v: %v", p, p.Alive(), other, other.Alive())
 	}
 	other.Kill() // is nobody
