@@ -59,7 +59,7 @@ func (b *Bench) browser(ctx context.Context, s Subject) error {
 	if err != nil {
 		return err
 	}
-	if _, err := w.await(ctx, after, ids[0], func(s weir.State) bool { return s != weir.Queued && s != weir.Leased }); err != nil {
+	if _, _, err := w.await(ctx, after, ids[0], func(b weir.Build) bool { return b.State == weir.Running || b.State.Final() }); err != nil {
 		return err
 	}
 	var seen map[string]float64

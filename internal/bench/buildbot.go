@@ -2,6 +2,7 @@ package bench
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"embed"
 	"encoding/json"
@@ -26,7 +27,10 @@ var buildbotFiles embed.FS
 
 // trueBuilders is how many builders of the configuration run true. Buildbot
 // gives a worker one build of a builder at a time.
-const trueBuilders = 8
+const (
+	trueBuilders  = 8
+	otherBuilders = 4
+)
 
 // Buildbot is Buildbot as Debian packages it, on SQLite.
 type Buildbot struct {
@@ -130,27 +134,32 @@ func (b *Buildbot) StartWorker(ctx context.Context, slots int) error {
 			return err
 		}
 	}
+	before, err := b.attached()
+	if err != nil {
+		return err
+	}
 	b.worker, err = process.Start(process.Command{Dir: filepath.Join(b.dir, "worker"), Log: filepath.Join(b.dir, "worker.out"), Env: b.env,
 		Args: []string{"buildbot-worker", "start", "--nodaemon"}})
 	if err != nil {
 		return err
 	}
 	for {
-		var list struct {
-			Workers []struct {
-				Connected []any `json:"connected_to"`
-			} `json:"workers"`
-		}
-		if err := b.web.call(ctx, http.MethodGet, b.url("api/v2/workers"), nil, &list); err != nil {
+		now, err := b.attached()
+		if err != nil || now-before >= otherBuilders+trueBuilders {
 			return err
 		}
-		if len(list.Workers) > 0 && len(list.Workers[0].Connected) > 0 {
-			return nil
-		}
-		if err := errors.Join(b.worker.Alive(), pause(ctx, 20*time.Millisecond)); err != nil {
+		if err := errors.Join(b.worker.Alive(), b.master.Alive(), pause(ctx, 20*time.Millisecond)); err != nil {
 			return err
 		}
 	}
+}
+
+// attached counts how often the worker was made known to a builder. The API
+// says earlier that a worker is connected, and a master that is stopped between
+// the two does not end.
+func (b *Buildbot) attached() (int, error) {
+	data, err := os.ReadFile(filepath.Join(b.dir, "master", "twistd.log"))
+	return bytes.Count(data, []byte("Worker bench attached to ")), err
 }
 
 // StopWorker implements Subject.

@@ -93,14 +93,7 @@ func (b *Bench) latency(ctx context.Context, s Subject) error {
 // and what each of them costs.
 func (b *Bench) builds(ctx context.Context, s Subject) error {
 	count := b.scaled(s, b.size.builds)
-	// Both open their database once before, so that the tables are there.
-	if err := up(ctx, s, 2); err != nil {
-		return err
-	}
-	if err := s.Stop(); err != nil {
-		return err
-	}
-	before, err := s.Parts().Stored(ctx)
+	before, err := b.warm(ctx, s)
 	if err != nil {
 		return err
 	}

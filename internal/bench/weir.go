@@ -231,7 +231,7 @@ func (w *Weir) Run(ctx context.Context, job Job) (Trip, error) {
 		return trip, err
 	}
 	trip.Build = int64(id)
-	build, err := w.await(ctx, after, id, weir.State.Final)
+	build, after, err := w.await(ctx, after, id, func(b weir.Build) bool { return b.State.Final() })
 	if err != nil {
 		return trip, err
 	}
@@ -239,11 +239,8 @@ func (w *Weir) Run(ctx context.Context, job Job) (Trip, error) {
 	if build.Outcome != weir.Passed {
 		return trip, fmt.Errorf("build %d is %s: %s", build.ID, build.Outcome, build.Reason.Text)
 	}
-	for build.Judgement == weir.Unjudged {
-		if build, err = w.build(ctx, id); err != nil {
-			return trip, err
-		}
-		if err := pause(ctx, time.Millisecond); err != nil {
+	if build.Judgement == weir.Unjudged {
+		if _, _, err := w.await(ctx, after, id, func(b weir.Build) bool { return b.Judgement != weir.Unjudged }); err != nil {
 			return trip, err
 		}
 	}
@@ -284,8 +281,9 @@ func (w *Weir) lastEvent(ctx context.Context) (int64, error) {
 	return list.Last, err
 }
 
-// await follows the events until a build is in a state that is asked for.
-func (w *Weir) await(ctx context.Context, after int64, id weir.BuildID, enough func(weir.State) bool) (weir.Build, error) {
+// await follows the events after the given one until a build is as it is asked
+// for, and returns the number of the last event it saw.
+func (w *Weir) await(ctx context.Context, after int64, id weir.BuildID, enough func(weir.Build) bool) (weir.Build, int64, error) {
 	subject := strconv.FormatInt(int64(id), 10)
 	for {
 		var list struct {
@@ -293,7 +291,7 @@ func (w *Weir) await(ctx context.Context, after int64, id weir.BuildID, enough f
 			Last   int64
 		}
 		if err := w.web.call(ctx, http.MethodGet, w.url("api/v1/events?after=%d", after), nil, &list); err != nil {
-			return weir.Build{}, errors.Join(err, w.server.Alive())
+			return weir.Build{}, after, errors.Join(err, w.server.Alive())
 		}
 		after = list.Last
 		for _, e := range list.Events {
@@ -301,8 +299,8 @@ func (w *Weir) await(ctx context.Context, after int64, id weir.BuildID, enough f
 				continue
 			}
 			build, err := w.build(ctx, id)
-			if err != nil || enough(build.State) {
-				return build, err
+			if err != nil || enough(build) {
+				return build, after, err
 			}
 			break // what else is in the list has happened already
 		}
@@ -333,37 +331,70 @@ func (w *Weir) Queue(ctx context.Context, count, connections int) error {
 	return group.Wait()
 }
 
-// Drain implements Subject.
+// Drain implements Subject. It asks little, because answers cost the server
+// processor time, and takes the times from the server's records.
 func (w *Weir) Drain(ctx context.Context) (time.Duration, error) {
-	var first, last time.Time
-	// From the end: while the last one is not done there is nothing to look for.
-	for i := len(w.queued) - 1; i >= 0; {
-		var d client.BuildDetail
-		if err := w.web.call(ctx, http.MethodGet, w.url("api/v1/builds/%d", w.queued[i]), nil, &d); err != nil {
+	slices.Sort(w.queued)
+	for {
+		build, err := w.build(ctx, w.queued[len(w.queued)-1])
+		if err != nil {
 			return 0, err
 		}
-		build := d.Build
-		if !build.State.Final() {
-			if err := errors.Join(w.server.Alive(), w.worker.Alive(), pause(ctx, 20*time.Millisecond)); err != nil {
-				return 0, err
-			}
-			continue
+		if build.State.Final() {
+			break
 		}
-		if build.Outcome != weir.Passed {
-			return 0, fmt.Errorf("build %d is %s: %s", build.ID, build.Outcome, build.Reason.Text)
+		if err := errors.Join(w.server.Alive(), w.worker.Alive(), pause(ctx, 100*time.Millisecond)); err != nil {
+			return 0, err
 		}
-		for _, a := range d.Attempts {
-			if first.IsZero() || a.Leased.Before(first) {
-				first = a.Leased
-			}
-		}
-		if build.Finished.After(last) {
-			last = build.Finished
-		}
-		i--
+	}
+	last, err := w.lastEnd(ctx)
+	if err != nil {
+		return 0, err
+	}
+	var d client.BuildDetail // the first to be queued is the first to be leased
+	if err := w.web.call(ctx, http.MethodGet, w.url("api/v1/builds/%d", w.queued[0]), nil, &d); err != nil {
+		return 0, err
+	}
+	if len(d.Attempts) == 0 {
+		return 0, fmt.Errorf("build %d ended without an attempt", w.queued[0])
 	}
 	w.queued = nil
-	return last.Sub(first), nil
+	return last.Sub(d.Attempts[0].Leased), nil
+}
+
+// lastEnd waits until all queued builds have ended, as they should, and says
+// when the last of them did.
+func (w *Weir) lastEnd(ctx context.Context) (time.Time, error) {
+	var last time.Time
+	before := w.queued[len(w.queued)-1] + 1
+	for before > w.queued[0] {
+		var list []weir.Build
+		if err := w.web.call(ctx, http.MethodGet, w.url("api/v1/builds?project=%s&limit=1000&before=%d", JobTrue, before), nil, &list); err != nil {
+			return last, err
+		}
+		for _, build := range list {
+			if build.ID < w.queued[0] {
+				return last, nil
+			}
+			if !build.State.Final() { // another slot is about to end it
+				break
+			}
+			if build.Outcome != weir.Passed {
+				return last, fmt.Errorf("build %d is %s: %s", build.ID, build.Outcome, build.Reason.Text)
+			}
+			before = build.ID
+			if build.Finished.After(last) {
+				last = build.Finished
+			}
+		}
+		if len(list) == 0 {
+			break
+		}
+		if err := errors.Join(w.server.Alive(), pause(ctx, time.Millisecond)); err != nil {
+			return last, err
+		}
+	}
+	return last, nil
 }
 
 // Log implements Subject. The step's index is that of the longest log.
