@@ -134,7 +134,7 @@ func (a *attempt) over() bool {
 			return false // it is about to begin
 		}
 		// Nobody will; unless somebody just did.
-		return weir.CodeOf(a.reader.Bar()) != weir.Conflict
+		return a.reader.Bar() == nil
 	}
 	if !a.reader.Alive() {
 		return true

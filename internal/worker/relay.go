@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -95,10 +96,16 @@ func (r *relay) take() (pending int64) {
 	if err == nil {
 		pending, err = r.a.reader.Pending()
 	}
-	if err != nil && weir.CodeOf(err) == weir.Internal {
+	r.judge(err)
+	return pending
+}
+
+// judge ends the attempt if err says that its spool is damaged. Other errors,
+// such as a want of file handles, may pass.
+func (r *relay) judge(err error) {
+	if _, damaged := errors.AsType[*weir.Error](err); damaged && weir.CodeOf(err) == weir.Internal {
 		r.a.spoil(err)
 	}
-	return pending
 }
 
 // await waits until there is a reason to sync: a change of a step, output, a
@@ -156,7 +163,7 @@ func (r *relay) sync(ctx context.Context) (progress bool, err error) {
 	clear(r.fresh)
 	if r.known {
 		if msg.Frames, err = r.a.reader.Frames(protocol.MaxSyncFrames, protocol.MaxSyncBytes); err != nil {
-			r.a.spoil(err)
+			r.judge(err)
 			msg.Frames = nil
 		}
 	}
