@@ -28,7 +28,7 @@ func (f *Farm) Lease(ctx context.Context, worker weir.Worker, ask protocol.Lease
 	defer f.leases.Begin(worker.Name, ask.Epoch, ask.Seq, cancel)()
 	for {
 		wait := f.leaseInTurn
-		if state := worker.State(f.now()); state != weir.WorkerReady && state != weir.WorkerAway {
+		if worker.Paused != "" || worker.Draining || f.now().Before(worker.Barred) { // whether or not it was away until now
 			wait = f.leaseHeld
 		}
 		answer, again, err := wait(ctx, worker, ask, over.C)
