@@ -122,19 +122,3 @@ func TestSamples(t *testing.T) {
 		t.Errorf("the median of nothing is %v", got)
 	}
 }
-
-// TestLog holds the generated log against what it should be like.
-func TestLog(t *testing.T) {
-	t.Parallel()
-	path := filepath.Join(t.TempDir(), "log")
-	if err := writeLog(path, 10_000); err != nil {
-		t.Fatal(err)
-	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if n := strings.Count(string(data), "\n"); n != 10_000 || math.Abs(float64(len(data))/10_000-logLineBytes) > 1 {
-		t.Errorf("%d lines, %d bytes", n, len(data))
-	}
-}

@@ -1,62 +1,13 @@
 package bench
 
 import (
-	"bufio"
 	"context"
 	"errors"
-	"fmt"
-	"math/rand/v2"
-	"os"
 	"time"
 
+	"github.com/weir-ci/weir/internal/bench/generate"
 	"github.com/weir-ci/weir/internal/bench/process"
 )
-
-// logLineBytes is how long a line of the generated logs is on average, with
-// its newline: 1.25 million lines are 100 MB.
-const logLineBytes = 80
-
-// writeLog generates what a long build might print: compiler calls, test
-// progress, warnings and hex, so that it compresses as such logs do, by a
-// factor of two to three. It is the same for everybody and each time.
-func writeLog(path string, lines int) error {
-	f, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	w := bufio.NewWriterSize(f, 1<<20)
-	rng := rand.New(rand.NewPCG(1, 2))
-	words := []string{"parser", "socket", "buffer", "thread", "window", "matrix", "string", "vector", "object", "stream", "symbol", "module"}
-	word := func() string { return words[rng.IntN(len(words))] }
-	line := make([]byte, 0, 2*logLineBytes)
-	extra := 0 // bytes by which lines so far were longer or shorter than planned
-	for i := range lines {
-		line = line[:0]
-		switch rng.IntN(4) {
-		case 0:
-			line = fmt.Appendf(line, "[%6d/%d] CC %s/%s_%s.o -O2 -D%s=%d -I%s", i, lines, word(), word(), word(), word(), rng.IntN(1000), word())
-		case 1:
-			line = fmt.Appendf(line, "test_%s_%s (tests.%s.Test%d) ... ok (%d.%03ds)", word(), word(), word(), rng.IntN(500), rng.IntN(3), rng.IntN(1000))
-		case 2:
-			line = fmt.Appendf(line, "%s/%s.c:%d:%d: warning: unused %s '%s_%d'", word(), word(), rng.IntN(5000), rng.IntN(120), word(), word(), rng.IntN(100))
-		default:
-			line = fmt.Appendf(line, "%s: object %016x at offset %08x", word(), rng.Uint64(), rng.Uint32())
-		}
-		want := logLineBytes - 1 - extra
-		for len(line) < want-8 {
-			line = fmt.Appendf(line, " %07x", rng.IntN(1<<28))
-		}
-		extra = len(line) - want
-		if _, err := w.Write(append(line, '\n')); err != nil {
-			return err
-		}
-	}
-	if err := w.Flush(); err != nil {
-		return err
-	}
-	return f.Close()
-}
 
 // pipe measures what there is to beat: the same command into a pipe, and from
 // there into a file.
@@ -69,7 +20,7 @@ func (b *Bench) pipe(ctx context.Context) (float64, error) {
 // logs measures a build that prints 100 MB, and the reading of its log.
 func (b *Bench) logs(ctx context.Context, s Subject) error {
 	lines := b.size.logLines
-	if err := writeLog(b.files.path("log"), lines); err != nil {
+	if err := generate.Log(b.files.path("log"), lines); err != nil {
 		return err
 	}
 	stored, err := b.warm(ctx, s)
@@ -88,7 +39,7 @@ func (b *Bench) logs(ctx context.Context, s Subject) error {
 	if b.options.Peers { // ten times as much would take Buildbot minutes
 		return nil
 	}
-	if err := writeLog(b.files.path("log"), b.size.hugeLines); err != nil {
+	if err := generate.Log(b.files.path("log"), b.size.hugeLines); err != nil {
 		return err
 	}
 	if err := s.StartWorker(ctx, 2); err != nil {

@@ -1,35 +1,15 @@
 package bench
 
 import (
-	"bufio"
 	"context"
-	"fmt"
-	"os"
-)
 
-// writeJUnit generates a results file in which all tests pass.
-func writeJUnit(path string, tests int) error {
-	f, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	w := bufio.NewWriterSize(f, 1<<20)
-	fmt.Fprintf(w, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n<testsuite name=\"all\" tests=\"%d\" failures=\"0\">\n", tests)
-	for i := range tests {
-		fmt.Fprintf(w, "<testcase classname=\"tests.module%03d.Case%d\" name=\"test_behaviour_number_%d\" time=\"0.%03d\"/>\n", i/100, i/10, i, i*7%1000)
-	}
-	fmt.Fprint(w, "</testsuite>\n</testsuites>\n")
-	if err := w.Flush(); err != nil {
-		return err
-	}
-	return f.Close()
-}
+	"github.com/weir-ci/weir/internal/bench/generate"
+)
 
 // results measures the way of test results from the end of the command that
 // left them to the verdict.
 func (b *Bench) results(ctx context.Context, s Subject) error {
-	if err := writeJUnit(b.files.path("junit.xml"), b.size.tests); err != nil {
+	if err := generate.JUnit(b.files.path("junit.xml"), b.size.tests); err != nil {
 		return err
 	}
 	stored, err := b.warm(ctx, s)
@@ -50,7 +30,7 @@ func (b *Bench) results(ctx context.Context, s Subject) error {
 	if s.Name() != sqliteColumn || b.options.Peers { // the others would take minutes, and nobody compares it
 		return nil
 	}
-	if err := writeJUnit(b.files.path("junit.xml"), b.size.manyTests); err != nil {
+	if err := generate.JUnit(b.files.path("junit.xml"), b.size.manyTests); err != nil {
 		return err
 	}
 	for i := range 2 {
