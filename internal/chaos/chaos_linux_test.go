@@ -93,9 +93,9 @@ func profileOf(t *testing.T, seed uint64) chaos.Profile {
 	t.Helper()
 	name := os.Getenv(envProfile)
 	if name == "" {
-		name = []string{"mixed", "mixed", "no-retry", "mixed", "pauses", "mixed", "no-retry", "echoes", "mixed", "mixed"}[(seed+9)%10]
+		name = []string{"mixed", "mixed", "no-retry", "mixed", "pauses", "mixed", "no-retry", "echoes", "mixed", "disks"}[(seed+9)%10]
 	}
-	for _, p := range []chaos.Profile{chaos.Mixed(), chaos.NoRetry(), chaos.Pauses(), chaos.Echoes()} {
+	for _, p := range []chaos.Profile{chaos.Mixed(), chaos.NoRetry(), chaos.Pauses(), chaos.Echoes(), chaos.Disks()} {
 		if p.Name == name {
 			return p
 		}

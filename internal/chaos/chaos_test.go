@@ -13,7 +13,7 @@ import (
 
 func TestScript(t *testing.T) {
 	t.Parallel()
-	for _, p := range []chaos.Profile{chaos.Mixed(), chaos.NoRetry(), chaos.Pauses(), chaos.Echoes()} {
+	for _, p := range []chaos.Profile{chaos.Mixed(), chaos.NoRetry(), chaos.Pauses(), chaos.Echoes(), chaos.Disks()} {
 		script := chaos.Script(7, p, 200)
 		if again := chaos.Script(7, p, 200); !reflect.DeepEqual(again, script) {
 			t.Errorf("%s: the same seed makes another script", p.Name)
@@ -114,7 +114,7 @@ func fine() chaos.Evidence {
 func TestCheck(t *testing.T) {
 	t.Parallel()
 	counts, problems := chaos.Check(fine(), false)
-	if want := (chaos.Counts{Builds: 1, Attempts: 2, Lost: 1, Lines: 48}); len(problems) > 0 || counts != want {
+	if want := (chaos.Counts{Builds: 1, Attempts: 2, Lost: 1, Lines: 48, Reasons: "lost 1"}); len(problems) > 0 || counts != want {
 		t.Fatalf("%+v, %q; want %+v", counts, problems, want)
 	}
 	if _, problems := chaos.Check(fine(), true); len(problems) != 2 || !strings.Contains(problems[0], "attempt 9.1") ||

@@ -2,8 +2,10 @@ package chaos
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/weir-ci/weir"
 )
@@ -46,11 +48,12 @@ type Ended struct {
 type Counts struct {
 	Builds, Attempts, Lost, Undelivered, GivenUp int
 	Lines                                        int64
+	Reasons                                      string // why attempts were lost, for example "disk_full 2, lost 7"
 }
 
 // Check finds everything that is wrong. Patient says that no attempt may have been lost.
 func Check(e Evidence, patient bool) (Counts, []string) {
-	c := checker{e: e, patient: patient, byStep: map[string][]*Run{}}
+	c := checker{e: e, patient: patient, byStep: map[string][]*Run{}, reasons: map[weir.ReasonCode]int{}}
 	for _, r := range e.Runs {
 		key := r.Build + " " + r.Step
 		c.byStep[key] = append(c.byStep[key], r)
@@ -84,6 +87,10 @@ func Check(e Evidence, patient bool) (Counts, []string) {
 			c.complain("run %s belongs to build %s, which the farm does not know", r.Name, r.Build)
 		}
 	}
+	for _, code := range slices.Sorted(maps.Keys(c.reasons)) {
+		c.counts.Reasons += fmt.Sprintf(", %s %d", code, c.reasons[code])
+	}
+	c.counts.Reasons = strings.TrimPrefix(c.counts.Reasons, ", ")
 	slices.Sort(c.bad)
 	return c.counts, c.bad
 }
@@ -93,6 +100,7 @@ type checker struct {
 	patient bool
 	byStep  map[string][]*Run // by build and step
 	counts  Counts
+	reasons map[weir.ReasonCode]int
 	bad     []string
 }
 
@@ -123,6 +131,7 @@ func (c *checker) build(b BuildSeen) {
 			c.counts.Undelivered++
 		case a.Outcome == weir.Infra:
 			c.counts.Lost++
+			c.reasons[a.Reason.Code]++
 			counted++
 			if c.patient {
 				c.complain("attempt %s of worker %s ended %s (%s: %s)", a.ID, a.Worker, a.Outcome, a.Reason.Code, a.Reason.Text)

@@ -23,9 +23,9 @@ func (r *run) hit(ctx context.Context, f Fault) bool {
 	case KillSupervisor, StopSupervisor:
 		return r.hitSupervisor(ctx, f)
 	case FillDisk:
-		n := r.workers[smallWorker]
-		n.busy.Lock()
-		defer n.busy.Unlock()
+		// Its programs may be killed meanwhile.
+		r.full.Lock()
+		defer r.full.Unlock()
 		fill(r.filler())
 		pause(ctx, f.For)
 		return os.Remove(r.filler()) == nil

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -47,8 +48,14 @@ func (r Report) String() string {
 		verdict = fmt.Sprintf("%d PROBLEMS", n)
 	}
 	c := r.Counts
-	return fmt.Sprintf("seed %d %s %s: %d faults (%s); %d builds in %d attempts (%d lost, %d undelivered, %d builds given up), %d lines; servers up to %d MiB; %.0fs: %s",
-		r.Options.Seed, database, r.Options.Profile.Name, r.Tally.Total(), r.Tally, c.Builds, c.Attempts, c.Lost, c.Undelivered, c.GivenUp,
+	lost := strconv.Itoa(c.Lost)
+	if c.Lost > 0 {
+		lost += " lost: " + c.Reasons
+	} else {
+		lost += " lost"
+	}
+	return fmt.Sprintf("seed %d %s %s: %d faults (%s); %d builds in %d attempts (%s; %d undelivered; %d builds given up), %d lines; servers up to %d MiB; %.0fs: %s",
+		r.Options.Seed, database, r.Options.Profile.Name, r.Tally.Total(), r.Tally, c.Builds, c.Attempts, lost, c.Undelivered, c.GivenUp,
 		c.Lines, r.Memory>>20, r.Took.Seconds(), verdict)
 }
 
@@ -56,6 +63,7 @@ func (r Report) String() string {
 type run struct {
 	*farm
 	load *load
+	full sync.Mutex // held while the small disk is full
 
 	mu       sync.Mutex
 	tally    Tally

@@ -136,6 +136,15 @@ func Pauses() Profile {
 		Doses: map[Kind]Dose{StopMachine: {Weight: 1, Min: 3 * time.Second, Max: 4 * time.Second}}}
 }
 
+// Disks fills the disk of one of two workers again and again, and kills its
+// program now and then: whatever it was about to write must not be taken for
+// something else later, and none of it may look like a project's failure.
+func Disks() Profile {
+	return Profile{Name: "disks", Lease: 3 * time.Second, Every: 350 * ms, Workers: 2,
+		Doses: map[Kind]Dose{FillDisk: {Weight: 4, Min: 100 * ms, Max: 1500 * ms}, KillWorker: {Weight: 2, Max: 500 * ms},
+			KillMachine: {Weight: 1, Max: 500 * ms}, KillServer: {Weight: 1, Max: 500 * ms}}}
+}
+
 // Echoes doubles, delays and loses messages and does nothing else. A farm that
 // does not look at offsets and numbers shows it here.
 func Echoes() Profile {
