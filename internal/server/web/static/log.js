@@ -195,7 +195,7 @@ class LogView {
 
   // fold asks what the log can be folded by.
   async fold() {
-    if (this.bytes > FOLDABLE || this.bytes === this.foldedBytes || Date.now() - this.folded < FOLD_PAUSE) return;
+    if (this.bytes > (this.live ? FOLDABLE / 4 : FOLDABLE) || this.bytes === this.foldedBytes || Date.now() - this.folded < FOLD_PAUSE) return;
     this.folded = Date.now();
     this.foldedBytes = this.bytes;
     let list;
