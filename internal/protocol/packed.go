@@ -2,7 +2,6 @@ package protocol
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/json"
 	"io"
 	"slices"
@@ -98,9 +97,8 @@ func unpack(r io.Reader, message any) ([][]byte, error) {
 	if jsonErr := json.Unmarshal(head, &p); err == io.EOF || jsonErr != nil {
 		return nil, weir.Errorf(weir.Invalid, "the message does not begin with a line of JSON")
 	}
-	d := json.NewDecoder(bytes.NewReader(p.Message))
-	d.DisallowUnknownFields()
-	if err := d.Decode(message); err != nil {
+	// A field that is not known comes from a newer program: it is passed over.
+	if err := json.Unmarshal(p.Message, message); err != nil {
 		return nil, weir.Errorf(weir.Invalid, "the message is not what it should be: %v", err)
 	}
 	data := make([][]byte, len(p.Packed))

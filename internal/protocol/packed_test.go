@@ -37,6 +37,9 @@ func TestPacked(t *testing.T) {
 			t.Fatalf("of %d bytes the first %d are taken for a message: %v", len(data), n, err)
 		}
 	}
+	if got, err := UnpackSync(strings.NewReader(`{"message":{"seq":3,"color":"red"},"packed":[],"more":1}` + "\n")); err != nil || got.Seq != 3 {
+		t.Errorf("what a newer worker says beyond what is known: %+v, %v", got, err)
+	}
 	if _, err := UnpackFinish(bytes.NewReader(append(data, 'x'))); weir.CodeOf(err) != weir.Invalid {
 		t.Errorf("a byte too many: %v", err)
 	}
@@ -46,7 +49,7 @@ func TestUnpackHostile(t *testing.T) {
 	t.Parallel()
 	for _, message := range []string{
 		"", "\n", "{}", "null\n", "{}\n", `{"message":{},"packed":[-1]}` + "\n", `{"message":{},"packed":[99999999999]}` + "\n",
-		`{"message":{"frames":[{}]},"packed":[]}` + "\n", `{"message":{"color":1},"packed":[]}` + "\n",
+		`{"message":{"frames":[{}]},"packed":[]}` + "\n", `{"message":{"seq":"x"},"packed":[]}` + "\n", `{"message":[],"packed":[]}` + "\n",
 		`{"message":{},"packed":[1]}` + "\nx", strings.Repeat("x", MaxBody+10),
 	} {
 		if s, err := UnpackSync(strings.NewReader(message)); weir.CodeOf(err) != weir.Invalid && weir.CodeOf(err) != weir.TooLarge {
