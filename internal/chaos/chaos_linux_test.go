@@ -43,7 +43,7 @@ func number(t *testing.T, name string, otherwise uint64) uint64 {
 func program(t *testing.T, tags ...string) string {
 	t.Helper()
 	bin := filepath.Join(t.TempDir(), "weir")
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-tags", strings.Join(append(tags, "weir_chaos"), ","), "-o", bin,
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-ldflags=-s -w", "-tags", strings.Join(append(tags, "weir_chaos"), ","), "-o", bin,
 		"github.com/weir-ci/weir/cmd/weir")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
