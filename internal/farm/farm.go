@@ -75,6 +75,8 @@ type Farm struct {
 	notices    Notices
 	away       time.Duration
 	absent     absences // only the expire loop uses it
+	tokens     tokenCache
+	alike      alike // which queues a lease need not look through
 	logs       logReading
 	sets       resultCache
 	inquiry    *inquiry.Inquiry

@@ -29,7 +29,7 @@ func NewSecret() string { return rand.Text() }
 // Authenticate finds the worker that a token belongs to; Unauthenticated if
 // there is none, Forbidden if it is the token of an admin.
 func (f *Farm) Authenticate(ctx context.Context, secret string) (worker string, err error) {
-	t, err := f.store.FindToken(ctx, HashToken(secret))
+	t, err := f.token(ctx, secret)
 	switch {
 	case weir.CodeOf(err) == weir.NotFound:
 		return "", weir.Errorf(weir.Unauthenticated, "the worker's token is not known to this farm").
@@ -46,7 +46,7 @@ func (f *Farm) Authenticate(ctx context.Context, secret string) (worker string, 
 // AuthenticateAdmin finds the admin that a token belongs to; Unauthenticated if
 // there is none, Forbidden if it is the token of a worker.
 func (f *Farm) AuthenticateAdmin(ctx context.Context, secret string) (name string, err error) {
-	t, err := f.store.FindToken(ctx, HashToken(secret))
+	t, err := f.token(ctx, secret)
 	switch {
 	case weir.CodeOf(err) == weir.NotFound:
 		return "", weir.Errorf(weir.Unauthenticated, "the token is not known to this farm").

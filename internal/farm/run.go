@@ -19,6 +19,13 @@ const (
 	queueLook = 5 * time.Second
 	// errorPause is how long a loop rests after the store did not answer.
 	errorPause = 2 * time.Second
+	// While much happens a loop lets some of it come together: it rests after
+	// each pass, for longer if the pass has found something, because then more
+	// of the same is likely. What comes after a quiet moment is seen at once.
+	restIdle = 5 * time.Millisecond
+	restBusy = 20 * time.Millisecond
+	// eventRest is how long events may gather, for the same reason.
+	eventRest = 2 * time.Millisecond
 	// eventAge is how long events are kept, and pruneLook how often old ones are removed.
 	eventAge  = 24 * time.Hour
 	pruneLook = 10 * time.Minute
@@ -40,9 +47,10 @@ func (f *Farm) Run(ctx context.Context) error {
 	return g.Wait()
 }
 
-// loop calls work when the bell rings, and again at once while it says that
-// there is more.
+// loop calls work when the bell rings, and again while it says that there is
+// more.
 func (f *Farm) loop(ctx context.Context, name string, b *bell, work func(context.Context) (bool, error)) error {
+	found := false // since the loop has waited
 	for {
 		woken := b.wait()
 		more, err := work(ctx)
@@ -54,8 +62,16 @@ func (f *Farm) loop(ctx context.Context, name string, b *bell, work func(context
 			f.log.Error("background work", "loop", name, "err", err, "cause", errors.Unwrap(err))
 			woken, more, pause = nil, false, errorPause
 		}
+		found = found || more
 		if more {
 			continue
+		}
+		rest := restIdle
+		if found {
+			rest, found = restBusy, false
+		}
+		if !sleep(ctx, min(rest, pause)) {
+			return nil
 		}
 		select {
 		case <-woken:
@@ -63,6 +79,16 @@ func (f *Farm) loop(ctx context.Context, name string, b *bell, work func(context
 		case <-ctx.Done():
 			return nil
 		}
+	}
+}
+
+// sleep waits, and reports whether ctx lives still.
+func sleep(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-time.After(d):
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 
@@ -132,6 +158,9 @@ func (f *Farm) listen(ctx context.Context) error {
 			f.heardAll() // whatever happened before
 		} else if err := f.hear(ctx, &seq); err != nil && ctx.Err() == nil {
 			f.log.Error("events cannot be read", "err", err)
+		}
+		if !sleep(ctx, eventRest) {
+			return nil
 		}
 		select {
 		case <-wake:

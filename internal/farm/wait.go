@@ -109,6 +109,9 @@ func (f *Farm) tryLease(ctx context.Context, worker weir.Worker, want protocol.L
 	secrets := make(map[string]string, want.Free)
 	ask := store.LeaseAsk{Worker: worker.Name, Platform: worker.Platform, Now: f.now(), Deadline: f.now().Add(f.lease),
 		Epoch: want.Epoch, Seq: want.Seq, Holds: want.Holds}
+	if f.turns.Waiting(worker.Platform) <= 1 { // nobody else has to know what is left
+		ask.Glance = f.alike.glance(worker.Platform, want.Free)
+	}
 	for range want.Free {
 		secret := NewSecret()
 		hash := HashToken(secret)
@@ -120,6 +123,7 @@ func (f *Farm) tryLease(ctx context.Context, worker weir.Worker, want protocol.L
 		for i, c := range candidates {
 			left[i] = schedule.Candidate(c)
 		}
+		f.alike.saw(worker.Platform, left)
 		return schedule.Pick(left, worker, want.Free)
 	})
 	if err != nil {

@@ -6,7 +6,9 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/weir-ci/weir"
@@ -122,14 +124,19 @@ func recovered(log *slog.Logger, site *web.Site, next http.Handler) http.Handler
 // their own compressed form, and streams must not be held back.
 var compressible = []string{"text/html", "application/json", "application/problem+json", "application/openapi+json", "text/plain"}
 
-// compress answers with gzip where the browser takes it and the type is worth it.
+// smallAnswer is how long an answer may be, in bytes, to be sent as it is: it
+// fits into one packet anyway, and a compressor is large.
+const smallAnswer = 1024
+
+// compress answers with gzip where the browser takes it and the answer is worth it.
 func compress(next http.Handler) http.Handler {
+	spare := &sync.Pool{New: func() any { return gzip.NewWriter(nil) }}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") || r.Method == http.MethodHead {
 			next.ServeHTTP(w, r)
 			return
 		}
-		z := &zipper{ResponseWriter: w}
+		z := &zipper{ResponseWriter: w, spare: spare}
 		next.ServeHTTP(z, r)
 		// Not deferred: after a panic the answer must stay open, so that it
 		// is not taken for complete.
@@ -137,45 +144,48 @@ func compress(next http.Handler) http.Handler {
 	})
 }
 
-// zipper decides at the first byte whether to compress.
+// zipper decides at the first byte whether an answer could be compressed, and
+// then holds it back until it is long enough for that.
 type zipper struct {
 	http.ResponseWriter
-	decided bool
-	gz      *gzip.Writer
+	spare  *sync.Pool
+	status int    // 0: not decided
+	held   []byte // of an answer that could be compressed
+	holds  bool
+	gz     *gzip.Writer
 }
 
 // WriteHeader decides.
 func (z *zipper) WriteHeader(status int) {
-	z.decide(status)
-	z.ResponseWriter.WriteHeader(status)
-}
-
-func (z *zipper) decide(status int) {
-	if z.decided {
+	if z.status != 0 {
 		return
 	}
-	z.decided = true
+	z.status = status
 	h := z.Header()
 	kind, _, _ := strings.Cut(h.Get("Content-Type"), ";")
 	// What is offered in byte ranges must be the same bytes for everybody.
-	if h.Get("Content-Encoding") != "" || h.Get("Accept-Ranges") != "" || status == http.StatusNoContent || status == http.StatusNotModified {
+	z.holds = h.Get("Content-Encoding") == "" && h.Get("Accept-Ranges") == "" && status != http.StatusNoContent &&
+		status != http.StatusNotModified && slices.Contains(compressible, kind)
+	if !z.holds {
+		z.ResponseWriter.WriteHeader(status)
 		return
 	}
-	for _, c := range compressible {
-		if kind == c {
-			h.Set("Content-Encoding", "gzip")
-			h.Add("Vary", "Accept-Encoding")
-			h.Del("Content-Length")
-			z.gz = gzip.NewWriter(z.ResponseWriter)
-			return
-		}
-	}
+	h.Add("Vary", "Accept-Encoding")
 }
 
-// Write compresses, or passes on.
+// Write compresses, holds back or passes on.
 func (z *zipper) Write(p []byte) (int, error) {
-	if !z.decided {
+	if z.status == 0 {
 		z.WriteHeader(http.StatusOK)
+	}
+	if z.holds {
+		if len(z.held)+len(p) <= smallAnswer {
+			z.held = append(z.held, p...)
+			return len(p), nil
+		}
+		if err := z.begin(); err != nil {
+			return 0, err
+		}
 	}
 	if z.gz != nil {
 		return z.gz.Write(p)
@@ -183,14 +193,40 @@ func (z *zipper) Write(p []byte) (int, error) {
 	return z.ResponseWriter.Write(p)
 }
 
+// begin compresses what was held back, and all that follows.
+func (z *zipper) begin() error {
+	z.holds = false
+	z.Header().Set("Content-Encoding", "gzip")
+	z.Header().Del("Content-Length")
+	z.ResponseWriter.WriteHeader(z.status)
+	z.gz, _ = z.spare.Get().(*gzip.Writer)
+	z.gz.Reset(z.ResponseWriter)
+	if len(z.held) == 0 {
+		return nil
+	}
+	_, err := z.gz.Write(z.held)
+	return err
+}
+
 func (z *zipper) close() {
-	if z.gz != nil {
-		_ = z.gz.Close() // the browser went away; nobody is left to tell
+	switch { // where it fails the browser went away; nobody is left to tell
+	case z.gz != nil:
+		_ = z.gz.Close()
+		z.gz.Reset(nil)
+		z.spare.Put(z.gz)
+	case z.holds:
+		z.ResponseWriter.WriteHeader(z.status)
+		_, _ = z.ResponseWriter.Write(z.held)
 	}
 }
 
 // FlushError sends what has been written so far.
 func (z *zipper) FlushError() error {
+	if z.holds {
+		if err := z.begin(); err != nil {
+			return err
+		}
+	}
 	if z.gz != nil {
 		if err := z.gz.Flush(); err != nil {
 			return err
@@ -198,6 +234,3 @@ func (z *zipper) FlushError() error {
 	}
 	return http.NewResponseController(z.ResponseWriter).Flush()
 }
-
-// Unwrap lets http.ResponseController reach the connection.
-func (z *zipper) Unwrap() http.ResponseWriter { return z.ResponseWriter }

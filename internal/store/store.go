@@ -288,6 +288,9 @@ type LeaseAsk struct {
 	// Epoch 0 does neither.
 	Epoch, Seq int64
 	Holds      []weir.AttemptID
+	// Glance is how many candidates are read first, if the caller knows that
+	// they are alike; all are read if choose takes none of those. 0 means all.
+	Glance int
 }
 
 // Leased is a build that was just given to a worker.
@@ -343,6 +346,9 @@ type Finish struct {
 
 // Judge keeps what the farm concludes from finished builds.
 type Judge interface {
+	// Pending tells what there is to look at. It is cheap, so that whoever
+	// judges and searches may ask often and do nothing when there is nothing.
+	Pending(ctx context.Context) (Pending, error)
 	// NextToJudge lists final builds that are unjudged, oldest first, at most
 	// limit. A build that advances its builder's baseline is listed only when
 	// every earlier such build of the builder is settled or unusable.
@@ -364,6 +370,14 @@ type Judge interface {
 	// BuildChanges lists the tests of a build whose verdict is not Same,
 	// worst verdict first, then by test.
 	BuildChanges(ctx context.Context, id weir.BuildID) ([]weir.TestChange, error)
+}
+
+// Pending says which lists of Judge and Regressions are not empty.
+type Pending struct {
+	Unjudged  bool // final builds without a judgement
+	Doubted   bool // builds that are
+	Searching bool // regressions in this state
+	Located   bool // regressions in this state, two or more
 }
 
 // Settlement is the outcome of holding a build against its baseline.

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/schedule"
@@ -19,40 +22,87 @@ const judgeBatch = 50
 // (lost workers, full disks) before it is settled without one.
 const maxRetries = 3
 
-// Judge holds finished builds against their builders' baselines. It returns
-// whether there may be more to do at once.
+const (
+	// settleAtOnce is how many judgements are recorded at the same time, so
+	// that the store may put them into one transaction.
+	settleAtOnce = 8
+	// lightTests is how many tests such a judgement may move: many take memory.
+	lightTests = 1000
+)
+
+// Judge holds finished builds against their builders' baselines, and settles
+// what has been run again. It returns whether there may be more to do at once.
 func (q *Inquiry) Judge(ctx context.Context) (bool, error) {
-	builds, err := q.store.NextToJudge(ctx, judgeBatch)
+	pending, err := q.store.Pending(ctx)
 	if err != nil {
 		return false, err
 	}
-	moved := false
-	var trouble []error // with single builds, which do not hold up the others
-	for _, b := range builds {
-		err := q.judgeBuild(ctx, b)
-		switch {
-		case err == nil || weir.CodeOf(err) == weir.Conflict: // another server was faster
-			moved = true
-		default:
-			trouble = append(trouble, fmt.Errorf("judging build %d: %w", b.ID, err))
+	var p pass
+	if pending.Unjudged {
+		builds, err := q.store.NextToJudge(ctx, judgeBatch)
+		if err != nil {
+			return false, err
+		}
+		q.judgeAll(ctx, builds, &p)
+	}
+	// A build that was just doubted has its first retry still before it.
+	if pending.Doubted {
+		doubts, err := q.store.Doubted(ctx)
+		if err != nil {
+			return p.moved, errors.Join(append(p.trouble, err)...)
+		}
+		for _, d := range doubts {
+			done, err := q.resolveDoubt(ctx, d)
+			if err != nil && weir.CodeOf(err) != weir.Conflict {
+				p.trouble = append(p.trouble, fmt.Errorf("settling build %d: %w", d.Build.ID, err))
+			}
+			p.moved = p.moved || done
 		}
 	}
-	doubts, err := q.store.Doubted(ctx)
-	if err != nil {
-		return false, err
-	}
-	for _, d := range doubts {
-		done, err := q.resolveDoubt(ctx, d)
-		if err != nil && weir.CodeOf(err) != weir.Conflict {
-			trouble = append(trouble, fmt.Errorf("settling build %d: %w", d.Build.ID, err))
-		}
-		moved = moved || done
-	}
-	return moved, errors.Join(trouble...)
+	return p.moved, errors.Join(p.trouble...)
 }
 
-// judgeBuild takes the first look at a finished build.
-func (q *Inquiry) judgeBuild(ctx context.Context, b weir.Build) error {
+// pass is what came of looking at many builds.
+type pass struct {
+	mu      sync.Mutex
+	moved   bool
+	trouble []error // with single builds, which do not hold up the others
+}
+
+func (p *pass) note(b weir.Build, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err == nil || weir.CodeOf(err) == weir.Conflict { // another server was faster
+		p.moved = true
+	} else {
+		p.trouble = append(p.trouble, fmt.Errorf("judging build %d: %w", b.ID, err))
+	}
+}
+
+// judgeAll takes the first look at builds. No judgement waits for another: of
+// each builder's line there is one.
+func (q *Inquiry) judgeAll(ctx context.Context, builds []weir.Build, p *pass) {
+	var light errgroup.Group
+	light.SetLimit(settleAtOnce)
+	defer func() { _ = light.Wait() }() // each notes its own error
+	for _, b := range builds {
+		s, err := q.judgement(ctx, b)
+		switch {
+		case err != nil:
+			p.note(b, err)
+		case s.Retry != nil, len(s.States)+len(s.Changes) > lightTests:
+			p.note(b, q.store.Settle(ctx, s))
+		default:
+			light.Go(func() error {
+				p.note(b, q.store.Settle(ctx, s))
+				return nil
+			})
+		}
+	}
+}
+
+// judgement takes the first look at a finished build.
+func (q *Inquiry) judgement(ctx context.Context, b weir.Build) (store.Settlement, error) {
 	s := store.Settlement{Build: b.ID, Expect: weir.Unjudged, Now: q.now()}
 	switch {
 	case !b.Outcome.SaysSomething(), b.Reason.Code == weir.ReasonUpstreamBuild:
@@ -67,18 +117,18 @@ func (q *Inquiry) judgeBuild(ctx context.Context, b weir.Build) error {
 			break
 		}
 		if err != nil {
-			return err
+			return s, err
 		}
 		if weir.CountVerdicts(j.comparison.Changes).Worse() == 0 {
-			return q.store.Settle(ctx, j.settle(s, j.comparison.Changes))
+			return j.settle(s, j.comparison.Changes), nil
 		}
 		retry, err := q.retryRun(b, j.comparison.Changes)
 		if err != nil { // the builder left the configuration: nothing can be run again
-			return q.store.Settle(ctx, j.settle(s, j.comparison.Changes))
+			return j.settle(s, j.comparison.Changes), nil
 		}
 		s.Become, s.Retry = weir.Doubted, &retry
 	}
-	return q.store.Settle(ctx, s)
+	return s, nil
 }
 
 // judged is a build with everything that its judgement rests on.

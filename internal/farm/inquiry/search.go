@@ -28,20 +28,26 @@ const (
 // Search moves every open search one step on and merges regressions with the
 // same culprit. It returns whether anything changed.
 func (q *Inquiry) Search(ctx context.Context) (bool, error) {
-	located, err := q.store.Regressions(ctx, store.RegressionFilter{States: []weir.RegressionState{weir.Located}, Limit: mostOpen})
+	pending, err := q.store.Pending(ctx)
 	if err != nil {
 		return false, err
 	}
-	changed, err := q.merge(ctx, located)
-	if err != nil {
-		return changed, err
+	changed := false
+	if pending.Located { // one alone cannot be merged
+		located, err := q.store.Regressions(ctx, store.RegressionFilter{States: []weir.RegressionState{weir.Located}, Limit: mostOpen})
+		if err != nil {
+			return false, err
+		}
+		if changed, err = q.merge(ctx, located); err != nil {
+			return changed, err
+		}
+	}
+	if !pending.Searching {
+		return changed, nil
 	}
 	searching, err := q.store.Regressions(ctx, store.RegressionFilter{States: []weir.RegressionState{weir.Searching}, Limit: mostOpen})
-	if err != nil {
+	if err != nil || len(searching) == 0 {
 		return changed, err
-	}
-	if len(searching) == 0 {
-		return changed, nil
 	}
 	width, err := q.width(ctx, len(searching))
 	if err != nil {

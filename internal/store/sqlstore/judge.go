@@ -8,6 +8,21 @@ import (
 	"github.com/weir-ci/weir/internal/store/sqltx"
 )
 
+// Pending tells what there is to look at.
+func (s *Store) Pending(ctx context.Context) (p store.Pending, err error) {
+	err = s.read(ctx, "look for what is to be judged", func(c conn) error {
+		var unjudged, doubted, searching, located int
+		err := c.Row(`SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM builds b WHERE b.judgement = '' AND b.finished > 0 LIMIT 1) u),
+			(SELECT COUNT(*) FROM (SELECT 1 FROM builds b WHERE b.judgement = 'doubted' LIMIT 1) d),
+			(SELECT COUNT(*) FROM (SELECT 1 FROM regressions g WHERE g.state = $1 LIMIT 1) s),
+			(SELECT COUNT(*) FROM (SELECT 1 FROM regressions g WHERE g.state = $2 LIMIT 2) l)`,
+			string(weir.Searching), string(weir.Located)).Scan(&unjudged, &doubted, &searching, &located)
+		p = store.Pending{Unjudged: unjudged > 0, Doubted: doubted > 0, Searching: searching > 0, Located: located > 1}
+		return err
+	})
+	return p, err
+}
+
 // NextToJudge lists final builds that are unjudged, oldest first. A build that
 // advances its builder's baseline waits for every earlier such build.
 func (s *Store) NextToJudge(ctx context.Context, limit int) ([]weir.Build, error) {

@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -176,22 +177,27 @@ func (s *Store) Lease(ctx context.Context, ask store.LeaseAsk, choose func([]sto
 
 // give leases what choose picks from the queue.
 func (t *tx) give(k *sqlroster.Builders, ask store.LeaseAsk, choose func([]store.Candidate) []weir.BuildID) ([]store.Leased, error) {
-	offers, err := t.candidates(k, ask.Platform, ask.Now)
-	for err == nil && len(offers) > 0 {
-		picked := pick(choose(slices.Clone(offers)), offers, len(ask.Tokens))
-		if len(picked) == 0 {
-			break
+	for limit := cmp.Or(min(ask.Glance, store.CandidateLimit), store.CandidateLimit); ; limit = store.CandidateLimit {
+		offers, err := t.candidates(k, ask.Platform, ask.Now, limit)
+		all := len(offers) < limit || limit == store.CandidateLimit
+		for err == nil && len(offers) > 0 {
+			picked := pick(choose(slices.Clone(offers)), offers, len(ask.Tokens))
+			if len(picked) == 0 {
+				break
+			}
+			got, err := t.lockQueued(picked)
+			if err != nil {
+				return nil, err
+			}
+			if len(got) > 0 {
+				return t.assign(ask, picked, got)
+			}
+			offers = slices.DeleteFunc(offers, func(c store.Candidate) bool { return slices.Contains(picked, c.Build) })
 		}
-		got, err := t.lockQueued(picked)
-		if err != nil {
+		if err != nil || all {
 			return nil, err
 		}
-		if len(got) > 0 {
-			return t.assign(ask, picked, got)
-		}
-		offers = slices.DeleteFunc(offers, func(c store.Candidate) bool { return slices.Contains(picked, c.Build) })
 	}
-	return nil, err
 }
 
 // checkTurn is Conflict unless a lease is newer than all that gave something.
@@ -287,7 +293,7 @@ func scanTurn(r sqltx.Scanner, queued *bool) (w sqlroster.Worker, err error) {
 
 // candidates lists queued builds that may be leased. It reads as little of each
 // as it can: nothing else costs a lease as much.
-func (c conn) candidates(k *sqlroster.Builders, p weir.Platform, now time.Time) ([]store.Candidate, error) {
+func (c conn) candidates(k *sqlroster.Builders, p weir.Platform, now time.Time, limit int) ([]store.Candidate, error) {
 	var builders []weir.BuilderID
 	var id, builder, priority, queued, attempts, cause, labels any // what drivers give, unchanged
 	into := []any{&id, &builder, &priority, &queued, &attempts, &cause, &labels}
@@ -304,7 +310,7 @@ func (c conn) candidates(k *sqlroster.Builders, p weir.Platform, now time.Time) 
 		return o, err
 	}, `SELECT b.id, b.builder_id, b.priority, b.queued, b.attempts, b.cause, b.labels FROM builds b
 		WHERE b.platform = $1 AND b.state = 'queued' AND b.not_before <= $2 ORDER BY b.priority DESC, b.id LIMIT $3`,
-		sqltx.Clean(string(p)), sqltx.Micros(now), store.CandidateLimit)
+		sqltx.Clean(string(p)), sqltx.Micros(now), limit)
 	if err != nil || len(offers) == 0 {
 		return nil, err
 	}

@@ -162,8 +162,10 @@ func (t *tx) saveStates(builder weir.BuilderID, st store.Settlement) error {
 
 // saveChanges replaces the changes of a build: a doubted build is judged twice.
 func (t *tx) saveChanges(b weir.Build, changes []weir.TestChange) error {
-	if _, err := t.Exec(`DELETE FROM test_changes WHERE build_id = $1`, int64(b.ID)); err != nil {
-		return err
+	if len(changes) > 0 || b.Judgement != weir.Unjudged || b.Changes != (weir.VerdictCounts{}) {
+		if _, err := t.Exec(`DELETE FROM test_changes WHERE build_id = $1`, int64(b.ID)); err != nil {
+			return err
+		}
 	}
 	rows := make([][]any, len(changes))
 	for i, c := range changes {

@@ -10,6 +10,7 @@ import (
 func judgeTests() []subtest {
 	return []subtest{
 		{"final builds, oldest first", testToJudge},
+		{"what is pending", testPending},
 		{"one line is judged in order", testJudgeOrder},
 		{"a doubted build blocks its line only", testDoubtBlocks},
 		{"baseline and its newest build", testBaseline},
@@ -52,6 +53,36 @@ func (f *fixture) toJudge(what string, want ...weir.BuildID) {
 	f.Helper()
 	got := ids(must[[]weir.Build](f)(f.NextToJudge(f.ctx, 100)))
 	equal(f, "to judge "+what, got, want)
+}
+
+func testPending(f *fixture) {
+	pending := func(when string, want store.Pending) {
+		f.Helper()
+		equal(f, "pending "+when, must[store.Pending](f)(f.Pending(f.ctx)), want)
+	}
+	pending("in an empty store", store.Pending{})
+	b := f.builder("a")
+	good := f.done(weir.CauseChange, b, 1, weir.ReasonNone)
+	pending("when a build is finished", store.Pending{Unjudged: true})
+	f.judge(good.ID, weir.Unjudged, weir.Settled)
+	pending("when it is settled", store.Pending{})
+	bad := f.done(weir.CauseChange, b, 2, weir.ReasonTests)
+	f.judge(bad.ID, weir.Unjudged, weir.Doubted)
+	pending("when one is doubted", store.Pending{Doubted: true})
+	s := f.settlement(bad.ID, weir.Doubted, weir.Settled)
+	for _, name := range []string{"x", "y"} {
+		r := weir.Regression{State: weir.Searching, Builder: b, Path: []weir.Leg{{Project: "p", From: 1, To: 2}},
+			Good: weir.Evidence{Build: good.ID, Pins: good.Pins}, Bad: weir.Evidence{Build: bad.ID, Pins: bad.Pins}, Opened: f.now(), Updated: f.now(),
+			Victims: []weir.Victim{{Builder: b, Test: testName(name), Verdict: weir.NewlyFailing, Build: bad.ID}}}
+		s.Open = append(s.Open, r)
+	}
+	f.ok(f.Settle(f.ctx, s))
+	pending("when there are searches", store.Pending{Searching: true})
+	for i, r := range must[[]weir.Regression](f)(f.Regressions(f.ctx, store.RegressionFilter{})) {
+		r.State = weir.Located
+		f.ok(f.Advance(f.ctx, store.RegressionUpdate{Regression: r, Now: f.now()}))
+		pending(fmt.Sprintf("when %d have ended", i+1), store.Pending{Searching: i == 0, Located: i > 0})
+	}
 }
 
 func testToJudge(f *fixture) {

@@ -1,0 +1,61 @@
+package farm
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/weir-ci/weir/internal/store"
+)
+
+const (
+	// tokenTime is for how long a token that was found is believed: so long
+	// may one that was revoked still work, on each server by itself.
+	tokenTime = time.Second
+	// keptTokens is how many are remembered.
+	keptTokens = 4096
+)
+
+// tokenCache remembers tokens that were found a moment ago: a worker that is
+// busy sends its own with hundreds of requests in a second. The zero value is empty.
+type tokenCache struct {
+	mu    sync.Mutex
+	found map[string]foundToken // by hash
+}
+
+type foundToken struct {
+	token store.Token
+	at    time.Time
+}
+
+func (c *tokenCache) get(hash string) (store.Token, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	found, ok := c.found[hash]
+	return found.token, ok && time.Since(found.at) < tokenTime
+}
+
+// put remembers a token that was asked for at a time. Only such as exist are
+// put, so nobody can fill it with guesses.
+func (c *tokenCache) put(hash string, t store.Token, at time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.found == nil || len(c.found) >= keptTokens {
+		c.found = map[string]foundToken{}
+	}
+	c.found[hash] = foundToken{t, at}
+}
+
+// token finds a token; NotFound if there is none.
+func (f *Farm) token(ctx context.Context, secret string) (store.Token, error) {
+	hash := HashToken(secret)
+	if t, ok := f.tokens.get(hash); ok {
+		return t, nil
+	}
+	asked := time.Now()
+	t, err := f.store.FindToken(ctx, hash)
+	if err == nil {
+		f.tokens.put(hash, t, asked)
+	}
+	return t, err
+}
