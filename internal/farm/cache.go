@@ -1,46 +1,107 @@
 package farm
 
 import (
+	"context"
 	"sync"
+	"time"
 
 	"github.com/weir-ci/weir"
 )
 
-// cachedResults bounds how many test results the cache holds together.
-const cachedResults = 200_000
+const (
+	// cachedBytes is about how much memory the sets in the cache take together:
+	// enough for the largest one, which its judgement needs right after its end.
+	cachedBytes = 256 << 20
+	// cachedTime is for how long a set that nobody asks for is kept.
+	cachedTime = time.Minute
+)
 
-// resultCache keeps the result sets that were read lately: a judgement, its
-// retry and a search read the same few again and again. The zero value is empty.
+// resultCache keeps the result sets that were read lately: the end of a build,
+// its judgement, its retry and a search read the same few again and again. The
+// zero value is empty.
 type resultCache struct {
-	mu    sync.Mutex
-	sets  map[weir.Digest]weir.ResultSet
-	order []weir.Digest // oldest first
-	held  int
+	mu   sync.Mutex
+	sets map[weir.Digest]*cachedSet
+	held int // bytes
+}
+
+type cachedSet struct {
+	set  weir.ResultSet
+	size int
+	used time.Time
 }
 
 func (c *resultCache) get(d weir.Digest) (weir.ResultSet, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	set, ok := c.sets[d]
-	return set, ok
+	s := c.sets[d]
+	if s == nil {
+		return weir.ResultSet{}, false
+	}
+	s.used = time.Now()
+	return s.set, true
 }
 
+// put keeps a set, in place of those that were not used for the longest time.
 func (c *resultCache) put(d weir.Digest, set weir.ResultSet) {
+	size := sizeOf(set)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if _, ok := c.sets[d]; ok || len(set.Results) > cachedResults/4 {
+	if c.sets[d] != nil || size > cachedBytes {
 		return
 	}
+	for c.held+size > cachedBytes {
+		oldest := weir.Digest("")
+		for d, s := range c.sets {
+			if oldest == "" || s.used.Before(c.sets[oldest].used) {
+				oldest = d
+			}
+		}
+		c.drop(oldest)
+	}
 	if c.sets == nil {
-		c.sets = map[weir.Digest]weir.ResultSet{}
+		c.sets = map[weir.Digest]*cachedSet{}
 	}
-	c.sets[d] = set
-	c.order = append(c.order, d)
-	c.held += len(set.Results) + 1
-	for c.held > cachedResults {
-		oldest := c.order[0]
-		c.held -= len(c.sets[oldest].Results) + 1
-		delete(c.sets, oldest)
-		c.order = c.order[1:]
+	c.sets[d] = &cachedSet{set, size, time.Now()}
+	c.held += size
+}
+
+func (c *resultCache) drop(d weir.Digest) {
+	c.held -= c.sets[d].size
+	delete(c.sets, d)
+}
+
+// forget drops the sets that nobody has used for a while.
+func (c *resultCache) forget(context.Context) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for d, s := range c.sets {
+		if time.Since(s.used) > cachedTime {
+			c.drop(d)
+		}
 	}
+	return nil
+}
+
+// Bytes that a set, a result and an incident take without their texts.
+const (
+	setSize      = 1 << 10 // so that there are not too many small ones
+	resultSize   = 160
+	incidentSize = 128
+)
+
+// sizeOf is about how much memory a set takes.
+func sizeOf(set weir.ResultSet) int {
+	n := setSize
+	for i := range set.Results {
+		r := &set.Results[i]
+		n += resultSize + len(r.Test.Name) + len(r.Raw) + len(r.Message) + len(r.Output)
+		if i == 0 || r.Test.Suite != set.Results[i-1].Test.Suite {
+			n += len(r.Test.Suite)
+		}
+	}
+	for _, i := range set.Incidents {
+		n += incidentSize + len(i.Suite) + len(i.Test) + len(i.Message)
+	}
+	return n
 }

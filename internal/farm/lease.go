@@ -12,7 +12,6 @@ import (
 	"github.com/weir-ci/weir/internal/blob"
 	"github.com/weir-ci/weir/internal/farm/inquiry"
 	"github.com/weir-ci/weir/internal/protocol"
-	"github.com/weir-ci/weir/internal/results"
 	"github.com/weir-ci/weir/internal/schedule"
 	"github.com/weir-ci/weir/internal/store"
 )
@@ -164,7 +163,7 @@ func (f *Farm) Finish(ctx context.Context, id weir.AttemptID, fin protocol.Finis
 		return err
 	}
 	if fin.Results != "" {
-		set, err := f.resultSet(ctx, fin.Results)
+		set, err := f.finishedSet(ctx, fin)
 		if err != nil && !inquiry.Unreadable(err) {
 			return err // the blob store does not answer: the worker tries again
 		}
@@ -242,22 +241,4 @@ func (f *Farm) StatBlob(ctx context.Context, d weir.Digest) (int64, error) {
 // Worker finds a worker by name; NotFound if it never said hello.
 func (f *Farm) Worker(ctx context.Context, name string) (weir.Worker, error) {
 	return f.store.Worker(ctx, name)
-}
-
-// resultSet reads a result set, from memory if it was read lately.
-func (f *Farm) resultSet(ctx context.Context, d weir.Digest) (weir.ResultSet, error) {
-	if set, ok := f.sets.get(d); ok {
-		return set, nil
-	}
-	content, err := f.blobs.Open(ctx, d)
-	if err != nil {
-		return weir.ResultSet{}, err
-	}
-	defer content.Close()
-	set, err := results.Decode(content)
-	if err != nil {
-		return weir.ResultSet{}, err
-	}
-	f.sets.put(d, set)
-	return set, nil
 }

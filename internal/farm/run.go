@@ -44,6 +44,7 @@ func (f *Farm) Run(ctx context.Context) error {
 	g.Go(func() error { return f.expireLoop(ctx) })
 	g.Go(func() error { return f.lookAgain(ctx) })
 	g.Go(func() error { return f.every(ctx, "prune", pruneLook, f.prune) })
+	g.Go(func() error { return f.every(ctx, "forget", cachedTime, f.sets.forget) })
 	return g.Wait()
 }
 

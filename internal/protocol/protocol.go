@@ -35,7 +35,8 @@ import (
 )
 
 // Version is the version of the messages. A server also speaks the one before:
-// version 1 knows no epochs, no watch, no frames in finish, and JSON only.
+// version 1 knows no epochs, no watch, neither frames nor results in finish,
+// and JSON only.
 const Version = 2
 
 // Limits on messages, in bytes unless said otherwise. Both sides check them.
@@ -48,6 +49,7 @@ const (
 	MaxLabels       = 64        // labels of a worker
 	MaxProduct      = 4 << 30   // a packed product
 	MaxResults      = 512 << 20 // a packed result set
+	MaxInlineSet    = 8 << 10   // one that comes with a finish
 	MaxLogBytes     = 4 << 30   // of one step's log, uncompressed
 	MaxLeaseWait    = 30 * time.Second
 	MaxPathLength   = 1 << 10
@@ -153,6 +155,9 @@ type Finish struct {
 	Steps   []weir.StepRecord `json:"steps"`
 	Product weir.Product      `json:"product,omitzero"`
 	Results weir.Digest       `json:"results,omitempty"`
+	// Set is the packed result set that Results names, if it is small: then it
+	// need not be put before. At most MaxInlineSet bytes.
+	Set []byte `json:"set,omitempty"`
 	// Frames are the last ones of the log, at most MaxSyncFrames: a short
 	// build needs no sync. If they do not fit behind what is recorded, the
 	// answer is Conflict, nothing has happened, and a sync tells where to go on.

@@ -14,7 +14,7 @@ import (
 )
 
 // The canonical form is a zstd stream of JSON lines: a header, the results in
-// the order of their tests, the incidents. The counts in the header tell a
+// the order of their tests, with coarse durations, the incidents. The counts in the header tell a
 // cut blob from a whole one.
 const (
 	formatName    = "weir-results"
@@ -30,6 +30,9 @@ const (
 	MaxDecodedLine = 1 << 20
 	// encoderWindow is how far back the compressor looks: results repeat soon.
 	encoderWindow = 1 << 20
+	// fewResults is how many are compressed with little effort: those of builds
+	// that have steps and hardly a test.
+	fewResults = 16
 	// decoderMemory bounds what the decompressor itself holds.
 	decoderMemory = 64 << 20
 )
@@ -60,7 +63,11 @@ func Encode(w io.Writer, set weir.ResultSet) error {
 		}
 	}
 	set = Normalise(set)
-	z, err := zstd.NewWriter(w, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(encoderWindow), zstd.WithLowerEncoderMem(true))
+	options := []zstd.EOption{zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(encoderWindow), zstd.WithLowerEncoderMem(true)}
+	if len(set.Results)+len(set.Incidents) <= fewResults { // no use for large tables
+		options = append(options, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithWindowSize(zstd.MinWindowSize))
+	}
+	z, err := zstd.NewWriter(w, options...)
 	if err != nil {
 		return err
 	}
@@ -69,7 +76,9 @@ func Encode(w io.Writer, set weir.ResultSet) error {
 	enc.SetEscapeHTML(false)
 	err = enc.Encode(header{formatName, formatVersion, len(set.Results), len(set.Incidents)})
 	for i := 0; i < len(set.Results) && err == nil; i++ {
-		err = enc.Encode(&set.Results[i])
+		r := set.Results[i]
+		r.Duration = Coarse(r.Duration)
+		err = enc.Encode(&r)
 	}
 	for i := 0; i < len(set.Incidents) && err == nil; i++ {
 		err = enc.Encode(&set.Incidents[i])
@@ -81,8 +90,8 @@ func Encode(w io.Writer, set weir.ResultSet) error {
 	return errors.Join(err, z.Close())
 }
 
-// Decode reads the canonical form and normalises it, so what it returns obeys
-// every limit whoever wrote the blob. Its error has code Invalid when the
+// Decode reads the canonical form, and normalises it if it is not normal, so
+// what it returns obeys every limit whoever wrote the blob. Its error has code Invalid when the
 // blob is not in the canonical form or holds an unknown status or kind,
 // TooLarge when it is over a limit, and Unsupported when a newer version of
 // Weir wrote it.
@@ -129,9 +138,17 @@ func decodeLines(lines *bufio.Scanner) (weir.ResultSet, error) {
 		if err := checkStatus(r.Status); err != nil {
 			return set, err
 		}
+		r.Status = weir.Statuses()[slices.Index(weir.Statuses(), r.Status)] // not a string for each
+		r.Duration = Coarse(r.Duration)
 		// Cut now, so that what waits to be normalised is within limits too.
 		r.Message = head(r.Message, weir.MaxResultMessage)
 		r.Output = tail(r.Output, weir.MaxResultOutput)
+		if n := len(set.Results); n > 0 && set.Results[n-1].Test.Suite == r.Test.Suite {
+			r.Test.Suite = set.Results[n-1].Test.Suite // one string for all of them
+		}
+		if len(set.Results) == cap(set.Results) { // what is announced is believed after a part of it came
+			set.Results = slices.Grow(set.Results, min(h.Results-len(set.Results), 16*len(set.Results)+1024))
+		}
 		set.Results = append(set.Results, r)
 	}
 	for range h.Incidents {

@@ -214,9 +214,19 @@ func normalIncidents(in []weir.Incident) []weir.Incident {
 }
 
 // Normalise brings a set into the form in which it is kept: names masked and
-// told apart, attempts folded, texts cleaned and cut, sorted by test. A set
-// that is normal stays as it is. Normalise takes over the set's memory.
+// told apart, attempts folded, texts cleaned and cut,
+// sorted by test. A set that is normal stays as it is, and it costs little to
+// see that. Normalise takes over the set's memory.
 func Normalise(set weir.ResultSet) weir.ResultSet {
+	if normal(set.Results) {
+		set.Incidents = normalIncidents(set.Incidents[:min(len(set.Incidents), MaxIncidents)])
+		return set
+	}
+	return fold(set)
+}
+
+// fold is Normalise for any set.
+func fold(set weir.ResultSet) weir.ResultSet {
 	c := NewCollector(Limits{})
 	c.results = make([]weir.Result, 0, min(len(set.Results), MaxResults))
 	for _, r := range set.Results {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -182,6 +183,40 @@ func blob(t testing.TB, text string) []byte {
 }
 
 const head = `{"format":"weir-results","version":1,`
+
+func TestCoarse(t *testing.T) {
+	t.Parallel()
+	for d, want := range map[time.Duration]time.Duration{
+		-1: 0, 0: 0, 99 * time.Millisecond: 0, 104 * time.Millisecond: 100 * time.Millisecond, 949 * time.Millisecond: 900 * time.Millisecond,
+		950 * time.Millisecond: time.Second, 12 * time.Second: 10 * time.Second, 1 << 62: results.MaxDuration,
+	} {
+		got := results.Coarse(d)
+		if got != want || results.Coarse(got) != got {
+			t.Errorf("%v is kept as %v, and then as %v, not %v", d, got, results.Coarse(got), want)
+		}
+	}
+}
+
+// TestOnlyDurationsDiffer: what is stored of two runs of the same tests is the same.
+func TestOnlyDurationsDiffer(t *testing.T) {
+	t.Parallel()
+	var blobs []string
+	for run := range 2 {
+		var set weir.ResultSet
+		for i := range 100 {
+			set.Results = append(set.Results, weir.Result{Test: weir.TestID{Suite: "s", Name: strconv.Itoa(i)}, Status: weir.Pass,
+				Duration: time.Duration(i%10+run) * time.Millisecond})
+		}
+		var b strings.Builder
+		if err := results.Encode(&b, set); err != nil {
+			t.Fatal(err)
+		}
+		blobs = append(blobs, b.String())
+	}
+	if blobs[0] != blobs[1] {
+		t.Error("results differ because tests took a millisecond longer")
+	}
+}
 
 func TestDecodeRefuses(t *testing.T) {
 	t.Parallel()

@@ -52,32 +52,80 @@ func Reached(b weir.Build) bool {
 // not reach its tests is compared by its steps only.
 func Compare(base Baseline, b weir.Build, set weir.ResultSet) Comparison {
 	var c Comparison
-	now := make(map[weir.TestID]weir.Result, len(set.Results))
-	for _, r := range set.Results {
-		now[r.Test] = r
-	}
-	known := make(map[weir.TestID]bool, len(base.States))
-	for _, s := range base.States {
-		known[s.Test] = true
-		r, reported := now[s.Test]
-		if !reported {
-			if s.Test.Suite == weir.StepSuite || !Reached(b) {
-				continue // a step that did not run, tests that were not reached
+	pair(base.States, set.Results, func(s *weir.TestState, r *weir.Result) {
+		switch {
+		case s == nil:
+			if Reached(b) || r.Test.Suite == weir.StepSuite {
+				c.add(weir.TestChange{Test: r.Test, Verdict: weir.New, To: r.Status, Message: r.Message}, true)
 			}
-			r = weir.Result{Test: s.Test, Status: weir.Absent}
-		} else if !Reached(b) && s.Test.Suite != weir.StepSuite {
-			continue
+		case s.Test.Suite != weir.StepSuite && !Reached(b):
+			// its tests were not reached
+		case r != nil:
+			c.add(judge(*s, *r, set.Incidents))
+		case s.Test.Suite != weir.StepSuite: // a step that did not run says nothing
+			c.add(judge(*s, weir.Result{Test: s.Test, Status: weir.Absent}, set.Incidents))
 		}
-		c.add(judge(s, r, set.Incidents))
-	}
-	for _, r := range set.Results {
-		if known[r.Test] || !Reached(b) && r.Test.Suite != weir.StepSuite {
-			continue
-		}
-		c.add(weir.TestChange{Test: r.Test, Verdict: weir.New, To: r.Status, Message: r.Message}, true)
-	}
+	})
 	sortChanges(c.Changes)
 	return c
+}
+
+// pair visits every test that has a state, a result or both; what it has not is
+// nil. Both lists are nearly always sorted, without doubles, and then it takes no memory.
+func pair(states []weir.TestState, results []weir.Result, visit func(*weir.TestState, *weir.Result)) {
+	byState := func(a, b weir.TestState) int { return a.Test.Compare(b.Test) }
+	byResult := func(a, b weir.Result) int { return a.Test.Compare(b.Test) }
+	if !ascending(states, byState) {
+		states = slices.Clone(states)
+		slices.SortFunc(states, byState)
+	}
+	if !ascending(results, byResult) {
+		results = lastOfEach(results, byResult)
+	}
+	for len(states) > 0 || len(results) > 0 {
+		order := 0
+		switch {
+		case len(states) == 0:
+			order = 1
+		case len(results) == 0:
+			order = -1
+		default:
+			order = states[0].Test.Compare(results[0].Test)
+		}
+		switch {
+		case order < 0:
+			visit(&states[0], nil)
+			states = states[1:]
+		case order > 0:
+			visit(nil, &results[0])
+			results = results[1:]
+		default:
+			visit(&states[0], &results[0])
+			states, results = states[1:], results[1:]
+		}
+	}
+}
+
+func ascending[T any](list []T, compare func(a, b T) int) bool {
+	for i := 1; i < len(list); i++ {
+		if compare(list[i-1], list[i]) >= 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// lastOfEach sorts results; of several for one test it keeps the last.
+func lastOfEach(results []weir.Result, compare func(a, b weir.Result) int) []weir.Result {
+	results = slices.Clone(results)
+	slices.SortStableFunc(results, compare)
+	out := results[:0]
+	for i, r := range results {
+		if i+1 == len(results) || compare(r, results[i+1]) != 0 {
+			out = append(out, r)
+		}
+	}
+	return out
 }
 
 func (c *Comparison) add(change weir.TestChange, moved bool) {
@@ -285,9 +333,17 @@ func ObserveAll(victims []weir.Victim, b weir.Build, set weir.ResultSet) []weir.
 // Apply turns changes into new baseline states. Flaky tests keep their status
 // and count one more flake. Removed tests have no state any more: see Forget.
 func Apply(base Baseline, changes, quiet []weir.TestChange, build weir.BuildID) []weir.TestState {
-	old := make(map[weir.TestID]weir.TestState, len(base.States))
-	for _, s := range base.States {
-		old[s.Test] = s
+	old := map[weir.TestID]weir.TestState{}
+	if len(base.States) > 0 { // else all are new, and may be very many
+		moved := make(map[weir.TestID]bool, len(changes)+len(quiet))
+		for _, c := range slices.Concat(changes, quiet) {
+			moved[c.Test] = true
+		}
+		for _, s := range base.States {
+			if moved[s.Test] {
+				old[s.Test] = s
+			}
+		}
 	}
 	out := make([]weir.TestState, 0, len(changes)+len(quiet))
 	for _, c := range slices.Concat(changes, quiet) {

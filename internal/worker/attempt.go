@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -39,6 +40,7 @@ type attempt struct {
 	news   chan struct{}     // receives when the spool may have something new
 	due    chan struct{}     // receives when a sync is wanted at once
 	ended  chan struct{}     // closed when the build is over
+	set    []byte            // the results, if they go with the finish
 
 	mu      sync.Mutex
 	spoilt  error // why nothing of the attempt can be believed
@@ -348,16 +350,38 @@ func (a *attempt) trouble(what string, err error) supervise.Report {
 }
 
 func (a *attempt) finishOf(r supervise.Report) protocol.Finish {
-	return protocol.Finish{Token: a.held.Token, Outcome: r.Outcome, Reason: r.Reason, Steps: r.Steps, Product: r.Product, Results: r.Results}
+	fin := protocol.Finish{Token: a.held.Token, Outcome: r.Outcome, Reason: r.Reason, Steps: r.Steps, Product: r.Product, Results: r.Results}
+	if r.Results != "" {
+		fin.Set = a.set
+	}
+	return fin
+}
+
+// smallSet reads the results if they are so small that they go with the
+// message; nil if they have to be put, as they are by store then.
+func (a *attempt) smallSet(r supervise.Report) []byte {
+	if r.Results == "" || !a.w.modern() {
+		return nil
+	}
+	info, err := os.Stat(r.ResultsFile)
+	if err != nil || info.Size() > protocol.MaxInlineSet {
+		return nil
+	}
+	data, err := os.ReadFile(r.ResultsFile)
+	if err != nil || weir.DigestOf(data) != r.Results {
+		return nil
+	}
+	return data
 }
 
 // store puts the product and the results where others find them.
 func (a *attempt) store(r supervise.Report) error {
+	a.set = a.smallSet(r)
 	for _, b := range []struct {
 		digest weir.Digest
 		file   string
 	}{{r.Product.Digest, r.ProductFile}, {r.Results, r.ResultsFile}} {
-		if b.digest == "" || a.talk.Err() != nil {
+		if b.digest == "" || a.talk.Err() != nil || b.digest == r.Results && a.set != nil {
 			continue
 		}
 		if err := a.w.client.put(a.talk, b.digest, b.file); err != nil {

@@ -153,8 +153,8 @@ func TestBuild(t *testing.T) {
 					t.Errorf("step %d is %s, and at the end %s", i, f.steps[i].State, end.Steps[i].State)
 				}
 			}
-			if !bytes.Contains(f.blobs[end.Results], []byte(weir.StepSuite)) {
-				t.Errorf("results: %s", f.blobs[end.Results])
+			if !bytes.Contains(end.Set, []byte(weir.StepSuite)) || weir.DigestOf(end.Set) != end.Results || len(f.blobs) > 0 {
+				t.Errorf("results: %s, and %d blobs", end.Set, len(f.blobs))
 			}
 		})
 	}

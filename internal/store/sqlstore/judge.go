@@ -43,7 +43,14 @@ func (s *Store) Baseline(ctx context.Context, builder weir.BuilderID) (states []
 		if err != nil {
 			return err
 		}
-		newest, err := c.builds(`WHERE b.builder_id = $1 AND b.advances = 1 AND b.judgement = 'settled' ORDER BY b.id DESC LIMIT 1`, int64(builder))
+		// Lines are judged in order, so what is settled lies before what is not,
+		// and the many builds that may wait need not be passed over.
+		const settled = `WHERE b.builder_id = $1 AND b.advances = 1 AND b.judgement = 'settled'`
+		newest, err := c.builds(settled+` AND b.id < (SELECT MIN(e.id) FROM builds e WHERE e.builder_id = $1 AND e.unsettled = 1)
+			ORDER BY b.id DESC LIMIT 1`, int64(builder))
+		if err == nil && len(newest) == 0 { // nothing waits, or nothing is settled
+			newest, err = c.builds(settled+` ORDER BY b.id DESC LIMIT 1`, int64(builder))
+		}
 		if len(newest) > 0 {
 			last = &newest[0]
 		}

@@ -146,19 +146,28 @@ func (t *tx) saveStates(builder weir.BuilderID, st store.Settlement) error {
 	}); err != nil {
 		return err
 	}
-	rows := make([][]any, len(st.States))
-	for i, ts := range st.States {
-		rows[i] = []any{ts.Test.Suite, ts.Test.Name, string(ts.Status), int64(ts.Since), ts.Flakes, int64(ts.LastFlake)}
+	for some := range slices.Chunk(st.States, settleChunk) {
+		rows := make([][]any, len(some))
+		for i, ts := range some {
+			rows[i] = []any{ts.Test.Suite, ts.Test.Name, string(ts.Status), int64(ts.Since), ts.Flakes, int64(ts.LastFlake)}
+		}
+		if err := t.InChunks(rows, func(data string) error {
+			_, err := t.Exec(`INSERT INTO test_states (builder_id, suite, name, status, since, flakes, last_flake)
+				SELECT CAST($1 AS BIGINT), q.suite, q.name, q.status, q.since, q.flakes, q.last_flake
+				FROM `+t.Table(2, "q", "suite", "name", "status", "since int", "flakes int", "last_flake int")+`
+				WHERE true ON CONFLICT (builder_id, suite, name) DO UPDATE SET status = excluded.status,
+					since = excluded.since, flakes = excluded.flakes, last_flake = excluded.last_flake`, int64(builder), data)
+			return err
+		}); err != nil {
+			return err
+		}
 	}
-	return t.InChunks(rows, func(data string) error {
-		_, err := t.Exec(`INSERT INTO test_states (builder_id, suite, name, status, since, flakes, last_flake)
-			SELECT CAST($1 AS BIGINT), q.suite, q.name, q.status, q.since, q.flakes, q.last_flake
-			FROM `+t.Table(2, "q", "suite", "name", "status", "since int", "flakes int", "last_flake int")+`
-			WHERE true ON CONFLICT (builder_id, suite, name) DO UPDATE SET status = excluded.status,
-				since = excluded.since, flakes = excluded.flakes, last_flake = excluded.last_flake`, int64(builder), data)
-		return err
-	})
+	return nil
 }
+
+// settleChunk is how many tests are made ready to be written at a time: a build
+// may have a million of them.
+const settleChunk = 10_000
 
 // saveChanges replaces the changes of a build: a doubted build is judged twice.
 func (t *tx) saveChanges(b weir.Build, changes []weir.TestChange) error {
@@ -167,18 +176,23 @@ func (t *tx) saveChanges(b weir.Build, changes []weir.TestChange) error {
 			return err
 		}
 	}
-	rows := make([][]any, len(changes))
-	for i, c := range changes {
-		rows[i] = []any{c.Test.Suite, c.Test.Name, badness(c.Verdict), string(c.Verdict),
-			sqltx.Clean(string(c.From)), sqltx.Clean(string(c.To)), sqltx.Clean(string(c.Cause)), c.Message}
+	for some := range slices.Chunk(changes, settleChunk) {
+		rows := make([][]any, len(some))
+		for i, c := range some {
+			rows[i] = []any{c.Test.Suite, c.Test.Name, badness(c.Verdict), string(c.Verdict),
+				sqltx.Clean(string(c.From)), sqltx.Clean(string(c.To)), sqltx.Clean(string(c.Cause)), c.Message}
+		}
+		if err := t.InChunks(rows, func(data string) error {
+			_, err := t.Exec(`INSERT INTO test_changes (build_id, builder_id, suite, name, badness, verdict, from_status, to_status, cause, message)
+				SELECT CAST($1 AS BIGINT), CAST($2 AS BIGINT), q.suite, q.name, q.badness, q.verdict, q.from_status, q.to_status, q.cause, q.message
+				FROM `+t.Table(3, "q", "suite", "name", "badness int", "verdict", "from_status", "to_status", "cause", "message"),
+				int64(b.ID), int64(b.Builder.ID), data)
+			return err
+		}); err != nil {
+			return err
+		}
 	}
-	return t.InChunks(rows, func(data string) error {
-		_, err := t.Exec(`INSERT INTO test_changes (build_id, builder_id, suite, name, badness, verdict, from_status, to_status, cause, message)
-			SELECT CAST($1 AS BIGINT), CAST($2 AS BIGINT), q.suite, q.name, q.badness, q.verdict, q.from_status, q.to_status, q.cause, q.message
-			FROM `+t.Table(3, "q", "suite", "name", "badness int", "verdict", "from_status", "to_status", "cause", "message"),
-			int64(b.ID), int64(b.Builder.ID), data)
-		return err
-	})
+	return nil
 }
 
 // fixVictims notes which victims of open regressions a build has fixed, and

@@ -7,8 +7,8 @@ import (
 	"io"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
-	"time"
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/protocol"
@@ -203,7 +203,10 @@ func (a *attempt) saveResults(why weir.Reason) weir.Reason {
 		return why
 	}
 	// In this order: what the worker adds to the incidents explains no step.
-	a.set.Results = append(a.set.Results, a.stepResults()...)
+	for _, r := range a.stepResults() {
+		at, _ := slices.BinarySearchFunc(a.set.Results, r.Test, func(r weir.Result, id weir.TestID) int { return r.Test.Compare(id) })
+		a.set.Results = slices.Insert(a.set.Results, at, r) // in order, so that all of it need not be sorted again
+	}
 	a.set.Incidents = append(a.set.Incidents, incidents(a.facts)...)
 	f, err := a.create("results")
 	if err != nil {
@@ -252,7 +255,9 @@ func incidents(f facts) []weir.Incident {
 	return []weir.Incident{{Kind: kind, Message: clip(text, weir.MaxResultMessage)}}
 }
 
-// stepResults makes the results that stand for the steps that ran. A failed
+// stepResults makes the results that stand for the steps that ran, without
+// their durations: those are in the steps, and would make the results of every
+// build differ from the last one's. A failed
 // step passes if its tests explain it, by a failure or by an incident that
 // they report, such as a crash that took tests with it, so that one break is
 // told once.
@@ -268,8 +273,7 @@ func (a *attempt) stepResults() []weir.Result {
 		if used[name]++; used[name] > 1 {
 			name = fmt.Sprintf("%s (%d)", name, used[name])
 		}
-		r := weir.Result{Test: weir.TestID{Suite: weir.StepSuite, Name: name}, Status: weir.Pass,
-			Duration: max(0, s.Ended.Sub(s.Started)).Round(time.Millisecond)}
+		r := weir.Result{Test: weir.TestID{Suite: weir.StepSuite, Name: name}, Status: weir.Pass}
 		switch {
 		case s.State == weir.StepKilled:
 			r.Status = weir.Fault

@@ -1,0 +1,53 @@
+package farm
+
+import (
+	"bytes"
+	"context"
+
+	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/protocol"
+	"github.com/weir-ci/weir/internal/results"
+)
+
+// resultSet reads a result set, from memory if it was read lately.
+func (f *Farm) resultSet(ctx context.Context, d weir.Digest) (weir.ResultSet, error) {
+	if set, ok := f.sets.get(d); ok {
+		return set, nil
+	}
+	content, err := f.blobs.Open(ctx, d)
+	if err != nil {
+		return weir.ResultSet{}, err
+	}
+	defer content.Close()
+	set, err := results.Decode(content)
+	if err != nil {
+		return weir.ResultSet{}, err
+	}
+	f.sets.put(d, set)
+	return set, nil
+}
+
+// finishedSet reads the results of an attempt that ends. Those that come with
+// the message are kept first, unless they are what was just read or kept: the
+// results of short builds are nearly always the same few.
+func (f *Farm) finishedSet(ctx context.Context, fin protocol.Finish) (weir.ResultSet, error) {
+	if len(fin.Set) == 0 {
+		return f.resultSet(ctx, fin.Results)
+	}
+	if len(fin.Set) > protocol.MaxInlineSet || weir.DigestOf(fin.Set) != fin.Results {
+		return weir.ResultSet{}, weir.Errorf(weir.Invalid, "the results that came along are not %s, or more than %d bytes",
+			fin.Results.Short(), protocol.MaxInlineSet)
+	}
+	if set, ok := f.sets.get(fin.Results); ok {
+		return set, nil
+	}
+	set, err := results.Decode(bytes.NewReader(fin.Set))
+	if err != nil {
+		return set, err
+	}
+	if err := f.PutBlob(ctx, fin.Results, bytes.NewReader(fin.Set)); err != nil {
+		return set, err
+	}
+	f.sets.put(fin.Results, set)
+	return set, nil
+}
