@@ -22,8 +22,10 @@ const (
 	// While much happens a loop lets some of it come together: it rests after
 	// each pass, for longer if the pass has found something, because then more
 	// of the same is likely. What comes after a quiet moment is seen at once.
-	restIdle = 5 * time.Millisecond
-	restBusy = 20 * time.Millisecond
+	// A search waits for whole builds anyway.
+	restIdle   = 5 * time.Millisecond
+	restBusy   = 25 * time.Millisecond
+	restSearch = 25 * time.Millisecond
 	// eventRest is how long events may gather, for the same reason.
 	eventRest = 2 * time.Millisecond
 	// eventAge is how long events are kept, and pruneLook how often old ones are removed.
@@ -37,9 +39,9 @@ func (f *Farm) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return f.poll(ctx) })
 	g.Go(func() error { return f.listen(ctx) })
-	g.Go(func() error { return f.loop(ctx, "plan", &f.moved, f.plan) })
-	g.Go(func() error { return f.loop(ctx, "judge", &f.work, f.judge) })
-	g.Go(func() error { return f.loop(ctx, "search", &f.work, f.search) })
+	g.Go(func() error { return f.loop(ctx, "plan", &f.moved, restIdle, f.plan) })
+	g.Go(func() error { return f.loop(ctx, "judge", &f.work, restIdle, f.judge) })
+	g.Go(func() error { return f.loop(ctx, "search", &f.work, restSearch, f.search) })
 	g.Go(func() error { return f.sealLoop(ctx) })
 	g.Go(func() error { return f.expireLoop(ctx) })
 	g.Go(func() error { return f.lookAgain(ctx) })
@@ -49,8 +51,8 @@ func (f *Farm) Run(ctx context.Context) error {
 }
 
 // loop calls work when the bell rings, and again while it says that there is
-// more.
-func (f *Farm) loop(ctx context.Context, name string, b *bell, work func(context.Context) (bool, error)) error {
+// more. After that it rests, so that what happens meanwhile comes together.
+func (f *Farm) loop(ctx context.Context, name string, b *bell, rest time.Duration, work func(context.Context) (bool, error)) error {
 	found := false // since the loop has waited
 	for {
 		woken := b.wait()
@@ -67,11 +69,11 @@ func (f *Farm) loop(ctx context.Context, name string, b *bell, work func(context
 		if more {
 			continue
 		}
-		rest := restIdle
+		gather := rest
 		if found {
-			rest, found = restBusy, false
+			gather, found = max(rest, restBusy), false
 		}
-		if !sleep(ctx, min(rest, pause)) {
+		if !sleep(ctx, gather) {
 			return nil
 		}
 		select {
