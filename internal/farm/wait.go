@@ -108,7 +108,7 @@ func (f *Farm) tryLease(ctx context.Context, worker weir.Worker, want protocol.L
 	defer cancel()
 	secrets := make(map[string]string, want.Free)
 	ask := store.LeaseAsk{Worker: worker.Name, Platform: worker.Platform, Now: f.now(), Deadline: f.now().Add(f.lease),
-		Epoch: want.Epoch, Seq: want.Seq, Holds: want.Holds}
+		Epoch: want.Epoch, Seq: want.Seq, Holds: want.Holds, Undelivered: f.undelivered}
 	if f.turns.Waiting(worker.Platform) <= 1 { // nobody else has to know what is left
 		ask.Glance = f.alike.glance(worker.Platform, want.Free)
 	}
@@ -147,4 +147,13 @@ const storeTime = 30 * time.Second
 // asked for it hangs up, or the server is being stopped.
 func whole(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), storeTime)
+}
+
+// undelivered says when a build goes on whose attempt never arrived.
+func (f *Farm) undelivered(attempts int) time.Time {
+	pause := f.scaled(schedule.RetryPause(weir.ReasonUndelivered, attempts))
+	if pause <= 0 {
+		return time.Time{}
+	}
+	return f.now().Add(pause)
 }

@@ -11,16 +11,26 @@ import (
 const (
 	firstRetry  = 10 * time.Second
 	retryGrowth = 6
-	LastRetry   = 10 * time.Minute // the longest of them
+	// freeDeliveries is how many attempts of a build may get lost on the way
+	// before the next one waits.
+	freeDeliveries = 3
+	LastRetry      = 10 * time.Minute // the longest of them
 )
 
 // RetryPause is how long a build waits in the queue after one of its attempts
 // ended in an infrastructure error. failures counts those attempts, this one
 // included. A build whose worker is gone goes on at once, on another one: nothing
-// speaks against it.
+// speaks against it. So does one that never arrived, for which failures counts
+// all attempts: but from the fourth on it waits too, because it may be the build
+// that kills its worker before that has written it down.
 func RetryPause(code weir.ReasonCode, failures int) time.Duration {
-	if code.Outcome() != weir.Infra || code == weir.ReasonLost || code == weir.ReasonUndelivered {
+	if code.Outcome() != weir.Infra || code == weir.ReasonLost {
 		return 0
+	}
+	if code == weir.ReasonUndelivered {
+		if failures -= freeDeliveries; failures <= 0 {
+			return 0
+		}
 	}
 	pause := firstRetry
 	for range failures - 1 {

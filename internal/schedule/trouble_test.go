@@ -25,7 +25,9 @@ func TestRetryPause(t *testing.T) {
 		{weir.ReasonWorker, 0, 10 * time.Second},
 		{weir.ReasonWorker, -5, 10 * time.Second},
 		{weir.ReasonLost, 2, 0},
-		{weir.ReasonUndelivered, 9, 0},
+		{weir.ReasonUndelivered, 3, 0},
+		{weir.ReasonUndelivered, 4, 10 * time.Second},
+		{weir.ReasonUndelivered, 9, 10 * time.Minute},
 		{weir.ReasonTests, 1, 0},
 		{weir.ReasonNone, 1, 0},
 	} {

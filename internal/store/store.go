@@ -288,6 +288,10 @@ type LeaseAsk struct {
 	// Epoch 0 does neither.
 	Epoch, Seq int64
 	Holds      []weir.AttemptID
+	// Undelivered says when a build may be leased again whose attempt ended like
+	// that, by the number of attempts that it has had; nil means at once. It
+	// keeps a worker that dies of an assignment from getting it without end.
+	Undelivered func(attempts int) time.Time
 	// Glance is how many candidates are read first, if the caller knows that
 	// they are alike; all are read if choose takes none of those. 0 means all.
 	Glance int
@@ -310,6 +314,12 @@ type Sync struct {
 	Deadline time.Time
 	Steps    []weir.StepRecord // those that changed
 	Frames   []weir.LogFrame   // in order, each beginning where the step's log ends
+	// Sealed lists segments, at most one a step, which hold what of the step's
+	// log is in frames so far, and behind it frames of this message. One that
+	// fits exactly takes the place of all those: big logs are written once. One
+	// that does not, because the log has grown or was sealed meanwhile, is
+	// passed over, and the frames are recorded by themselves.
+	Sealed []LogSegment
 }
 
 // SyncAnswer is what the worker learns from a sync.
@@ -334,8 +344,9 @@ type Finish struct {
 	Results weir.Digest
 	Counts  weir.Counts
 	// Frames are appended to the log in the same transaction; Conflict if they
-	// do not begin where it ends.
+	// do not begin where it ends. Sealed is as in Sync.
 	Frames []weir.LogFrame
+	Sealed []LogSegment
 	// Retry is when the build may be leased again, if it is to be tried again.
 	Retry time.Time
 	// Barred is set if the fault was the worker's own. It is then one strike
@@ -488,6 +499,10 @@ type LogSize struct {
 	Step  int   `json:"step"`
 	Bytes int64 `json:"bytes"`
 	Lines int64 `json:"lines"` // newlines
+	// Sealed is how many of the bytes are in segments, Pending how many bytes
+	// the frames with the rest of them have, compressed.
+	Sealed  int64 `json:"-"`
+	Pending int64 `json:"-"`
 }
 
 // Overview reads what the front page shows.
@@ -501,6 +516,9 @@ type Overview interface {
 	// recent of them. Those that ended in infrastructure are among them: a
 	// builder that cannot build must not look as good as its last good build.
 	BuilderHeads(ctx context.Context, recent int) ([]BuilderHead, error)
+	// Glances lists the same builders and builds as BuilderHeads, with no more
+	// of them than a list of builders shows. It is much faster.
+	Glances(ctx context.Context, recent int) ([]Glance, error)
 	// QueueDepth counts builds by unfinished state.
 	QueueDepth(ctx context.Context) (map[weir.State]int, error)
 }
@@ -509,6 +527,25 @@ type Overview interface {
 type BuilderHead struct {
 	Builder weir.Builder `json:"builder"`
 	Recent  []weir.Build `json:"recent"`
+}
+
+// Glance is a builder with a glance at its recent builds, and somewhat more of
+// the newest one. Without builds everything but the builder is zero.
+type Glance struct {
+	Builder  weir.Builder
+	Recent   []BuildGlance // newest first
+	Revision string        // of the newest build, of the builder's own project
+	Created  time.Time     // of the newest build; and so the others
+	Started  time.Time
+	Finished time.Time
+	Changes  weir.VerdictCounts
+}
+
+// BuildGlance says how a build stands.
+type BuildGlance struct {
+	ID      weir.BuildID
+	State   weir.State
+	Outcome weir.Outcome
 }
 
 // Events is the farm's growing list of what happened.

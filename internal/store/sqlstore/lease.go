@@ -243,7 +243,11 @@ func (t *tx) takeBack(ask store.LeaseAsk) error {
 		if err := t.endAttempt(id, byLease, weir.Infra, reason, ask.Now); err != nil {
 			return err
 		}
-		if err := t.enqueue([]weir.Build{b}, ask.Now, time.Time{}); err != nil {
+		var again time.Time
+		if ask.Undelivered != nil {
+			again = ask.Undelivered(b.Attempts)
+		}
+		if err := t.enqueue([]weir.Build{b}, ask.Now, again); err != nil {
 			return err
 		}
 	}

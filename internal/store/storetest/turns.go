@@ -18,6 +18,7 @@ func turnTests() []subtest {
 		{"what the worker does not hold is taken back", testTakeBack},
 		{"taking back and giving are one", testTakeBackGives},
 		{"undelivered attempts do not count", testUndeliveredUncounted},
+		{"undelivered attempts may make a build wait", testUndeliveredWaits},
 		{"epoch 0 fences nothing", testNoEpoch},
 		{"a held worker gets nothing", testHeldWorker},
 		{"builds wait for their next try", testRetryWaits},
@@ -188,6 +189,34 @@ func testUndeliveredUncounted(f *fixture) {
 	}
 	f.finish(l, weir.ReasonWorker)
 	f.state(id, weir.Finished, weir.ReasonWorker)
+}
+
+func testUndeliveredWaits(f *fixture) {
+	epoch := f.enter()
+	id := f.change(f.builder("a"), 1)
+	until := f.now().Add(time.Minute)
+	ask := func(seq int64) store.LeaseAsk {
+		a := f.turn(epoch, seq, 1)
+		a.Undelivered = func(attempts int) time.Time {
+			if attempts < 2 {
+				return time.Time{}
+			}
+			return until
+		}
+		return a
+	}
+	f.take(ask(1))
+	if again := f.take(ask(2)); len(again) != 1 { // the first one goes on at once
+		f.Fatalf("after one lost answer: %+v", again)
+	}
+	if early := f.take(ask(3)); len(early) != 0 {
+		f.Fatalf("after two lost answers: %+v", early)
+	}
+	f.state(id, weir.Queued)
+	f.ticks.Add(int64(time.Minute/time.Millisecond) + 1000)
+	if late := f.take(ask(4)); len(late) != 1 || late[0].Attempt.Number != 3 {
+		f.Fatalf("after the pause: %+v", late)
+	}
 }
 
 func testNoEpoch(f *fixture) {
