@@ -3,6 +3,7 @@ package blob
 
 import (
 	"context"
+	"crypto/sha256"
 	"io"
 
 	"github.com/weir-ci/weir"
@@ -27,4 +28,23 @@ type Content interface {
 	io.ReadSeekCloser
 	// Size is its length in bytes.
 	Size() int64
+}
+
+// Add keeps content that is in memory, so that its digest is not in doubt, and
+// returns the digest. A store that can name a blob after it has written it reads
+// the content once; for others it is read twice.
+func Add(ctx context.Context, s Store, content func() io.Reader, size int64) (weir.Digest, error) {
+	if a, ok := s.(adder); ok {
+		return a.add(ctx, content(), size)
+	}
+	hash := sha256.New()
+	if _, err := io.Copy(hash, content()); err != nil {
+		return "", weir.Errorf(weir.Internal, "the content of a blob cannot be read").WithCause(err)
+	}
+	d := weir.DigestOfSum(hash.Sum(nil))
+	return d, s.Put(ctx, d, content(), size)
+}
+
+type adder interface {
+	add(ctx context.Context, content io.Reader, limit int64) (weir.Digest, error)
 }

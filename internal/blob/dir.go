@@ -85,13 +85,27 @@ func (d *Dir) file(digest weir.Digest) (string, error) {
 // Put reads content to its end and keeps it under want. Besides what Store
 // says, it is Unavailable if the content breaks off with an error.
 func (d *Dir) Put(ctx context.Context, want weir.Digest, content io.Reader, limit int64) error {
-	name, err := d.file(want)
-	if err != nil {
+	if _, err := d.file(want); err != nil {
 		return err
+	}
+	_, err := d.write(ctx, want, content, limit)
+	return err
+}
+
+// add keeps content under its digest, see Add.
+func (d *Dir) add(ctx context.Context, content io.Reader, limit int64) (weir.Digest, error) {
+	return d.write(ctx, "", content, limit)
+}
+
+// write keeps content under its digest, which must be want unless that is empty.
+func (d *Dir) write(ctx context.Context, want weir.Digest, content io.Reader, limit int64) (weir.Digest, error) {
+	what := "a new blob"
+	if want != "" {
+		what = "blob " + want.Short()
 	}
 	temp, err := os.CreateTemp(d.path, tempPrefix+"*"+tempSuffix)
 	if err != nil {
-		return failure(err, "blob %s cannot be stored", want.Short())
+		return "", failure(err, "%s cannot be stored", what)
 	}
 	kept := false
 	defer func() {
@@ -100,40 +114,45 @@ func (d *Dir) Put(ctx context.Context, want weir.Digest, content io.Reader, limi
 			os.Remove(temp.Name()) // a leftover is swept later
 		}
 	}()
-	if err := d.receive(ctx, temp, want, content, limit); err != nil {
-		return err
+	got, err := d.receive(ctx, temp, what, content, limit)
+	if err != nil {
+		return "", err
+	}
+	if want != "" && got != want {
+		return "", weir.Errorf(weir.Invalid, "the content is not that of %s: its digest is %s", what, got).
+			WithHint("it was changed on its way; send it again")
+	}
+	name, err := d.file(got)
+	if err != nil {
+		return "", err
 	}
 	if err := errors.Join(temp.Sync(), temp.Close()); err != nil {
-		return failure(err, "blob %s cannot be stored", want.Short())
+		return "", failure(err, "%s cannot be stored", what)
 	}
 	if kept, err = place(temp.Name(), name); err != nil {
-		return failure(err, "blob %s cannot be stored", want.Short())
+		return "", failure(err, "%s cannot be stored", what)
 	}
-	return nil
+	return got, nil
 }
 
-// receive copies the content into a file, and checks its length and digest.
-func (d *Dir) receive(ctx context.Context, temp *os.File, want weir.Digest, content io.Reader, limit int64) error {
+// receive copies the content into a file, checks its length, and returns its digest.
+func (d *Dir) receive(ctx context.Context, temp *os.File, what string, content io.Reader, limit int64) (weir.Digest, error) {
 	in := &source{ctx: ctx, r: io.LimitReader(content, max(0, limit)+1)}
 	hash := sha256.New()
 	n, err := io.Copy(io.MultiWriter(d.sink(temp), hash), in)
 	var known *weir.Error
 	switch {
 	case errors.As(in.err, &known):
-		return in.err
+		return "", in.err
 	case in.err != nil:
-		return weir.Errorf(weir.Unavailable, "the content of blob %s broke off after %d bytes", want.Short(), n).
+		return "", weir.Errorf(weir.Unavailable, "the content of %s broke off after %d bytes", what, n).
 			WithHint("send it again").WithCause(in.err)
 	case err != nil:
-		return failure(err, "blob %s cannot be stored", want.Short())
+		return "", failure(err, "%s cannot be stored", what)
 	case n > max(0, limit):
-		return weir.Errorf(weir.TooLarge, "blob %s is longer than %d bytes", want.Short(), max(0, limit))
+		return "", weir.Errorf(weir.TooLarge, "%s is longer than %d bytes", what, max(0, limit))
 	}
-	if got := weir.DigestOfSum(hash.Sum(nil)); got != want {
-		return weir.Errorf(weir.Invalid, "the content is not that of blob %s: its digest is %s", want.Short(), got).
-			WithHint("it was changed on its way; send it again")
-	}
-	return nil
+	return weir.DigestOfSum(hash.Sum(nil)), nil
 }
 
 // place gives a finished file its name, and reports whether it was moved. A

@@ -99,7 +99,7 @@ func (f *Farm) Sync(ctx context.Context, id weir.AttemptID, s protocol.Sync) (pr
 	ctx, cancel := whole(ctx)
 	defer cancel()
 	answer, err := f.store.Sync(ctx, store.Sync{Attempt: id, Token: HashToken(s.Token), Seq: s.Seq,
-		Now: f.now(), Deadline: f.now().Add(f.lease), Steps: s.Steps, Frames: s.Frames})
+		Now: f.now(), Deadline: f.now().Add(f.lease), Steps: s.Steps, Frames: s.Frames, Sealed: f.direct(ctx, id, s.Frames)})
 	if err != nil {
 		return protocol.SyncAnswer{}, err
 	}
@@ -107,41 +107,6 @@ func (f *Farm) Sync(ctx context.Context, id weir.AttemptID, s protocol.Sync) (pr
 		f.any.ring()
 	}
 	return protocol.SyncAnswer(answer), nil
-}
-
-// checkReport holds steps and frames that a worker sends against the limits.
-func (f *Farm) checkReport(id weir.AttemptID, steps []weir.StepRecord, frames []weir.LogFrame) error {
-	size := 0
-	for _, frame := range frames {
-		size += len(frame.Data)
-	}
-	if len(frames) > protocol.MaxSyncFrames || len(steps) > protocol.MaxSteps || size > protocol.MaxSyncBytes {
-		return weir.Errorf(weir.TooLarge, "a message of attempt %s has %d frames with %d bytes and %d steps, allowed are %d, %d and %d",
-			id, len(frames), size, len(steps), protocol.MaxSyncFrames, protocol.MaxSyncBytes, protocol.MaxSteps)
-	}
-	for _, frame := range frames {
-		if err := f.checkFrame(frame); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// checkFrame makes sure that a frame is what it says, so that nobody who
-// reads the log later has to doubt it.
-func (f *Farm) checkFrame(frame weir.LogFrame) error {
-	text, err := f.appendFrame(nil, frame)
-	lines := 0
-	for _, c := range text {
-		if c == '\n' {
-			lines++
-		}
-	}
-	if err != nil || len(text) != frame.Size || lines != frame.Lines || frame.Size == 0 || frame.Size > weir.MaxFrame ||
-		frame.Step < 0 || frame.Step >= protocol.MaxSteps || frame.Offset < 0 || frame.Offset > protocol.MaxLogBytes {
-		return weir.Errorf(weir.Invalid, "log frame at byte %d of step %d is not what it says", frame.Offset, frame.Step)
-	}
-	return nil
 }
 
 // Finish records how an attempt ended. The results are read here once, so
@@ -182,6 +147,7 @@ func (f *Farm) Finish(ctx context.Context, id weir.AttemptID, fin protocol.Finis
 		}
 		record.Product.Size = size
 	}
+	record.Sealed = f.direct(ctx, id, fin.Frames)
 	if _, err := f.store.Finish(ctx, record); err != nil {
 		return err
 	}

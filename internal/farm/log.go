@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"sort"
 	"time"
 
@@ -161,12 +162,14 @@ func (f *Farm) LogSections(ctx context.Context, id weir.AttemptID, step int) (Lo
 const (
 	cachedSections = 20_000
 	cachedBlocks   = 100_000 // index entries, each about 40 bytes
+	cachedSegments = 20_000  // entries of lists, each about 200 bytes
 )
 
 // logReading is what reading logs needs and remembers.
 type logReading struct {
 	codec    *steplog.Codec
 	indexes  recent[weir.Digest, *steplog.Index]
+	segments recent[string, []store.LogSegment] // by where they end: see listKey
 	sections recent[string, LogSections]
 }
 
@@ -192,22 +195,42 @@ func (f *Farm) openLog(ctx context.Context, id weir.AttemptID, step int) (*stepL
 		return nil, err
 	}
 	l := &stepLog{f: f, id: id, step: step}
+	sealed := int64(0)
 	for _, s := range sizes {
 		if s.Step == step {
-			l.extent = steplog.Extent{Bytes: s.Bytes, Lines: s.Lines}
+			l.extent, sealed = steplog.Extent{Bytes: s.Bytes, Lines: s.Lines}, s.Sealed
 		}
 	}
-	if l.extent.Bytes == 0 {
-		return l, nil
+	known := true
+	if sealed > 0 {
+		l.segments, known = f.logs.segments.get(l.listKey(sealed))
 	}
-	return l, l.look(ctx)
+	if !known {
+		return l, l.look(ctx)
+	}
+	l.split()
+	return l, nil
 }
+
+// listKey names the list of the segments of the log's first bytes, so many:
+// they never change.
+func (l *stepLog) listKey(sealed int64) string { return fmt.Sprintf("%s-%d-%d", l.id, l.step, sealed) }
 
 // look reads which part of the log is sealed.
 func (l *stepLog) look(ctx context.Context) (err error) {
 	if l.segments, err = l.f.store.LogSegments(ctx, l.id, l.step); err != nil {
 		return err
 	}
+	inline := slices.ContainsFunc(l.segments, func(g store.LogSegment) bool { return g.Digest == "" })
+	if n := len(l.segments); n > 0 && !inline {
+		l.f.logs.segments.put(l.listKey(l.segments[n-1].Offset+l.segments[n-1].Bytes), l.segments, n, cachedSegments)
+	}
+	l.split()
+	return nil
+}
+
+// split finds out what is left for the frames.
+func (l *stepLog) split() {
 	rest := l.extent
 	if n := len(l.segments); n > 0 {
 		last := l.segments[n-1]
@@ -217,7 +240,6 @@ func (l *stepLog) look(ctx context.Context) (err error) {
 	l.rows = steplog.NewRows(l.f.logs.codec, rest, func(ctx context.Context, offset int64, limit int) ([]weir.LogFrame, error) {
 		return l.f.store.LogFrames(ctx, l.id, l.step, offset, limit)
 	})
-	return nil
 }
 
 // Close lets go of what is open.
@@ -338,10 +360,4 @@ func (s seeker) ReadAt(p []byte, at int64) (int, error) {
 		return 0, err
 	}
 	return io.ReadFull(s, p)
-}
-
-// appendFrame decompresses a frame as a worker sent it into a buffer. A frame is a
-// worker's word: the decoder stops at the size that it says it has.
-func (f *Farm) appendFrame(text []byte, frame weir.LogFrame) ([]byte, error) {
-	return f.logs.codec.Decode(frame.Data, text, frame.Size)
 }

@@ -1,13 +1,13 @@
 package farm
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"math/rand/v2"
 	"time"
 
 	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/blob"
 	"github.com/weir-ci/weir/internal/steplog"
 	"github.com/weir-ci/weir/internal/store"
 )
@@ -15,11 +15,11 @@ import (
 const (
 	// sealSize is about how large a segment gets, in bytes, and how much has to
 	// be in the frames of a live log before they are sealed.
-	sealSize = 8 << 20
+	sealSize = 4 << 20
 	// sealLogs is how many logs one look takes on.
 	sealLogs = 64
 	// sealFrames is how many frames are read at once.
-	sealFrames = 32
+	sealFrames = 16
 	// sealPause is how long at least lies between two looks, so that logs of
 	// short builds are sealed together.
 	sealPause = 500 * time.Millisecond
@@ -84,17 +84,17 @@ func (f *Farm) seal(ctx context.Context) (more bool, err error) {
 // many as make a segment.
 func (f *Farm) sealLog(ctx context.Context, l store.Sealing) error {
 	for offset, end := l.Offset, l.Offset+l.Bytes; offset < end; {
-		g, data, err := f.segment(ctx, l, offset, end)
-		if err != nil {
+		b := steplog.NewBuilder(f.logs.codec)
+		g := store.LogSegment{Attempt: l.Attempt, Step: l.Step, Offset: offset}
+		if err := f.addRows(ctx, b, &g, end); err != nil {
 			return err
 		}
-		if len(data) <= store.MaxInlineSegment {
-			g.Data = data
-		} else {
-			g.Digest = weir.DigestOf(data)
-			if err := f.blobs.Put(ctx, g.Digest, bytes.NewReader(data), int64(len(data))); err != nil {
-				return err
-			}
+		g.Bytes, g.Lines = b.Bytes(), b.Lines()
+		var err error
+		if packed := b.Finish(); packed.Len() <= store.MaxInlineSegment {
+			g.Data = packed.Bytes()
+		} else if g.Digest, err = blob.Add(ctx, f.blobs, packed.Reader, int64(packed.Len())); err != nil {
+			return err
 		}
 		if err := f.store.Seal(ctx, g); err != nil {
 			return err
@@ -107,32 +107,29 @@ func (f *Farm) sealLog(ctx context.Context, l store.Sealing) error {
 	return nil
 }
 
-// segment makes the segment that begins at an offset. Its error is Conflict if
-// the frames are gone already.
-func (f *Farm) segment(ctx context.Context, l store.Sealing, offset, end int64) (store.LogSegment, []byte, error) {
-	b := steplog.NewBuilder(f.logs.codec)
-	g := store.LogSegment{Attempt: l.Attempt, Step: l.Step, Offset: offset}
-	for at := offset; at < end && b.Len() < sealSize && !b.Full(); {
-		frames, err := f.store.LogFrames(ctx, l.Attempt, l.Step, at, sealFrames)
+// addRows puts the frames between the beginning of a segment and end into it,
+// or as many of them as make one. Its error is Conflict if they are gone already.
+func (f *Farm) addRows(ctx context.Context, b *steplog.Builder, g *store.LogSegment, end int64) error {
+	for at := g.Offset; at < end && b.Len() < sealSize && !b.Full(); {
+		frames, err := f.store.LogFrames(ctx, g.Attempt, g.Step, at, sealFrames)
 		if err != nil {
-			return g, nil, err
+			return err
 		}
 		if len(frames) == 0 || frames[0].Offset != at {
-			return g, nil, weir.Errorf(weir.Conflict, "byte %d of step %d of attempt %s was sealed by somebody else", at, l.Step, l.Attempt)
+			return weir.Errorf(weir.Conflict, "byte %d of step %d of attempt %s was sealed by somebody else", at, g.Step, g.Attempt)
 		}
-		if at == offset {
+		if at == g.Offset {
 			g.FirstLine = frames[0].FirstLine
 		}
 		for _, frame := range frames {
-			if b.Len() >= sealSize || b.Full() {
+			if at >= end || b.Len() >= sealSize || b.Full() {
 				break
 			}
 			if err := b.Add(frame); err != nil {
-				return g, nil, err
+				return err
 			}
 			at = frame.Offset + int64(frame.Size)
 		}
 	}
-	g.Bytes, g.Lines = b.Bytes(), b.Lines()
-	return g, b.Finish(), nil
+	return nil
 }

@@ -101,18 +101,23 @@ func unpack(r io.Reader, message any) ([][]byte, error) {
 	if err := json.Unmarshal(p.Message, message); err != nil {
 		return nil, weir.Errorf(weir.Invalid, "the message is not what it should be: %v", err)
 	}
-	data := make([][]byte, len(p.Packed))
+	total := 0
 	for i, n := range p.Packed {
-		if n < 0 || n > MaxBody {
+		if n < 0 || n > MaxBody || total > MaxBody-n {
 			return nil, weir.Errorf(weir.TooLarge, "log frame %d of the message has %d bytes", i, n)
 		}
-		data[i] = make([]byte, n)
-		if _, err := io.ReadFull(in, data[i]); err != nil {
-			if err == io.EOF || err == io.ErrUnexpectedEOF {
-				return nil, weir.Errorf(weir.Invalid, "the message ends in log frame %d", i)
-			}
-			return nil, err
+		total += n
+	}
+	all := make([]byte, total)
+	if n, err := io.ReadFull(in, all); err != nil {
+		if err == io.EOF || err == io.ErrUnexpectedEOF {
+			return nil, weir.Errorf(weir.Invalid, "the message ends after %d of %d bytes of log frames", n, total)
 		}
+		return nil, err
+	}
+	data := make([][]byte, len(p.Packed))
+	for i, n := range p.Packed {
+		data[i], all = all[:n:n], all[n:]
 	}
 	if _, err := in.ReadByte(); err != io.EOF {
 		return nil, weir.Errorf(weir.Invalid, "the message goes on behind its last log frame")

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"hash/crc32"
+	"io"
 	"time"
 
 	"github.com/weir-ci/weir"
@@ -17,10 +18,12 @@ const markEvery = 200 * time.Millisecond
 
 // Builder makes a segment out of frames. Small ones are put together, which
 // compresses better and makes searching faster; large ones are kept as they
-// are. Make one with NewBuilder.
+// are, and not even copied: their data must not change before the segment is
+// written. Make one with NewBuilder.
 type Builder struct {
 	codec  *Codec
-	out    []byte
+	parts  [][]byte // what the segment is made of so far
+	size   int      // bytes in parts
 	index  []byte
 	blocks uint32
 	bytes  int64
@@ -37,11 +40,11 @@ type Builder struct {
 
 // NewBuilder begins a segment.
 func NewBuilder(c *Codec) *Builder {
-	return &Builder{codec: c, out: []byte(headMagic), next: -1}
+	return &Builder{codec: c, parts: [][]byte{[]byte(headMagic)}, size: len(headMagic), next: -1}
 }
 
 // Len is about how many bytes the segment has.
-func (b *Builder) Len() int { return len(b.out) + len(b.text)/4 + len(b.index) }
+func (b *Builder) Len() int { return b.size + len(b.text)/4 + len(b.index) }
 
 // Bytes is how much text it holds.
 func (b *Builder) Bytes() int64 { return b.bytes + int64(len(b.text)) }
@@ -112,39 +115,77 @@ func (b *Builder) flush() {
 }
 
 func (b *Builder) block(data []byte, size int, lines int64, marks []Mark) {
-	start := len(b.out)
+	var times []byte
 	end, at := 0, int64(0)
 	for _, m := range marks {
-		b.out = binary.AppendUvarint(b.out, uint64(m.End-end))
+		times = binary.AppendUvarint(times, uint64(m.End-end))
 		us := int64(0)
 		if !m.At.IsZero() {
 			us = m.At.UnixMicro()
 		}
-		b.out = binary.AppendVarint(b.out, us-at)
+		times = binary.AppendVarint(times, us-at)
 		end, at = m.End, us
 	}
-	times := len(b.out) - start
-	b.out = append(b.out, data...)
-	for _, v := range []int64{int64(times), int64(len(data)), int64(size), lines, int64(crc32.Checksum(b.out[start:], checksums()))} {
+	sum := crc32.Update(crc32.Checksum(times, checksums()), checksums(), data)
+	for _, v := range []int64{int64(len(times)), int64(len(data)), int64(size), lines, int64(sum)} {
 		b.index = binary.AppendUvarint(b.index, uint64(v))
 	}
+	b.parts = append(b.parts, times, data)
+	b.size += len(times) + len(data)
 	b.blocks++
 	b.bytes += int64(size)
 	b.lines += lines
 }
 
 // Finish ends the segment and returns it. The builder is not to be used again.
-func (b *Builder) Finish() []byte {
+func (b *Builder) Finish() Packed {
 	b.flush()
 	le := binary.LittleEndian
-	at := len(b.out)
-	b.out = append(b.out, b.index...)
-	b.out = le.AppendUint64(b.out, uint64(at))
-	b.out = le.AppendUint32(b.out, uint32(len(b.index)))
-	b.out = le.AppendUint32(b.out, b.blocks)
-	b.out = le.AppendUint64(b.out, uint64(b.bytes))
-	b.out = le.AppendUint64(b.out, uint64(b.lines))
-	b.out = le.AppendUint32(b.out, crc32.Checksum(b.index, checksums()))
-	b.out = le.AppendUint32(b.out, 0)
-	return append(b.out, footMagic...)
+	end := b.index
+	end = le.AppendUint64(end, uint64(b.size))
+	end = le.AppendUint32(end, uint32(len(b.index)))
+	end = le.AppendUint32(end, b.blocks)
+	end = le.AppendUint64(end, uint64(b.bytes))
+	end = le.AppendUint64(end, uint64(b.lines))
+	end = le.AppendUint32(end, crc32.Checksum(b.index, checksums()))
+	end = le.AppendUint32(end, 0)
+	end = append(end, footMagic...)
+	return Packed{parts: append(b.parts, end), size: b.size + len(end)}
+}
+
+// Packed is a segment that is not written yet: pieces of memory, most of them
+// the data of the frames that it was made of.
+type Packed struct {
+	parts [][]byte
+	size  int
+}
+
+// Len is how many bytes it has.
+func (p Packed) Len() int { return p.size }
+
+// Bytes puts the pieces together.
+func (p Packed) Bytes() []byte { return bytes.Join(p.parts, nil) }
+
+// Reader reads the segment from its beginning.
+func (p Packed) Reader() io.Reader { return &packedReader{parts: p.parts} }
+
+// packedReader fills what it is given from as many pieces as it takes: many
+// are a few bytes long.
+type packedReader struct {
+	parts [][]byte // that follow; the first one from at on
+	at    int
+}
+
+func (r *packedReader) Read(p []byte) (n int, err error) {
+	for n < len(p) && len(r.parts) > 0 {
+		k := copy(p[n:], r.parts[0][r.at:])
+		n += k
+		if r.at += k; r.at == len(r.parts[0]) {
+			r.parts, r.at = r.parts[1:], 0
+		}
+	}
+	if n == 0 && len(p) > 0 {
+		return 0, io.EOF
+	}
+	return n, nil
 }

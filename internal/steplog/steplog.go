@@ -40,6 +40,7 @@ package steplog
 import (
 	"bytes"
 	"context"
+	"sync"
 	"time"
 
 	"github.com/klauspost/compress/zstd"
@@ -101,8 +102,9 @@ func (b Block) timeAt(position int) time.Time {
 
 // Codec compresses and decompresses. It is safe for concurrent use.
 type Codec struct {
-	unzip *zstd.Decoder
-	zip   *zstd.Encoder
+	unzip   *zstd.Decoder
+	zip     *zstd.Encoder
+	buffers sync.Pool // for Count
 }
 
 // decodeMemory bounds what decompressing one block may use, in bytes. It is
@@ -135,6 +137,21 @@ func (c *Codec) Decode(data, buffer []byte, size int) ([]byte, error) {
 		return nil, weir.Errorf(weir.Internal, "a piece of the log has %d bytes in place of %d", len(text), size)
 	}
 	return text[:size:size], nil
+}
+
+// Count decompresses data that must be size bytes of text, and counts the
+// newlines. Its error is Internal.
+func (c *Codec) Count(data []byte, size int) (lines int, err error) {
+	buffer, _ := c.buffers.Get().(*[weir.MaxFrame]byte)
+	if buffer == nil {
+		buffer = new([weir.MaxFrame]byte)
+	}
+	defer c.buffers.Put(buffer)
+	text, err := c.Decode(data, buffer[:0], size)
+	if err != nil {
+		return 0, err
+	}
+	return bytes.Count(text, newline), nil
 }
 
 // Rows is the part of a log that is still frames.

@@ -55,7 +55,13 @@ func segment(t testing.TB, c *Codec, frames []weir.LogFrame) *Segment {
 			t.Fatal(err)
 		}
 	}
-	data := b.Finish()
+	packed := b.Finish()
+	data := packed.Bytes()
+	if len(data) < 1<<12 {
+		if err := iotest.TestReader(packed.Reader(), data); err != nil || packed.Len() != len(data) {
+			t.Fatalf("a segment of %d bytes, read %d: %v", packed.Len(), len(data), err)
+		}
+	}
 	x, err := ReadIndex(bytes.NewReader(data), int64(len(data)))
 	if err != nil {
 		t.Fatal(err)
@@ -330,7 +336,7 @@ func TestMergingPays(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if n := len(b.Finish()); n > packed/3 {
+	if n := b.Finish().Len(); n > packed/3 {
 		t.Errorf("%d bytes of frames became a segment of %d", packed, n)
 	}
 }
@@ -356,7 +362,7 @@ func FuzzSegment(f *testing.F) {
 				f.Fatal(err)
 			}
 		}
-		f.Add(b.Finish())
+		f.Add(b.Finish().Bytes())
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		x, err := ReadIndex(bytes.NewReader(data), int64(len(data)))

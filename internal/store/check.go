@@ -42,7 +42,7 @@ func (s Sync) Check() error {
 	if err := checkSteps(s.Steps); err != nil {
 		return err
 	}
-	return checkFrames(s.Frames)
+	return checkLog(s.Attempt, s.Frames, s.Sealed)
 }
 
 // Check is Invalid if no attempt can end like this.
@@ -53,7 +53,7 @@ func (f Finish) Check() error {
 	if err := checkSteps(f.Steps); err != nil {
 		return err
 	}
-	return checkFrames(f.Frames)
+	return checkLog(f.Attempt, f.Frames, f.Sealed)
 }
 
 func checkSteps(steps []weir.StepRecord) error {
@@ -66,6 +66,18 @@ func checkSteps(steps []weir.StepRecord) error {
 		}
 	}
 	return nil
+}
+
+func checkLog(id weir.AttemptID, frames []weir.LogFrame, segments []LogSegment) error {
+	for i, g := range segments {
+		if g.Attempt != id || slices.ContainsFunc(segments[:i], func(h LogSegment) bool { return h.Step == g.Step }) {
+			return weir.Errorf(weir.Invalid, "a segment of attempt %s, step %d, comes with a message of attempt %s", g.Attempt, g.Step, id)
+		}
+		if err := g.Check(); err != nil {
+			return err
+		}
+	}
+	return checkFrames(frames)
 }
 
 func checkFrames(frames []weir.LogFrame) error {

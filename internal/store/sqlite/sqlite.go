@@ -39,6 +39,10 @@ var migrations embed.FS
 // transaction, in milliseconds.
 const busyMillis = "10000"
 
+// journalBytes is what the write-ahead log keeps of the disk once its content
+// is in the database file; without a limit it stays as large as it ever was.
+const journalBytes = "16777216"
+
 // Store is a farm's state in a SQLite file.
 type Store struct {
 	*sqlstore.Store
@@ -68,7 +72,8 @@ func open(ctx context.Context, path string) (*Store, error) {
 		return nil, weir.Errorf(weir.Invalid, "%.200q is not the name of a file", path)
 	}
 	s := &Store{schema: sqltx.Schema{Dialect: goose.DialectSQLite3, Files: files}}
-	writes, err := newConnector(dsn(full, "_txlock", "immediate", "_pragma", "synchronous(FULL)", "_pragma", "foreign_keys(1)"))
+	writes, err := newConnector(dsn(full, "_txlock", "immediate", "_pragma", "synchronous(FULL)", "_pragma", "foreign_keys(1)",
+		"_pragma", "journal_size_limit("+journalBytes+")"))
 	if err != nil {
 		return nil, explainOpen(path, err)
 	}

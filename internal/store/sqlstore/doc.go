@@ -16,7 +16,8 @@
 //	regressions.go advance.go probes.go
 //	builds.go logs.go overview.go
 //
-// Revisions, workers, tokens and builders by name are in package sqlroster.
+// Revisions, workers, tokens and builders by name are in package sqlroster, logs
+// in package sqllog.
 //
 // # Transactions
 //

@@ -6,6 +6,7 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/store"
+	"github.com/weir-ci/weir/internal/store/sqllog"
 	"github.com/weir-ci/weir/internal/store/sqlroster"
 	"github.com/weir-ci/weir/internal/store/sqltx"
 )
@@ -30,7 +31,7 @@ func (s *Store) Finish(ctx context.Context, f store.Finish) (b weir.Build, err e
 		if fencing && !a.Live() {
 			return fenced(a.ID)
 		}
-		if err := t.lastFrames(a.ID, f.Frames); err != nil {
+		if err := t.lastFrames(a.ID, f); err != nil {
 			return err
 		}
 		if err := t.saveSteps(a.ID, f.Steps); err != nil {
@@ -49,16 +50,16 @@ func (s *Store) Finish(ctx context.Context, f store.Finish) (b weir.Build, err e
 
 // lastFrames appends the frames that came with the end of an attempt. Nobody
 // sends again what does not fit now, so all of them must.
-func (t *tx) lastFrames(id weir.AttemptID, frames []weir.LogFrame) error {
-	if len(frames) == 0 {
+func (t *tx) lastFrames(id weir.AttemptID, f store.Finish) error {
+	if len(f.Frames) == 0 {
 		return nil
 	}
-	logs, err := t.logSizes(id)
+	logs, err := sqllog.Sizes(t.Reader(), id)
 	if err != nil {
 		return err
 	}
-	taken, err := t.appendLog(id, frames, logs)
-	if err == nil && taken < len(frames) {
+	taken, err := sqllog.Append(t.Tx, id, f.Frames, f.Sealed, logs, ordering)
+	if err == nil && taken < len(f.Frames) {
 		return weir.Errorf(weir.Conflict, "the last log frames of attempt %s do not begin where its log ends", id).
 			WithHint("sync to learn where that is, then finish again")
 	}

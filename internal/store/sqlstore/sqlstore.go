@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/store/sqllog"
 	"github.com/weir-ci/weir/internal/store/sqlroster"
 	"github.com/weir-ci/weir/internal/store/sqltx"
 )
@@ -16,11 +17,12 @@ import (
 type Store struct {
 	*sqltx.DB
 	sqlroster.Store
+	sqllog.Logs
 	builders sqlroster.Builders
 }
 
 // New makes a store of a database.
-func New(db *sqltx.DB) *Store { return &Store{DB: db, Store: sqlroster.New(db)} }
+func New(db *sqltx.DB) *Store { return &Store{DB: db, Store: sqlroster.New(db), Logs: sqllog.New(db)} }
 
 // conn is what reading verbs work with.
 type conn struct{ sqltx.Conn }

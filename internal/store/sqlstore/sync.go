@@ -5,6 +5,7 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/store"
+	"github.com/weir-ci/weir/internal/store/sqllog"
 	"github.com/weir-ci/weir/internal/store/sqltx"
 )
 
@@ -23,7 +24,7 @@ func (s *Store) Sync(ctx context.Context, report store.Sync) (answer store.SyncA
 		if fencing && !a.Live() && a.by != byCancel {
 			return fenced(a.ID)
 		}
-		logs, err := t.logSizes(a.ID)
+		logs, err := sqllog.Sizes(t.Reader(), a.ID)
 		if err != nil {
 			return err
 		}
@@ -59,7 +60,7 @@ func (t *tx) record(b *weir.Build, a attempt, report store.Sync, logs map[int]st
 		int64(a.ID.Build), a.ID.Number, deadline, a.seq); err != nil {
 		return err
 	}
-	if _, err := t.appendLog(a.ID, report.Frames, logs); err != nil {
+	if _, err := sqllog.Append(t.Tx, a.ID, report.Frames, report.Sealed, logs, ordering); err != nil {
 		return err
 	}
 	return a.spoke(t, report.Now)

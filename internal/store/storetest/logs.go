@@ -22,6 +22,9 @@ func logTests() []subtest {
 		{"only exact frames are sealed", testSealExact},
 		{"a segment goes into a row or a blob", testSealCheck},
 		{"two seal, one appends, one reads", testSealRace},
+		{"sealed as it comes", testDirect},
+		{"what comes sealed and does not fit", testDirectMisfit},
+		{"sealed as it comes, doubled and delayed", testDirectProperty},
 	}
 }
 
@@ -161,12 +164,15 @@ func testLogSizes(f *fixture) {
 	equal(f, "no log", len(sizes()), 0)
 	fs := append(frames(4, "a\nb", "c\n"), frames(1, "no newline")...)
 	f.send(f.sync(l, 1, fs...))
-	want := []store.LogSize{{Step: 1, Bytes: 10}, {Step: 4, Bytes: 5, Lines: 2}}
+	mark := int64(len(dataMark))
+	want := []store.LogSize{{Step: 1, Bytes: 10, Pending: mark + 10}, {Step: 4, Bytes: 5, Lines: 2, Pending: 2*mark + 5}}
 	equal(f, "sizes", sizes(), want)
 	f.ok(f.Seal(f.ctx, segmentOf(l.Attempt, fs[:1]...)))
+	want[1].Sealed, want[1].Pending = 3, mark+2
 	equal(f, "sizes when a part is sealed", sizes(), want)
 	f.finish(l, weir.ReasonNone)
 	f.ok(f.Seal(f.ctx, segmentOf(l.Attempt, frames(4, "a\nb", "c\n")[1:]...)))
+	want[1].Sealed, want[1].Pending = 5, 0
 	equal(f, "sizes after the end", sizes(), want)
 	equal(f, "log after the end", f.log(l.Attempt, 4), "a\nbc\n")
 }
@@ -316,7 +322,10 @@ func testSealRace(f *fixture) {
 		switch i {
 		case 0:
 			defer over(true)
-			for _, s := range syncs {
+			for i, s := range syncs {
+				if i%3 == 2 { // fits if nobody has sealed what is before it
+					s.Sealed = []store.LogSegment{segmentOf(l.Attempt, all[4*i-4:4*i+4]...)}
+				}
 				if _, err := f.Sync(f.ctx, s); err != nil {
 					f.Errorf("Sync: %v", err)
 					return
@@ -340,7 +349,9 @@ func testSealRace(f *fixture) {
 	})
 	f.sealSome(l.Attempt)
 	equal(f, "log", f.log(l.Attempt, 0), want)
-	equal(f, "size", must[[]store.LogSize](f)(f.LogSizes(f.ctx, l.Attempt)), []store.LogSize{{Bytes: int64(len(want)), Lines: rounds * 4}})
+	sizes := must[[]store.LogSize](f)(f.LogSizes(f.ctx, l.Attempt))
+	sizes[0].Sealed, sizes[0].Pending = 0, 0
+	equal(f, "size", sizes, []store.LogSize{{Bytes: int64(len(want)), Lines: rounds * 4}})
 }
 
 // sealSome seals some frames as a server does; another one may be faster.

@@ -156,8 +156,11 @@ func testSyncFrames(f *fixture) {
 
 	other := f.send(f.sync(l, 20, frame(2, 0, 0, "x")))
 	equal(f, "offsets of all steps", []int64{other[0], other[2]}, []int64{17, 1})
-	equal(f, "sizes", must[[]store.LogSize](f)(f.LogSizes(f.ctx, l.Attempt)),
-		[]store.LogSize{{Step: 0, Bytes: 17, Lines: 3}, {Step: 2, Bytes: 1}})
+	sizes := must[[]store.LogSize](f)(f.LogSizes(f.ctx, l.Attempt))
+	for i := range sizes {
+		sizes[i].Pending = 0
+	}
+	equal(f, "sizes", sizes, []store.LogSize{{Step: 0, Bytes: 17, Lines: 3}, {Step: 2, Bytes: 1}})
 }
 
 // testSyncProperty lets a worker cut random bytes into frames while the
