@@ -72,6 +72,7 @@ type Farm struct {
 	watches    presence.Watches // of workers that wait for cancellations
 	leases     presence.Leases  // that wait, by worker
 	known      tipCache         // the newest revisions, for those who ask often
+	polled     tipCache         // the same for the poller, who knows himself what is newer
 	notices    Notices
 	away       time.Duration
 	absent     absences // only the expire loop uses it

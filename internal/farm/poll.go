@@ -77,6 +77,7 @@ func (f *Farm) pollSource(ctx context.Context, p weir.Project, places chan struc
 		interval = maxPollDelay
 	}
 	failures := 0
+	var seen weir.Tip
 	for {
 		select {
 		case places <- struct{}{}:
@@ -84,7 +85,7 @@ func (f *Farm) pollSource(ctx context.Context, p weir.Project, places chan struc
 			return
 		}
 		delay := min(interval<<min(failures, 10), max(maxPollDelay, interval))
-		more, err := f.pollOnce(ctx, p, delay)
+		more, err := f.pollOnce(ctx, p, &seen, delay)
 		<-places
 		switch {
 		case ctx.Err() != nil:
@@ -110,16 +111,20 @@ func (f *Farm) pollSource(ctx context.Context, p weir.Project, places chan struc
 }
 
 // pollOnce looks at a source if it is due and nobody else does. more says that
-// there are further revisions to fetch at once.
-func (f *Farm) pollOnce(ctx context.Context, p weir.Project, delay time.Duration) (more bool, err error) {
+// there are further revisions to fetch at once. seen is the tip that the last
+// look found; it is kept up to date.
+func (f *Farm) pollOnce(ctx context.Context, p weir.Project, seen *weir.Tip, delay time.Duration) (more bool, err error) {
 	now := f.now()
 	known, claim := "", pollTimeout
-	tips, err := f.tips(ctx)
+	tips, err := f.polled.get(ctx, f) // read once for all sources that are due together
 	if err != nil {
 		return false, err
 	}
-	if t, ok := tips[sourceKey{p.Name, p.Source.Branch}]; ok {
-		known, claim = t.Revision.ID, pollClaim
+	if t, ok := tips[sourceKey{p.Name, p.Source.Branch}]; ok && t.Revision.Position >= seen.Revision.Position {
+		*seen = t
+	}
+	if seen.Revision.ID != "" {
+		known, claim = seen.Revision.ID, pollClaim
 	}
 	mine, err := f.store.ClaimPoll(ctx, p.Name, p.Source.Branch, now, now.Add(claim))
 	if err != nil || !mine {
@@ -150,11 +155,12 @@ func (f *Farm) pollOnce(ctx context.Context, p weir.Project, delay time.Duration
 	if listing.More {
 		next = now
 	}
-	_, added, err := f.store.RecordRevisions(ctx, store.Poll{Project: p.Name, Branch: p.Source.Branch,
+	tip, added, err := f.store.RecordRevisions(ctx, store.Poll{Project: p.Name, Branch: p.Source.Branch,
 		Revisions: listing.Revisions, Now: now, Next: next})
 	if err != nil {
 		return false, err
 	}
+	*seen = tip
 	if added > 0 {
 		f.log.Info("new revisions", "project", p.Name, "count", added)
 		f.known.forget()

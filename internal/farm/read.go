@@ -2,7 +2,6 @@ package farm
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/weir-ci/weir"
@@ -45,14 +44,21 @@ const recentBuilds = 12
 // work moves, from builds to doubts to searches, so that what moves on while it
 // reads is seen at least once: a farm that looks idle is idle.
 func (f *Farm) Overview(ctx context.Context) (Overview, error) {
-	o := Overview{Name: f.config.Load().Name, At: f.now()}
 	heads, err := f.store.BuilderHeads(ctx, recentBuilds)
 	if err != nil {
-		return o, err
+		return Overview{}, err
 	}
+	o, err := f.overview(ctx)
 	for _, h := range heads {
 		o.Builders = append(o.Builders, BuilderRow(h))
 	}
+	return o, err
+}
+
+// overview reads everything but the builders.
+func (f *Farm) overview(ctx context.Context) (Overview, error) {
+	o := Overview{Name: f.config.Load().Name, At: f.now()}
+	var err error
 	if o.Queue, err = f.store.QueueDepth(ctx); err != nil {
 		return o, err
 	}
@@ -88,19 +94,14 @@ func (f *Farm) sources(ctx context.Context) ([]SourceStatus, error) {
 	if err != nil {
 		return nil, err
 	}
-	tips, err := f.store.Tips(ctx)
+	tips, err := f.tips(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var out []SourceStatus
 	for _, s := range polled {
-		status := SourceStatus{Project: s.Project, Polled: s.Polled, Error: s.Error}
-		if i := slices.IndexFunc(tips, func(t weir.Tip) bool {
-			return t.Project == s.Project && t.Branch == s.Branch
-		}); i >= 0 {
-			status.Tip = tips[i].Revision
-		}
-		out = append(out, status)
+		out = append(out, SourceStatus{Project: s.Project, Polled: s.Polled, Error: s.Error,
+			Tip: tips[sourceKey{s.Project, s.Branch}].Revision})
 	}
 	return out, nil
 }

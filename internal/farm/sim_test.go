@@ -154,7 +154,8 @@ func (s *sim) live() {
 func (s *sim) poll() {
 	for _, p := range s.world.farm.Projects {
 		s.now = s.now.Add(time.Hour)
-		_, err := s.farm().pollOnce(s.ctx, p, time.Minute)
+		s.farm().polled.forget()
+		_, err := s.farm().pollOnce(s.ctx, p, &weir.Tip{}, time.Minute)
 		s.must(err)
 	}
 }

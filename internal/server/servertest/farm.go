@@ -84,6 +84,14 @@ func (f *Farm) Overview(context.Context) (farm.Overview, error) {
 	return f.State, f.Fail
 }
 
+// Front answers State, too.
+func (f *Farm) Front(ctx context.Context) (farm.Front, error) {
+	o, err := f.Overview(ctx)
+	front := farm.Front{Overview: o, Glances: farm.GlancesOf(o.Builders)}
+	front.Builders = nil
+	return front, err
+}
+
 // Builds lists the builds of Details.
 func (f *Farm) Builds(_ context.Context, q farm.BuildQuery) ([]weir.Build, error) {
 	f.mu.Lock()

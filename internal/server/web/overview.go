@@ -1,9 +1,7 @@
 package web
 
 import (
-	"cmp"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -22,34 +20,14 @@ type OverviewView struct {
 	Recent   []RegressionCard
 	Running  []BuildLine
 	Queue    string
-	Projects []ProjectGroup
+	Builders BuildersView
 	Silent   []SourceLine // sources that do not answer
 	Sources  []SourceLine // the others
 	Workers  []WorkerLine
+	// How many there are besides.
+	MoreRunning, MoreSilent, MoreSources, MoreWorkers int
 	// What is still to be done on a fresh farm.
-	NoProjects, NoWorkers, NoBuilds bool
-}
-
-// ProjectGroup is the builders of one project.
-type ProjectGroup struct {
-	Name     string
-	URL      string // of its builds
-	Builders []BuilderLine
-}
-
-// BuilderLine is one builder and its recent builds.
-type BuilderLine struct {
-	Name   string // what tells it from the project's others
-	Newest BuildLine
-	Spark  []Spark // oldest first
-	None   bool    // it has no build yet
-}
-
-// Spark is one build in a row of small shapes.
-type Spark struct {
-	Mark  Mark
-	URL   string
-	Title string
+	NoProjects, NoWorkers bool
 }
 
 // SourceLine is a project's source.
@@ -83,7 +61,7 @@ type BuildLine struct {
 	News     string // what changed in it: "3 newly failing"; may be empty
 }
 
-func overviewView(o farm.Overview) OverviewView {
+func overviewView(o farm.Front, filter string) OverviewView {
 	v := OverviewView{Alarm: len(o.Regressions) > 0}
 	for _, r := range o.Regressions {
 		v.Open = append(v.Open, regressionCard(r, o.At))
@@ -94,7 +72,7 @@ func overviewView(o farm.Overview) OverviewView {
 	for _, b := range o.Running {
 		v.Running = append(v.Running, buildLine(b, o.At))
 	}
-	v.Projects = projectGroups(o.Builders, o.At)
+	v.Builders = buildersView(o.Glances, o.At, filter)
 	for _, s := range o.Sources {
 		line := SourceLine{Project: oneLine(s.Project, maxName), Revision: oneLine(s.Tip.Short(), maxName),
 			Subject: oneLine(s.Tip.Subject(), maxSubject), Error: oneLine(s.Error, maxSubject), Polled: when(s.Polled, o.At)}
@@ -104,6 +82,8 @@ func overviewView(o farm.Overview) OverviewView {
 			v.Sources = append(v.Sources, line)
 		}
 	}
+	v.Silent, v.MoreSilent = cut(v.Silent, maxAside)
+	v.Sources, v.MoreSources = cut(v.Sources, maxAside)
 	here := 0
 	for _, w := range o.Workers {
 		line := workerLine(w, o.At)
@@ -112,6 +92,11 @@ func overviewView(o farm.Overview) OverviewView {
 		}
 		v.Workers = append(v.Workers, line)
 	}
+	if len(v.Workers) > maxAside { // those first that gain nothing from being many
+		slices.SortStableFunc(v.Workers, func(a, b WorkerLine) int { return order(b.Away || b.Why != "") - order(a.Away || a.Why != "") })
+	}
+	v.NoWorkers = len(v.Workers) == 0
+	v.Workers, v.MoreWorkers = cut(v.Workers, maxAside)
 	if o.Doubted > 0 {
 		v.Doubted = count(o.Doubted, "build has", "builds have") +
 			" something newly bad and is being run again before anybody is told."
@@ -121,16 +106,35 @@ func overviewView(o farm.Overview) OverviewView {
 	}
 	v.Headline = headline(o)
 	v.Queue = queueText(o.Queue)
-	v.Summary = fmt.Sprintf("%s · %s · %d of %s here", count(len(o.Running), "build runs", "builds run"), v.Queue,
+	running := max(len(o.Running), o.Queue[weir.Leased]+o.Queue[weir.Running])
+	v.Running, v.MoreRunning = cut(v.Running, maxRunning)
+	v.MoreRunning += running - len(o.Running)
+	v.Summary = fmt.Sprintf("%s · %s · %d of %s here", count(running, "build runs", "builds run"), v.Queue,
 		here, count(len(o.Workers), "worker", "workers"))
-	v.NoProjects = len(o.Sources) == 0 && len(o.Builders) == 0
-	v.NoWorkers = len(o.Workers) == 0
-	v.NoBuilds = len(o.Running) == 0 && !slices.ContainsFunc(o.Builders,
-		func(b farm.BuilderRow) bool { return len(b.Recent) > 0 })
+	v.NoProjects = len(o.Sources) == 0 && len(o.Glances) == 0
 	return v
 }
 
-func headline(o farm.Overview) string {
+// Limits on the lists of one page. What is over them is counted.
+const (
+	maxRunning = 100
+	maxAside   = 50 // sources and workers
+)
+
+// cut cuts a list and says how much is missing.
+func cut[T any](list []T, limit int) (head []T, more int) {
+	n := min(len(list), limit)
+	return list[:n], len(list) - n
+}
+
+func order(first bool) int {
+	if first {
+		return 1
+	}
+	return 0
+}
+
+func headline(o farm.Front) string {
 	switch open := len(o.Regressions); {
 	case open > 0:
 		tests := 0
@@ -139,7 +143,7 @@ func headline(o farm.Overview) string {
 		}
 		return fmt.Sprintf("%s, %s bad", count(open, "regression is open", "regressions are open"),
 			count(tests, "test", "tests"))
-	case len(o.Builders) == 0 && len(o.Running) == 0:
+	case len(o.Glances) == 0 && len(o.Running) == 0:
 		return "Nothing has been built yet"
 	}
 	return "Nothing is newly broken"
@@ -154,38 +158,6 @@ func queueText(q map[weir.State]int) string {
 		text += fmt.Sprintf(", %s waiting for a product", thousands(int64(n)))
 	}
 	return text
-}
-
-func projectGroups(rows []farm.BuilderRow, now time.Time) []ProjectGroup {
-	rows = slices.Clone(rows)
-	slices.SortStableFunc(rows, func(a, b farm.BuilderRow) int {
-		return cmp.Or(strings.Compare(a.Builder.Project, b.Builder.Project), strings.Compare(a.Builder.Name(), b.Builder.Name()))
-	})
-	var groups []ProjectGroup
-	for _, row := range rows {
-		name := oneLine(row.Builder.Project, maxName)
-		if n := len(groups); n == 0 || groups[n-1].Name != name {
-			groups = append(groups, ProjectGroup{Name: name, URL: "/builds?" + url.Values{"project": {row.Builder.Project}}.Encode()})
-		}
-		g := &groups[len(groups)-1]
-		g.Builders = append(g.Builders, builderLine(row, now))
-	}
-	return groups
-}
-
-func builderLine(row farm.BuilderRow, now time.Time) BuilderLine {
-	line := BuilderLine{Name: oneLine(strings.TrimPrefix(row.Builder.Name(), row.Builder.Project+"/"), maxName)}
-	if len(row.Recent) == 0 {
-		line.None = true
-		return line
-	}
-	line.Newest = buildLine(row.Recent[0], now)
-	for _, b := range slices.Backward(row.Recent) {
-		m := buildMark(b)
-		line.Spark = append(line.Spark, Spark{Mark: m, URL: buildURL(b.ID),
-			Title: fmt.Sprintf("build %d: %s at %s", b.ID, m.Word, oneLine(weir.ShortRevision(b.Revision()), 40))})
-	}
-	return line
 }
 
 func workerLine(w weir.Worker, now time.Time) WorkerLine {

@@ -18,7 +18,11 @@ import (
 func TestOverviewView(t *testing.T) {
 	t.Parallel()
 	f := servertest.Demo()
-	v := overviewView(f.State)
+	front, err := f.Front(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := overviewView(front, "")
 	for _, c := range []struct{ what, got, want string }{
 		{"headline", v.Headline, "2 regressions are open, 6 tests bad"},
 		{"summary", v.Summary, "2 builds run · 5 queued, 2 waiting for a product · 2 of 3 workers here"},
@@ -31,21 +35,21 @@ func TestOverviewView(t *testing.T) {
 		{"progress", v.Open[1].Progress, "between brook 77aa000000 and 4f2a91c3d0: 7 suspects left"},
 		{"silent", v.Silent[0].Project, "mill"},
 		{"running", v.Running[0].Name + " " + v.Running[0].Worker + " " + v.Running[0].At.Rel, "marsh/test main heron 2 min ago"},
-		{"group", v.Projects[2].Name, "mill"},
-		{"news", v.Projects[2].Builders[1].Newest.News, "3 newly failing"},
+		{"group", v.Builders.Projects[2].Name, "mill"},
+		{"news", v.Builders.Projects[2].Builders[1].Newest.News, "3 newly failing"},
 	} {
 		if c.got != c.want {
 			t.Errorf("%s: %q, want %q", c.what, c.got, c.want)
 		}
 	}
-	if !v.Alarm || v.NoProjects || v.NoWorkers || !v.Workers[2].Away || v.Workers[0].Away || !v.Projects[2].Builders[0].None {
+	if !v.Alarm || v.NoProjects || v.NoWorkers || !v.Workers[2].Away || v.Workers[0].Away || !v.Builders.Projects[2].Builders[0].None {
 		t.Errorf("the view is wrong: %+v", v)
 	}
-	spark := v.Projects[0].Builders[0].Spark
+	spark := v.Builders.Projects[0].Builders[0].Spark
 	if len(spark) != 12 || spark[11].URL != "/builds/40" {
 		t.Errorf("the newest build is not the last spark: %+v", spark)
 	}
-	empty := overviewView(farm.Overview{})
+	empty := overviewView(farm.Front{}, "")
 	if empty.Headline != "Nothing has been built yet" || !empty.NoProjects || empty.Alarm {
 		t.Errorf("the empty farm says %+v", empty)
 	}

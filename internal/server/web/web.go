@@ -17,6 +17,8 @@ package web
 
 import (
 	"context"
+	"crypto/rand"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -33,8 +35,8 @@ import (
 
 // Farm is what the pages read.
 type Farm interface {
-	// Overview reads the state of the whole farm.
-	Overview(ctx context.Context) (farm.Overview, error)
+	// Front reads the state of the whole farm.
+	Front(ctx context.Context) (farm.Front, error)
 	// Builds lists builds, newest first.
 	Builds(ctx context.Context, q farm.BuildQuery) ([]weir.Build, error)
 	// Build reads a build; NotFound if there is none.
@@ -63,6 +65,8 @@ type Site struct {
 	now    func() time.Time
 	assets *assets
 	mux    *http.ServeMux
+	// started is different for each start of each server.
+	started string
 }
 
 // New makes the pages of a farm. Name is shown in the header of each page;
@@ -78,7 +82,8 @@ func New(f Farm, name string, log *slog.Logger, now func() time.Time) (*Site, er
 	if err != nil {
 		return nil, err
 	}
-	s := &Site{farm: f, name: oneLine(name, 60), log: log, now: now, assets: files, mux: http.NewServeMux()}
+	s := &Site{farm: f, name: oneLine(name, 60), log: log, now: now, assets: files, mux: http.NewServeMux(),
+		started: rand.Text()[:10]}
 	s.mux.HandleFunc("GET /{$}", s.overview)
 	s.mux.HandleFunc("GET /builds", s.builds)
 	s.mux.HandleFunc("GET /builds/{id}", s.build)
@@ -121,7 +126,7 @@ func (s *Site) render(w http.ResponseWriter, r *http.Request, status int, p Page
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Cache-Control", "no-cache")
-	h.Add("Vary", "HX-Request")
+	h.Set("Vary", "HX-Request")
 	w.WriteHeader(status)
 	component := layout(p, content)
 	if r.Header.Get("HX-Request") == "true" {
@@ -171,18 +176,46 @@ func (s *Site) overview(w http.ResponseWriter, r *http.Request) {
 		s.Fail(w, r, err)
 		return
 	}
-	o, err := s.farm.Overview(r.Context())
+	if s.unchanged(w, r, after) {
+		return
+	}
+	o, err := s.farm.Front(r.Context())
 	if err != nil {
+		w.Header().Del("ETag")
 		s.Fail(w, r, err)
 		return
 	}
 	o.At = s.now()
-	v := overviewView(o)
+	v := overviewView(o, clean(strings.TrimSpace(r.URL.Query().Get("q")), maxFilter))
 	p := s.page(r, v.Headline, "overview", "build,run,queue,regression,worker,source,revisions", after)
 	if o.Name != "" {
 		p.Farm = oneLine(o.Name, 60)
 	}
 	s.render(w, r, http.StatusOK, p, overviewPage(v))
+}
+
+// calm is how long a page is taken for current if nothing happens: what ages
+// without an event, such as a worker that stays away, shows after that.
+const calm = 15 * time.Second
+
+// unchanged marks a page with the number of the newest event before it was
+// read, and answers 304 to a browser that has it of the same number. The mark
+// also tells servers, starts of a server, whole pages and contents apart.
+func (s *Site) unchanged(w http.ResponseWriter, r *http.Request, after int64) bool {
+	part := "page"
+	if r.Header.Get("HX-Request") == "true" {
+		part = "content"
+	}
+	tag := fmt.Sprintf(`W/"%s-%s-%d-%d"`, s.started, part, after, s.now().UnixNano()/int64(calm))
+	h := w.Header()
+	h.Set("ETag", tag)
+	h.Set("Cache-Control", "no-cache")
+	h.Set("Vary", "HX-Request")
+	if !strings.Contains(r.Header.Get("If-None-Match"), tag) {
+		return false
+	}
+	w.WriteHeader(http.StatusNotModified)
+	return true
 }
 
 // number reads a positive number from the path or a query; ok is false if it is none.
