@@ -224,3 +224,23 @@ func TestNewDirRefused(t *testing.T) {
 	_, err := NewDir(filepath.Join(file, "below"))
 	wantCode(t, "NewDir", err, weir.Invalid)
 }
+
+// plain hides that a store can name what it has written.
+type plain struct{ Store }
+
+func TestAdd(t *testing.T) {
+	t.Parallel()
+	d := newDir(t)
+	for name, s := range map[string]Store{"a directory": d, "another store": plain{d}} {
+		data := bytes.Repeat([]byte(name), 1<<12)
+		content := func() io.Reader { return bytes.NewReader(data) }
+		digest, err := Add(t.Context(), s, content, int64(len(data)))
+		if size, statErr := d.Stat(t.Context(), digest); err != nil || statErr != nil || digest != weir.DigestOf(data) || size != int64(len(data)) {
+			t.Errorf("%s: blob %s of %d bytes, %v, %v", name, digest, size, err, statErr)
+		}
+		before := files(t, d)
+		if _, err := Add(t.Context(), s, content, int64(len(data))-1); weir.CodeOf(err) != weir.TooLarge || len(files(t, d)) != len(before) {
+			t.Errorf("%s: too long: %v, %d files", name, err, len(files(t, d)))
+		}
+	}
+}

@@ -239,7 +239,7 @@ func TestSealWhileWritingAndReading(t *testing.T) {
 // memoryBound is what a server may use on top, in bytes, while a log of any
 // length goes through it: a batch of frames, a segment, and what the garbage
 // collector has not come to yet.
-const memoryBound = 100 << 20
+const memoryBound = 60 << 20
 
 // TestMemoryDoesNotGrowWithLogs sends 300 MB of log through a farm and reads
 // it meanwhile. It does not run beside other tests: it watches the heap.
