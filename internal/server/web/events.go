@@ -17,7 +17,7 @@ import (
 const (
 	heartbeat    = 15 * time.Second       // a comment, so that nobody on the way gives up
 	recheck      = 2 * time.Second        // how often to look without being woken
-	breath       = 200 * time.Millisecond // between two looks, so that events come in bunches
+	breath       = 100 * time.Millisecond // behind events, so that the next ones come in bunches
 	streamWrite  = 30 * time.Second       // to take one bunch
 	maxBehind    = 10_000                 // events; who is further behind starts from now
 	maxTopics    = 16
@@ -81,10 +81,15 @@ func (s *Site) events(w http.ResponseWriter, r *http.Request) {
 		}
 		if n := len(events); n > 0 {
 			last = events[n-1].Seq
-			if stream.send(events) != nil {
+			sent, err := stream.send(events)
+			if err != nil {
 				return
 			}
-			if !pause(ctx, breath) {
+			rest := breath
+			if !sent { // what others do must not hold up what this browser waits for
+				rest = breath / 4
+			}
+			if !pause(ctx, rest) {
 				return
 			}
 			continue
@@ -138,8 +143,8 @@ type stream struct {
 func (s *stream) comment(text string) error { return s.write(": " + text + "\n\n") }
 
 // send writes the events that are wanted; of several about the same thing the
-// last one is enough.
-func (s *stream) send(events []weir.Event) error {
+// last one is enough. It reports whether there were any.
+func (s *stream) send(events []weir.Event) (bool, error) {
 	newest := make(map[topic]int64, len(events))
 	for _, e := range events {
 		newest[topic{e.Kind, e.Subject}] = e.Seq
@@ -151,14 +156,14 @@ func (s *stream) send(events []weir.Event) error {
 		}
 		data, err := json.Marshal(e.Subject)
 		if err != nil {
-			return err
+			return false, err
 		}
 		fmt.Fprintf(&b, "id: %d\nevent: %s\ndata: %s\n\n", e.Seq, e.Kind, data)
 	}
 	if b.Len() == 0 {
-		return nil
+		return false, nil
 	}
-	return s.write(b.String())
+	return true, s.write(b.String())
 }
 
 func (s *stream) write(text string) error {

@@ -12,7 +12,7 @@ const NEAR = 1500; // lines around those in sight that are kept then
 const MAX_COLUMNS = 4000; // characters shown of one line
 const MAX_SPANS = 200; // runs of colour in one line
 const MAX_PIXELS = 6_000_000; // browsers cannot make elements much taller
-const TAIL_PAUSE = 300; // ms between two looks at the end
+const TAIL_PAUSE = 150; // ms between two looks at the end; the first after a quiet time is at once
 const POLL = 3000; // ms, should the event stream be away
 const HITS = 500; // matches asked for at once
 const MAX_HITS = 10_000;
@@ -47,6 +47,7 @@ class LogView {
     this.seen = 0; // scroller.scrollTop when last looked at
     this.mark = [-1, -1]; // the lines that the URL points to
     this.busy = false;
+    this.behind = false; // something has come while it was busy
     this.sections = new Map(); // by first line
     this.wishes = new Map(); // first line -> folded, as somebody wanted it
     this.folds = []; // {from, to, row, hidden}, in order
@@ -378,13 +379,16 @@ class LogView {
     if (piece && from !== missing && !this.lines.has(missing)) piece = await this.fetch(missing);
     if (piece && !this.lines.has(missing)) this.lines.set(missing, { text: "", bytes: 0 });
     this.busy = false;
+    if (this.behind) look();
     if (piece) { this.layout(); this.render(); } else setTimeout(() => this.render(), POLL);
   }
 
   // tail looks what has come at the end.
   async tail() {
-    if (this.busy || !this.details?.open) return;
+    if (!this.details?.open) return;
+    if (this.busy) { this.behind = true; return; } // what is being fetched may be older than what there is to see
     this.busy = true;
+    this.behind = false;
     const from = this.follow.checked && this.total - this.whole <= 1 ? this.whole : -1;
     let piece = await this.fetch(from);
     if (piece && this.follow.checked && piece.next_line < piece.lines) piece = await this.fetch(-500);
@@ -392,6 +396,7 @@ class LogView {
     if (!piece) return;
     if (this.follow.checked) this.setTop(this.maxTop);
     else { this.layout(); this.render(); }
+    if (this.behind) look();
     this.fold();
   }
 
@@ -619,13 +624,14 @@ document.addEventListener("htmx:after:swap", () => {
   for (const view of views.values()) view.tail();
 });
 
-let looking = 0;
+let looking = 0, looked = -TAIL_PAUSE;
 function look() {
   if (looking) return;
   looking = setTimeout(() => {
     looking = 0;
+    looked = performance.now();
     for (const view of views.values()) if (view.live) view.tail();
-  }, TAIL_PAUSE);
+  }, Math.max(0, looked + TAIL_PAUSE - performance.now()));
 }
 document.addEventListener("log", look);
 setInterval(() => { if (!document.hidden) look(); }, POLL);
