@@ -84,3 +84,31 @@ func TestBreakBehindAFlake(t *testing.T) {
 		t.Errorf("regression %d is %s: %s", r.ID, r.State, r.Note)
 	}
 }
+
+// TestOnePassJudgesALine: builds that move nothing are settled together; what
+// is behind one that is doubted waits.
+func TestOnePassJudgesALine(t *testing.T) {
+	t.Parallel()
+	s := startSim(t, smallWorld("up"))
+	s.poll()
+	s.until("at rest", true, s.atRest)
+	s.world.breaks("d", 5, "t0")
+	for tip := 2; tip <= 6; tip++ {
+		s.move("d", tip)
+		for done := false; !done; {
+			_, err := s.farms[0].plan(s.ctx)
+			s.must(err)
+			s.lease(s.workers[0])
+			s.finishSome()
+			line := s.line("d")
+			done = len(line) == tip && line[tip-1].State.Final()
+		}
+	}
+	_, err := s.farms[0].judge(s.ctx)
+	s.must(err)
+	for i, want := range []weir.Judgement{weir.Settled, weir.Settled, weir.Settled, weir.Settled, weir.Doubted, weir.Unjudged} {
+		if got := s.line("d")[i].Judgement; got != want {
+			t.Errorf("the judgement of build %d of the line is %q, not %q", i+1, got, want)
+		}
+	}
+}

@@ -362,7 +362,8 @@ type Judge interface {
 	Pending(ctx context.Context) (Pending, error)
 	// NextToJudge lists final builds that are unjudged, oldest first, at most
 	// limit. A build that advances its builder's baseline is listed only when
-	// every earlier such build of the builder is settled or unusable.
+	// every earlier such build of the builder is settled or unusable, or listed
+	// before it: the caller judges them in order.
 	NextToJudge(ctx context.Context, limit int) ([]weir.Build, error)
 	// Baseline reads the settled states of all tests of a builder, sorted by
 	// test, and the newest settled build (nil if there is none).
@@ -379,8 +380,9 @@ type Judge interface {
 	// TestHistory lists the changes of one test on one builder, newest first.
 	TestHistory(ctx context.Context, builder weir.BuilderID, test weir.TestID, limit int) ([]TestEvent, error)
 	// BuildChanges lists the tests of a build whose verdict is not Same,
-	// worst verdict first, then by test.
-	BuildChanges(ctx context.Context, id weir.BuildID) ([]weir.TestChange, error)
+	// worst verdict first, then by test: at most limit of them (0: 100; at most
+	// 1,000), behind the first offset.
+	BuildChanges(ctx context.Context, id weir.BuildID, offset, limit int) ([]weir.TestChange, error)
 }
 
 // Pending says which lists of Judge and Regressions are not empty.

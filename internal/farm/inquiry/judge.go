@@ -79,56 +79,89 @@ func (p *pass) note(b weir.Build, err error) {
 	}
 }
 
-// judgeAll takes the first look at builds. No judgement waits for another: of
-// each builder's line there is one.
+// judgeAll takes the first look at builds, those of a builder's line in order.
+// Most builds move nothing. Their judgements are recorded together, and in any
+// order: whoever dies in between leaves builds that will be judged as before.
 func (q *Inquiry) judgeAll(ctx context.Context, builds []weir.Build, p *pass) {
-	var light errgroup.Group
-	light.SetLimit(settleAtOnce)
-	defer func() { _ = light.Wait() }() // each notes its own error
+	quiet := &errgroup.Group{}
+	quiet.SetLimit(settleAtOnce)
+	defer func() { _ = quiet.Wait() }() // each notes its own error
+	lines := map[weir.BuilderID]*baseline{}
+	held := map[weir.BuilderID]bool{} // lines whose next build has to wait
 	for _, b := range builds {
-		s, err := q.judgement(ctx, b)
-		switch {
-		case err != nil:
-			p.note(b, err)
-		case s.Retry != nil, len(s.States)+len(s.Changes) > lightTests:
-			p.note(b, q.store.Settle(ctx, s))
-		default:
-			light.Go(func() error {
+		line := b.Builder.ID
+		advances := b.Cause.Advances()
+		if advances && held[line] {
+			continue
+		}
+		s, base, err := q.judgement(ctx, b, lines[line])
+		if err == nil && lines[line] != nil && advances && !isQuiet(s) {
+			// What moves something is held against what is recorded.
+			_ = quiet.Wait()
+			s, base, err = q.judgement(ctx, b, nil)
+		}
+		if err == nil && (!advances || isQuiet(s)) && s.Retry == nil {
+			if advances && len(base.states) <= lightTests {
+				lines[line] = base
+			}
+			quiet.Go(func() error {
 				p.note(b, q.store.Settle(ctx, s))
 				return nil
 			})
+			continue
 		}
+		delete(lines, line)
+		if err == nil {
+			err = q.store.Settle(ctx, s)
+		}
+		p.note(b, err)
+		held[line] = held[line] || err != nil || s.Become == weir.Doubted
 	}
 }
 
-// judgement takes the first look at a finished build.
-func (q *Inquiry) judgement(ctx context.Context, b weir.Build) (store.Settlement, error) {
+// isQuiet reports whether a judgement settles a build and moves nothing.
+func isQuiet(s store.Settlement) bool {
+	return s.Become == weir.Settled && len(s.Changes)+len(s.States)+len(s.Forget) == 0
+}
+
+// judgement takes the first look at a finished build. It is held against the
+// baseline given, or if that is nil the one that is recorded, and returns the
+// one for the next build of the line if this one moves nothing.
+func (q *Inquiry) judgement(ctx context.Context, b weir.Build, base *baseline) (store.Settlement, *baseline, error) {
 	s := store.Settlement{Build: b.ID, Expect: weir.Unjudged, Now: q.now()}
 	switch {
 	case !b.Outcome.SaysSomething(), b.Reason.Code == weir.ReasonUpstreamBuild:
 		s.Become = weir.Unusable
+		return s, nil, nil
 	case !b.Cause.Advances():
 		s.Become = weir.Answering
-	default:
-		j, err := q.compare(ctx, b)
-		if Unreadable(err) {
-			q.log.Error("the results of a build are lost", "build", b.ID, "err", err)
-			s.Become = weir.Unusable
-			break
-		}
-		if err != nil {
-			return s, err
-		}
-		if weir.CountVerdicts(j.comparison.Changes).Worse() == 0 {
-			return j.settle(s, j.comparison.Changes), nil
-		}
-		retry, err := q.retryRun(b, j.comparison.Changes)
-		if err != nil { // the builder left the configuration: nothing can be run again
-			return j.settle(s, j.comparison.Changes), nil
-		}
-		s.Become, s.Retry = weir.Doubted, &retry
+		return s, nil, nil
 	}
-	return s, nil
+	j, err := q.compare(ctx, b, base)
+	if Unreadable(err) {
+		q.log.Error("the results of a build are lost", "build", b.ID, "err", err)
+		s.Become = weir.Unusable
+		return s, nil, nil
+	}
+	if err != nil {
+		return s, nil, err
+	}
+	next := &baseline{j.base.States, &b}
+	if weir.CountVerdicts(j.comparison.Changes).Worse() == 0 {
+		return j.settle(s, j.comparison.Changes), next, nil
+	}
+	retry, err := q.retryRun(b, j.comparison.Changes)
+	if err != nil { // the builder left the configuration: nothing can be run again
+		return j.settle(s, j.comparison.Changes), next, nil
+	}
+	s.Become, s.Retry = weir.Doubted, &retry
+	return s, nil, nil
+}
+
+// baseline is what is recorded of a builder.
+type baseline struct {
+	states []weir.TestState
+	last   *weir.Build // the newest settled one; nil if there is none
 }
 
 // judged is a build with everything that its judgement rests on.
@@ -139,19 +172,21 @@ type judged struct {
 	comparison verdict.Comparison
 }
 
-func (q *Inquiry) compare(ctx context.Context, b weir.Build) (judged, error) {
-	j := judged{build: b}
-	states, last, err := q.store.Baseline(ctx, b.Builder.ID)
-	if err != nil {
-		return j, err
+func (q *Inquiry) compare(ctx context.Context, b weir.Build, base *baseline) (j judged, err error) {
+	j.build = b
+	if base == nil {
+		base = &baseline{}
+		if base.states, base.last, err = q.store.Baseline(ctx, b.Builder.ID); err != nil {
+			return j, err
+		}
 	}
-	j.base = verdict.Baseline{States: states, Empty: last == nil}
+	j.base = verdict.Baseline{States: base.states, Empty: base.last == nil}
 	if j.set, err = q.resultsOf(ctx, b); err != nil {
 		return j, err
 	}
 	j.comparison = verdict.Compare(j.base, b, j.set)
-	if last != nil && onlyOwn(b, *last) {
-		j.comparison.Changes = verdict.Excuse(j.comparison.Changes, len(states))
+	if base.last != nil && onlyOwn(b, *base.last) {
+		j.comparison.Changes = verdict.Excuse(j.comparison.Changes, len(base.states))
 	}
 	return j, nil
 }
@@ -214,7 +249,7 @@ func (q *Inquiry) resolveDoubt(ctx context.Context, d store.Doubt) (done bool, e
 		}
 	}
 	s := store.Settlement{Build: d.Build.ID, Expect: weir.Doubted, Now: q.now()}
-	j, err := q.compare(ctx, d.Build)
+	j, err := q.compare(ctx, d.Build, nil)
 	if Unreadable(err) {
 		q.log.Error("the results of a build are lost", "build", d.Build.ID, "err", err)
 		s.Become = weir.Unusable

@@ -24,10 +24,12 @@ func (s *Store) Pending(ctx context.Context) (p store.Pending, err error) {
 }
 
 // NextToJudge lists final builds that are unjudged, oldest first. A build that
-// advances its builder's baseline waits for every earlier such build.
+// advances its builder's baseline waits for every earlier such build, unless
+// that is listed before it.
 func (s *Store) NextToJudge(ctx context.Context, limit int) ([]weir.Build, error) {
 	return s.listBuilds(ctx, "list builds to judge", `WHERE b.judgement = '' AND b.finished > 0 AND (b.advances = 0 OR NOT EXISTS
-		(SELECT 1 FROM builds e WHERE e.builder_id = b.builder_id AND e.unsettled = 1 AND e.id < b.id))
+		(SELECT 1 FROM builds e WHERE e.builder_id = b.builder_id AND e.unsettled = 1 AND e.id < b.id
+			AND NOT (e.judgement = '' AND e.finished > 0)))
 		ORDER BY b.id LIMIT $1`, sqltx.Limit(limit, standardList, longestList))
 }
 
@@ -101,11 +103,12 @@ func changeDest(c *weir.TestChange) []any {
 
 // BuildChanges lists the tests of a build whose verdict is not Same, worst
 // verdict first, then by test.
-func (s *Store) BuildChanges(ctx context.Context, id weir.BuildID) ([]weir.TestChange, error) {
+func (s *Store) BuildChanges(ctx context.Context, id weir.BuildID, offset, limit int) ([]weir.TestChange, error) {
 	return sqltx.List(ctx, s.DB, "list a build's changes", func(r sqltx.Scanner) (ch weir.TestChange, err error) {
 		err = r.Scan(changeDest(&ch)...)
 		return ch, err
-	}, `SELECT `+changeColumns+` FROM test_changes c WHERE c.build_id = $1 ORDER BY c.badness, c.suite, c.name`, int64(id))
+	}, `SELECT `+changeColumns+` FROM test_changes c WHERE c.build_id = $1 ORDER BY c.badness, c.suite, c.name LIMIT $2 OFFSET $3`,
+		int64(id), sqltx.Limit(limit, standardList, longestList), max(offset, 0))
 }
 
 // badness orders verdicts, the worst first.

@@ -113,13 +113,10 @@ func testJudgeOrder(f *fixture) {
 	l := f.leaseBuild(one)
 	f.toJudge("while the first is leased", other)
 	f.finish(l, weir.ReasonNone)
-	got := ids(must[[]weir.Build](f)(f.NextToJudge(f.ctx, 100)))
-	if fmt.Sprint(got) != fmt.Sprint([]weir.BuildID{one, other}) && fmt.Sprint(got) != fmt.Sprint([]weir.BuildID{other, one}) {
-		f.Errorf("to judge when the first is done: %v", got)
-	}
+	f.toJudge("when the first is done", one, two, three, other)
 	f.judge(other, weir.Unjudged, weir.Settled)
 	f.judge(one, weir.Unjudged, weir.Settled)
-	f.toJudge("after the first", two)
+	f.toJudge("after the first", two, three)
 	f.judge(two, weir.Unjudged, weir.Unusable)
 	f.toJudge("after an unusable one", three)
 	f.judge(three, weir.Unjudged, weir.Settled)
@@ -269,7 +266,7 @@ func testBuildChanges(f *fixture) {
 	changes[6].Cause, changes[6].Message = weir.Panicked, "took the rest down"
 	done := f.settled(a, 1, weir.ReasonTests, changes...)
 	equal(f, "counts", done.Changes, weir.CountVerdicts(changes))
-	got := must[[]weir.TestChange](f)(f.BuildChanges(f.ctx, done.ID))
+	got := must[[]weir.TestChange](f)(f.BuildChanges(f.ctx, done.ID, 0, 100))
 	if len(got) != len(changes) {
 		f.Fatalf("%d changes, want %d", len(got), len(changes))
 	}
@@ -289,6 +286,9 @@ func testBuildChanges(f *fixture) {
 			equal(f, "vanished test", c, changes[6])
 		}
 	}
+	equal(f, "a page of changes", must[[]weir.TestChange](f)(f.BuildChanges(f.ctx, done.ID, 2, 3)), got[2:5])
+	equal(f, "the last page", must[[]weir.TestChange](f)(f.BuildChanges(f.ctx, done.ID, 8, 3)), got[8:])
+	equal(f, "behind the last page", len(must[[]weir.TestChange](f)(f.BuildChanges(f.ctx, done.ID, 9, 3))), 0)
 	equal(f, "verdicts stand together: groups", groups, 6)
-	equal(f, "changes of a build without", len(must[[]weir.TestChange](f)(f.BuildChanges(f.ctx, f.settled(a, 2, weir.ReasonNone).ID))), 0)
+	equal(f, "changes of a build without", len(must[[]weir.TestChange](f)(f.BuildChanges(f.ctx, f.settled(a, 2, weir.ReasonNone).ID, 0, 100))), 0)
 }
