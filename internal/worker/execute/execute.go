@@ -95,6 +95,10 @@ type Runner struct {
 	// at a time, and that Adopt was called: then it is known without a search
 	// whether a build left processes behind.
 	Alone bool
+	// Told is when this program was last asked to end by the system, zero if it
+	// never was; nil means never. A machine that goes down asks all processes, so
+	// a step that ends like that meanwhile did not fail.
+	Told func() time.Time
 }
 
 // Defaults of a Runner.

@@ -53,7 +53,7 @@ func (c command) execute(ctx context.Context) exit {
 	<-exited
 	pump.stop(c.linger)
 	e := exit{why: why}
-	e.code, e.signal = ending(cmd.ProcessState)
+	e.code, e.signal, e.number = ending(cmd.ProcessState)
 	return e
 }
 

@@ -44,11 +44,11 @@ func (g group) alive() bool {
 
 func (g group) close() {}
 
-func ending(s *os.ProcessState) (code int, signal string) {
+func ending(s *os.ProcessState) (code int, signal string, number int) {
 	if ws, ok := s.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
-		return 0, ws.Signal().String()
+		return 0, ws.Signal().String(), int(ws.Signal())
 	}
-	return s.ExitCode(), ""
+	return s.ExitCode(), "", 0
 }
 
 // exitHint explains the exit codes that shells make up.

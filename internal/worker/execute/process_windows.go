@@ -81,7 +81,7 @@ func (g group) close() {
 	}
 }
 
-func ending(s *os.ProcessState) (code int, signal string) { return s.ExitCode(), "" }
+func ending(s *os.ProcessState) (code int, signal string, number int) { return s.ExitCode(), "", 0 }
 
 func exitHint(code int) string {
 	if code == 9009 {

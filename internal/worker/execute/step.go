@@ -46,6 +46,7 @@ func (a *attempt) runStep(ctx context.Context, index int, step weir.Step) bool {
 		a.fail(index, log, err.Error())
 		return false
 	}
+	memory := outOfMemory()
 	e := command{
 		run: step.Run, dir: dir, env: a.environment(step), out: log,
 		timeout: step.Timeout, quiet: orDefault(step.Quiet, orDefault(a.job.Spec.Job.Quiet, weir.DefaultQuiet)),
@@ -72,6 +73,11 @@ func (a *attempt) runStep(ctx context.Context, index int, step weir.Step) bool {
 	case e.start != nil && errors.Is(e.start, fs.ErrNotExist):
 		a.end(index, weir.StepFailed, "there is no shell on this machine")
 		a.stop(reason(weir.ReasonWorker, "step %q cannot be started: %v", step.Name, e.start))
+	case a.endedOutside(e, memory):
+		note := e.note() + ", from outside"
+		a.tails[index] = log.lines()
+		a.end(index, weir.StepKilled, note)
+		a.stop(reason(weir.ReasonWorker, "step %q: %s: the machine is going down, or somebody ended it", step.Name, note))
 	default:
 		a.fail(index, log, e.note())
 	}
@@ -123,6 +129,7 @@ type command struct {
 type exit struct {
 	code   int
 	signal string
+	number int   // of the signal; 0 if there was none
 	why    error // why it was ended; nil if it ended by itself
 	start  error // why it could not be started
 }
