@@ -41,8 +41,13 @@ type BuildDetail struct {
 	Run      weir.Run          `json:"run"`
 	Spec     weir.Spec         `json:"spec"`     // what the worker was told
 	Attempts []AttemptDetail   `json:"attempts"` // oldest first
-	Changes  []weir.TestChange `json:"changes"`  // tests whose verdict is not "same", worst first
-	Needs    []weir.Build      `json:"needs,omitempty"`
+	Changes  []weir.TestChange `json:"changes"`  // tests whose verdict is not "same", worst first; up to 200
+	// From is how many changes stand before those, and More says that there are some behind them.
+	From int  `json:"changes_from,omitempty"`
+	More bool `json:"more_changes,omitempty"`
+	// First says that the builder had no settled build before.
+	First bool         `json:"first,omitempty"`
+	Needs []weir.Build `json:"needs,omitempty"`
 	// Regressions are the open ones with a victim on this builder.
 	Regressions []weir.Regression `json:"regressions,omitempty"`
 }

@@ -2,9 +2,11 @@ package farm
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/results"
 	"github.com/weir-ci/weir/internal/store"
 )
 
@@ -112,8 +114,13 @@ type BuildDetail struct {
 	Run      weir.Run          `json:"run"`
 	Spec     weir.Spec         `json:"spec"`
 	Attempts []AttemptDetail   `json:"attempts"` // oldest first
-	Changes  []weir.TestChange `json:"changes"`  // tests whose verdict is not "same"
-	Needs    []weir.Build      `json:"needs,omitempty"`
+	Changes  []weir.TestChange `json:"changes"`  // tests whose verdict is not "same", worst first; a page of them
+	// From is how many changes stand before those, and More says that there are some behind them.
+	From int  `json:"changes_from,omitempty"`
+	More bool `json:"more_changes,omitempty"`
+	// First says that the builder had no settled build before: there was nothing to compare with.
+	First bool         `json:"first,omitempty"`
+	Needs []weir.Build `json:"needs,omitempty"`
 	// Regressions that have a victim on this builder and are open.
 	Regressions []weir.Regression `json:"regressions,omitempty"`
 }
@@ -131,9 +138,19 @@ type StepDetail struct {
 	LogLines int64 `json:"log_lines"`
 }
 
+// changesPage is how many changes are read at once. A first build has one for
+// each of its tests.
+const changesPage = 200
+
 // Build reads a build; NotFound if there is none.
 func (f *Farm) Build(ctx context.Context, id weir.BuildID) (BuildDetail, error) {
-	var d BuildDetail
+	return f.BuildFrom(ctx, id, 0)
+}
+
+// BuildFrom reads a build, with the changes behind the first so many;
+// NotFound if there is none.
+func (f *Farm) BuildFrom(ctx context.Context, id weir.BuildID, from int) (BuildDetail, error) {
+	d := BuildDetail{From: from}
 	var err error
 	if d.Build, err = f.store.Build(ctx, id); err != nil {
 		return d, err
@@ -155,7 +172,13 @@ func (f *Farm) Build(ctx context.Context, id weir.BuildID) (BuildDetail, error) 
 		}
 		d.Attempts = append(d.Attempts, detail)
 	}
-	if d.Changes, err = f.store.BuildChanges(ctx, id); err != nil {
+	if d.Changes, err = f.store.BuildChanges(ctx, id, from, changesPage+1); err != nil {
+		return d, err
+	}
+	if d.More = len(d.Changes) > changesPage; d.More {
+		d.Changes = d.Changes[:changesPage]
+	}
+	if d.First, err = f.first(ctx, d.Build); err != nil {
 		return d, err
 	}
 	needs, err := f.store.Needs(ctx, id)
@@ -173,6 +196,18 @@ func (f *Farm) Build(ctx context.Context, id weir.BuildID) (BuildDetail, error) 
 		Builder: d.Build.Builder.ID,
 		States:  []weir.RegressionState{weir.Searching, weir.Located, weir.Narrowed}})
 	return d, err
+}
+
+// first reports whether a settled build is the first settled one of its builder.
+func (f *Farm) first(ctx context.Context, b weir.Build) (bool, error) {
+	if b.Judgement != weir.Settled || !b.Cause.Advances() {
+		return false, nil
+	}
+	const enough = 20 // earlier builds, most of which are settled
+	earlier, err := f.store.ListBuilds(ctx, store.BuildFilter{Builder: b.Builder.ID, Before: b.ID, Limit: enough})
+	return err == nil && len(earlier) < enough && !slices.ContainsFunc(earlier, func(e weir.Build) bool {
+		return e.Judgement == weir.Settled && e.Cause.Advances()
+	}), err
 }
 
 func (f *Farm) attempt(ctx context.Context, a weir.Attempt) (AttemptDetail, error) {
@@ -277,17 +312,37 @@ func (f *Farm) Regression(ctx context.Context, id weir.RegressionID) (Regression
 	return d, nil
 }
 
-// Results reads what the tests of a build reported; NotFound if they reported nothing.
-func (f *Farm) Results(ctx context.Context, id weir.BuildID) (weir.ResultSet, error) {
+// Tests is what the tests of a build reported, or a part of it: bad results
+// first, then those with mixed outcomes, then the others if they were asked for.
+type Tests struct {
+	Counts    weir.Counts // of all results, not only those listed
+	Results   []weir.Result
+	Incidents []weir.Incident
+	Omitted   int // how many of the results asked for are over the limit
+}
+
+// Tests reads what the tests of a build reported, the bad ones or all, at most
+// limit of them; NotFound if they reported nothing.
+func (f *Farm) Tests(ctx context.Context, id weir.BuildID, all bool, limit int) (Tests, error) {
 	b, err := f.store.Build(ctx, id)
 	if err != nil {
-		return weir.ResultSet{}, err
+		return Tests{}, err
 	}
 	if b.Results == "" {
-		return weir.ResultSet{}, weir.Errorf(weir.NotFound, "build %d has no test results", id).
+		return Tests{}, weir.Errorf(weir.NotFound, "build %d has no test results", id).
 			WithHint("its log says why: weir logs %d", id)
 	}
-	return f.resultSet(ctx, b.Results)
+	content, err := f.blobs.Open(ctx, b.Results)
+	if err != nil {
+		return Tests{}, err
+	}
+	defer content.Close()
+	read := results.ExtractBad
+	if all {
+		read = results.ExtractAll
+	}
+	x, err := read(content, limit)
+	return Tests{Counts: b.Counts, Results: x.Results, Incidents: x.Incidents, Omitted: x.Omitted}, err
 }
 
 // Latest finds the newest attempt of a build; NotFound if it never ran.

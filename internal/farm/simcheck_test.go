@@ -243,7 +243,7 @@ func (s *sim) checkFound(tally *simTally, what string, b weir.Build, test weir.T
 		}
 		return
 	}
-	changes, err := s.store.BuildChanges(s.ctx, b.ID)
+	changes, err := s.store.BuildChanges(s.ctx, b.ID, 0, 1000)
 	s.must(err)
 	for _, c := range changes {
 		if c.Test == test && c.Verdict == weir.Removed {

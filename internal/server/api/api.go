@@ -29,8 +29,11 @@ type Farm interface {
 	Builds(ctx context.Context, q farm.BuildQuery) ([]weir.Build, error)
 	// Build reads a build; NotFound if there is none.
 	Build(ctx context.Context, id weir.BuildID) (farm.BuildDetail, error)
-	// Results reads what the tests of a build reported; NotFound if they reported nothing.
-	Results(ctx context.Context, id weir.BuildID) (weir.ResultSet, error)
+	// BuildFrom reads a build, with the changes behind the first so many.
+	BuildFrom(ctx context.Context, id weir.BuildID, from int) (farm.BuildDetail, error)
+	// Tests reads what the tests of a build reported, the bad ones or all, at
+	// most limit of them; NotFound if they reported nothing.
+	Tests(ctx context.Context, id weir.BuildID, all bool, limit int) (farm.Tests, error)
 	// Regressions lists regressions, newest first: the open ones, or all.
 	Regressions(ctx context.Context, all bool) ([]weir.Regression, error)
 	// Regression reads one; NotFound if there is none.
@@ -106,6 +109,11 @@ type byBuild struct {
 	ID int64 `path:"id" minimum:"1" doc:"the build"`
 }
 
+type buildIn struct {
+	ID      int64 `path:"id" minimum:"1" doc:"the build"`
+	Changes int   `query:"changes" minimum:"0" maximum:"100000000" doc:"leave out so many of the changed tests; 200 are listed at once"`
+}
+
 type byRegression struct {
 	ID int64 `path:"id" minimum:"1" doc:"the regression"`
 }
@@ -118,8 +126,8 @@ func (h *handler) operations(a *rest.API) {
 		})
 	rest.Register(a, get("builds", "builds", "Builds, newest first"), h.builds)
 	rest.Register(a, get("build", "builds/{id}", "Everything about one build except results and logs"),
-		func(ctx context.Context, in *byBuild) (*body[farm.BuildDetail], error) {
-			d, err := h.farm.Build(ctx, weir.BuildID(in.ID))
+		func(ctx context.Context, in *buildIn) (*body[farm.BuildDetail], error) {
+			d, err := h.farm.BuildFrom(ctx, weir.BuildID(in.ID), in.Changes)
 			return &body[farm.BuildDetail]{d}, err
 		})
 	rest.Register(a, get("results", "builds/{id}/results", "What a build's tests reported, worst first"), h.results)
@@ -183,29 +191,15 @@ type Results struct {
 }
 
 func (h *handler) results(ctx context.Context, in *resultsIn) (*body[Results], error) {
-	set, err := h.farm.Results(ctx, weir.BuildID(in.ID))
-	if err != nil {
-		return nil, err
-	}
 	limit := in.Limit
 	if limit <= 0 {
 		limit = defaultResult
 	}
-	limit = min(limit, maxResults)
-	out := Results{Counts: set.Count(), Incidents: set.Incidents, Results: []weir.Result{}}
-	for _, bad := range []bool{true, false} {
-		for _, r := range set.Results {
-			if (r.Status.Bad() || r.Mixed) != bad || !bad && in.Status != "all" {
-				continue
-			}
-			if len(out.Results) == limit {
-				out.Omitted++
-				continue
-			}
-			out.Results = append(out.Results, r)
-		}
+	tests, err := h.farm.Tests(ctx, weir.BuildID(in.ID), in.Status == "all", min(limit, maxResults))
+	if err != nil {
+		return nil, err
 	}
-	return &body[Results]{out}, nil
+	return &body[Results]{Results{Counts: tests.Counts, Incidents: tests.Incidents, Results: orEmpty(tests.Results), Omitted: tests.Omitted}}, nil
 }
 
 func orEmpty[T any](list []T) []T {

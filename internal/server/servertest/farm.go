@@ -4,6 +4,7 @@ package servertest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"io"
 	"slices"
@@ -119,15 +120,38 @@ func (f *Farm) Build(_ context.Context, id weir.BuildID) (farm.BuildDetail, erro
 	return d, f.Fail
 }
 
-// Results answers from Sets.
-func (f *Farm) Results(_ context.Context, id weir.BuildID) (weir.ResultSet, error) {
+// BuildFrom answers from Details, a page of 200 changes.
+func (f *Farm) BuildFrom(ctx context.Context, id weir.BuildID, from int) (farm.BuildDetail, error) {
+	const page = 200
+	d, err := f.Build(ctx, id)
+	d.From, d.Changes = from, d.Changes[min(from, len(d.Changes)):]
+	if d.More = len(d.Changes) > page; d.More {
+		d.Changes = d.Changes[:page]
+	}
+	return d, err
+}
+
+// Tests answers from Sets.
+func (f *Farm) Tests(_ context.Context, id weir.BuildID, all bool, limit int) (farm.Tests, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	set, ok := f.Sets[id]
 	if !ok {
-		return set, weir.Errorf(weir.NotFound, "build %d has no test results", id)
+		return farm.Tests{}, weir.Errorf(weir.NotFound, "build %d has no test results", id)
 	}
-	return set, f.Fail
+	out := farm.Tests{Counts: set.Count(), Incidents: set.Incidents}
+	class := func(r weir.Result) int {
+		return slices.Index([]bool{r.Status.Bad(), r.Mixed, r.Status == weir.Skip, true}, true)
+	}
+	for _, r := range set.Results {
+		if all || class(r) < 2 {
+			out.Results = append(out.Results, r)
+		}
+	}
+	slices.SortStableFunc(out.Results, func(a, b weir.Result) int { return cmp.Or(class(a)-class(b), a.Test.Compare(b.Test)) })
+	out.Omitted = max(0, len(out.Results)-limit)
+	out.Results = out.Results[:len(out.Results)-out.Omitted]
+	return out, f.Fail
 }
 
 // Regressions lists the open regressions of State, and the closed ones.

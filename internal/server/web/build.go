@@ -32,7 +32,9 @@ type BuildView struct {
 	Needs       []BuildLine
 	Regressions []RegressionCard
 	Changes     []ChangeLine
-	MoreChanges int
+	ChangesAt   string // "201 to 400"; empty if all are listed
+	Earlier     string // URL of the page before; may be empty
+	Later       string // URL of the next page; may be empty
 	News        string
 	Attempts    []AttemptLine
 	Attempt     int        // whose steps are shown
@@ -91,11 +93,11 @@ const maxChanges = 200
 func buildView(d farm.BuildDetail, q buildQuery, now time.Time) BuildView {
 	b := d.Build
 	v := BuildView{ID: b.ID, Title: oneLine(b.Builder.Name(), maxName), Mark: buildMark(b), Live: !b.State.Final(),
-		Reason: reasonText(b), Judgement: judgementText(b), Why: oneLine(d.Run.Reason, maxSubject), Cause: causeWord(b.Cause),
+		Reason: reasonText(b), Judgement: judgementText(b, d.First), Why: oneLine(d.Run.Reason, maxSubject), Cause: causeWord(b.Cause),
 		RunURL: fmt.Sprintf("/builds?run=%d", b.Run), Pins: pinLines(b.Pins, b.Builder.Project),
 		Platform: oneLine(string(b.Builder.Platform), maxName), Worker: oneLine(b.Worker, maxName),
 		Created: when(b.Created, now), Started: when(b.Started, now), Finished: when(b.Finished, now), Took: took(b, now),
-		News: newsText(b.Changes), Repro: repro(d.Spec)}
+		News: changesText(b.Changes), Repro: repro(d.Spec)}
 	if b.RetryOf != 0 {
 		v.RetryOf = buildURL(b.RetryOf)
 	}
@@ -109,9 +111,36 @@ func buildView(d farm.BuildDetail, q buildQuery, now time.Time) BuildView {
 		v.Changes = append(v.Changes, ChangeLine{Test: testName(c.Test), Message: block(c.Message, maxMessage),
 			Cause: incidentWords[c.Cause], Mark: verdictMark(c.Verdict), From: fromWord(c.From), To: statusMark(c.To).Word})
 	}
-	v.MoreChanges = len(d.Changes) - len(v.Changes)
+	v.pageChanges(d)
 	v.attempts(d, q, now)
 	return v
+}
+
+// pageChanges fills in how to get to the changes that are not listed.
+func (v *BuildView) pageChanges(d farm.BuildDetail) {
+	at := func(from int) string { return fmt.Sprintf("%s?changes=%d#h-changes", buildURL(v.ID), from) }
+	last := d.From + len(v.Changes)
+	if d.From > 0 {
+		v.Earlier = at(max(0, d.From-maxChanges))
+	}
+	if d.More || len(v.Changes) < len(d.Changes) {
+		v.Later = at(last)
+	}
+	if v.Earlier+v.Later != "" && len(v.Changes) > 0 {
+		v.ChangesAt = thousands(int64(d.From+1)) + " to " + thousands(int64(last))
+	}
+}
+
+// changesText says all that is not as it was, new tests included.
+func changesText(c weir.VerdictCounts) string {
+	parts := []string{}
+	if text := newsText(c); text != "" {
+		parts = append(parts, text)
+	}
+	if c.New > 0 {
+		parts = append(parts, thousands(int64(c.New))+" new")
+	}
+	return strings.Join(parts, ", ")
 }
 
 func fromWord(s weir.Status) string {
@@ -159,7 +188,7 @@ func reasonText(b weir.Build) string {
 	return reasonWords[b.Reason.Code]
 }
 
-func judgementText(b weir.Build) string {
+func judgementText(b weir.Build, first bool) string {
 	switch b.Judgement {
 	case weir.Unjudged:
 		if b.State == weir.Finished {
@@ -168,6 +197,9 @@ func judgementText(b weir.Build) string {
 	case weir.Doubted:
 		return "something is newly bad; the same build runs again before anybody is told"
 	case weir.Settled:
+		if first {
+			return "first build, nothing to compare with"
+		}
 		if b.Outcome != weir.Passed && b.Changes.Worse() == 0 {
 			return "as bad as before: nothing in it is new"
 		}

@@ -30,12 +30,13 @@ func (s *Site) build(w http.ResponseWriter, r *http.Request) {
 		s.Fail(w, r, err)
 		return
 	}
-	d, err := s.farm.Build(r.Context(), weir.BuildID(id))
+	query := r.URL.Query()
+	from, _ := number(query.Get("changes"))
+	d, err := s.farm.BuildFrom(r.Context(), weir.BuildID(id), int(min(from, maxFrom)))
 	if err != nil {
 		s.Fail(w, r, err)
 		return
 	}
-	query := r.URL.Query()
 	q := buildQuery{step: -1, all: query.Get("tests") == "all"}
 	if n, ok := number(query.Get("attempt")); ok {
 		q.attempt = int(n)
@@ -48,7 +49,7 @@ func (s *Site) build(w http.ResponseWriter, r *http.Request) {
 		s.tails(r, &v)
 	}
 	if d.Build.Results != "" {
-		set, err := s.farm.Results(r.Context(), d.Build.ID)
+		set, err := s.farm.Tests(r.Context(), d.Build.ID, q.all, maxRows)
 		if err != nil && weir.CodeOf(err) != weir.NotFound {
 			s.Fail(w, r, err)
 			return
@@ -64,6 +65,9 @@ func (s *Site) build(w http.ResponseWriter, r *http.Request) {
 	title := fmt.Sprintf("Build %d %s: %s", id, v.Mark.Word, v.Title)
 	s.render(w, r, http.StatusOK, s.page(r, title, "builds", topics, after), buildPage(v))
 }
+
+// maxFrom is how many changes a page may leave out.
+const maxFrom = 100_000_000
 
 // Limits on the part of a log that is in the page itself, for browsers
 // without JavaScript.

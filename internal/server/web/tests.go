@@ -2,9 +2,9 @@ package web
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/farm"
 )
 
 // TestsView is what the tests of a build reported.
@@ -39,30 +39,18 @@ const (
 	maxOutput    = 8000 // characters of one test's output
 )
 
-func testsView(id weir.BuildID, set weir.ResultSet, all bool) TestsView {
-	counts := set.Count()
+func testsView(id weir.BuildID, set farm.Tests, all bool) TestsView {
+	counts := set.Counts
 	v := TestsView{Any: true, All: all, Summary: countsText(counts), Bad: counts.Bad(), Total: counts.Total(),
 		BadURL: buildURL(id) + "?tests=bad#tests", AllURL: buildURL(id) + "?tests=all#tests"}
-	rows := make([]weir.Result, 0, len(set.Results))
+	v.Omitted = set.Omitted
 	for _, r := range set.Results {
-		if all || badness(r) < 2 {
-			rows = append(rows, r)
-		}
-	}
-	slices.SortStableFunc(rows, func(a, b weir.Result) int {
-		if d := badness(a) - badness(b); d != 0 {
-			return d
-		}
-		return a.Test.Compare(b.Test)
-	})
-	v.Omitted = max(0, len(rows)-maxRows)
-	for _, r := range rows[:len(rows)-v.Omitted] {
 		row := TestRow{Mark: statusMark(r.Status), Name: testName(r.Test), Raw: oneLine(r.Raw, maxName),
 			Message: block(r.Message, maxMessage), Mixed: r.Mixed}
 		if r.Duration > 0 {
 			row.Took = duration(r.Duration)
 		}
-		if badness(r) < 2 {
+		if r.Status.Bad() || r.Mixed {
 			row.Output = block(r.Output, maxOutput)
 		}
 		v.Rows = append(v.Rows, row)
@@ -75,19 +63,6 @@ func testsView(id weir.BuildID, set weir.ResultSet, all bool) TestsView {
 		v.Incidents = append(v.Incidents, IncidentLine{What: what, Suite: oneLine(i.Suite, maxName), Message: block(i.Message, maxMessage)})
 	}
 	return v
-}
-
-// badness orders results: bad ones, mixed ones, skipped ones, good ones.
-func badness(r weir.Result) int {
-	switch {
-	case r.Status.Bad():
-		return 0
-	case r.Mixed:
-		return 1
-	case r.Status == weir.Skip || r.Status == weir.Absent:
-		return 2
-	}
-	return 3
 }
 
 func countsText(c weir.Counts) string {

@@ -104,16 +104,31 @@ func TestBuildView(t *testing.T) {
 	if v := buildView(quiet, buildQuery{step: -1}, f.Now); v.Judgement != "as bad as before: nothing in it is new" {
 		t.Errorf("judgement %q", v.Judgement)
 	}
+	first := d
+	first.First, first.Build.Changes = true, weir.VerdictCounts{New: 100_000}
+	first.Changes = make([]weir.TestChange, 200)
+	first.From, first.More = 200, true
+	if v := buildView(first, buildQuery{step: -1}, f.Now); v.Judgement != "first build, nothing to compare with" || v.News != "100,000 new" ||
+		v.ChangesAt != "201 to 400" || v.Earlier != "/builds/41?changes=0#h-changes" || v.Later != "/builds/41?changes=400#h-changes" {
+		t.Errorf("first build: %q %q %q %q %q", v.Judgement, v.News, v.ChangesAt, v.Earlier, v.Later)
+	}
 }
 
 func TestTestsView(t *testing.T) {
 	t.Parallel()
-	set := servertest.Demo().Sets[servertest.FailedBuild]
-	bad := testsView(41, set, false)
+	f := servertest.Demo()
+	set := func(all bool) farm.Tests {
+		tests, err := f.Tests(t.Context(), servertest.FailedBuild, all, maxRows)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return tests
+	}
+	bad := testsView(41, set(false), false)
 	if len(bad.Rows) != 3 || bad.Omitted != 0 || bad.Summary != "3 failed, 1,204 passed and 12 skipped" || bad.Rows[0].Raw != "TestUpper/case_1@0x7ffe" {
 		t.Errorf("bad: %d rows, %+v", len(bad.Rows), bad.Summary)
 	}
-	all := testsView(41, set, true)
+	all := testsView(41, set(true), true)
 	if len(all.Rows) != 500 || all.Omitted != 719 || all.Rows[0].Mark.Kind != markFail || all.Rows[3].Mark.Word != "skipped" {
 		t.Errorf("all: %d rows, %d omitted", len(all.Rows), all.Omitted)
 	}

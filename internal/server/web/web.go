@@ -39,10 +39,11 @@ type Farm interface {
 	Front(ctx context.Context) (farm.Front, error)
 	// Builds lists builds, newest first.
 	Builds(ctx context.Context, q farm.BuildQuery) ([]weir.Build, error)
-	// Build reads a build; NotFound if there is none.
-	Build(ctx context.Context, id weir.BuildID) (farm.BuildDetail, error)
-	// Results reads what the tests of a build reported; NotFound if they reported nothing.
-	Results(ctx context.Context, id weir.BuildID) (weir.ResultSet, error)
+	// BuildFrom reads a build, with the changes behind the first so many; NotFound if there is none.
+	BuildFrom(ctx context.Context, id weir.BuildID, from int) (farm.BuildDetail, error)
+	// Tests reads what the tests of a build reported, the bad ones or all, at
+	// most limit of them; NotFound if they reported nothing.
+	Tests(ctx context.Context, id weir.BuildID, all bool, limit int) (farm.Tests, error)
 	// ReadLog reads a stretch of a step's log.
 	ReadLog(ctx context.Context, id weir.AttemptID, step int, ask farm.LogAsk) (farm.LogPiece, error)
 	// Regressions lists regressions, newest first: the open ones, or all.

@@ -87,7 +87,7 @@ func testHostileTests(f *fixture) {
 	s.States[0].Test = read
 	equal(f, "baseline", states, s.States)
 	want := weir.TestChange{Test: read, Verdict: weir.New, To: weir.Fail, Message: clean}
-	equal(f, "changes", must[[]weir.TestChange](f)(f.BuildChanges(f.ctx, done.ID)), []weir.TestChange{want})
+	equal(f, "changes", must[[]weir.TestChange](f)(f.BuildChanges(f.ctx, done.ID, 0, 100)), []weir.TestChange{want})
 	for _, id := range []weir.TestID{raw, read} {
 		history := must[[]store.TestEvent](f)(f.TestHistory(f.ctx, a.ID, id, 9))
 		if len(history) != 1 {
@@ -201,7 +201,7 @@ func testLongText(f *fixture) {
 	s := f.settlement(l.Build.ID, weir.Unjudged, weir.Settled)
 	s.Changes = []weir.TestChange{{Test: testName("t"), Verdict: weir.New, To: weir.Fail, Message: long}}
 	if !f.refused("a result's message", f.Settle(f.ctx, s)) {
-		f.cut("a result's message", must[[]weir.TestChange](f)(f.BuildChanges(f.ctx, l.Build.ID))[0].Message, weir.MaxResultMessage)
+		f.cut("a result's message", must[[]weir.TestChange](f)(f.BuildChanges(f.ctx, l.Build.ID, 0, 100))[0].Message, weir.MaxResultMessage)
 	}
 	gone := f.change(a, 2)
 	if !f.refused("a reason to cancel", f.Cancel(f.ctx, gone, requested(long), f.now())) {

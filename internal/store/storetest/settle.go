@@ -51,7 +51,7 @@ func testSettleConflict(f *fixture) {
 	states, last, err := f.Baseline(f.ctx, a.ID)
 	f.ok(err)
 	equal(f, "baseline", fmt.Sprint(len(states), last == nil), "0 true")
-	equal(f, "changes", len(must[[]weir.TestChange](f)(f.BuildChanges(f.ctx, done.ID))), 0)
+	equal(f, "changes", len(must[[]weir.TestChange](f)(f.BuildChanges(f.ctx, done.ID, 0, 100))), 0)
 	equal(f, "builds", len(f.allBuilds()), 1)
 	equal(f, "runs", len(must[[]weir.Run](f)(f.Runs(f.ctx, 0, 10))), 1)
 	equal(f, "regressions", len(must[[]weir.Regression](f)(f.Regressions(f.ctx, store.RegressionFilter{}))), 0)
@@ -77,7 +77,7 @@ func testSettleRace(f *fixture) {
 	})
 	equal(f, "judges that won", won.Load(), 1)
 	equal(f, "builds", len(f.allBuilds()), 2)
-	equal(f, "changes", len(must[[]weir.TestChange](f)(f.BuildChanges(f.ctx, done.ID))), 1)
+	equal(f, "changes", len(must[[]weir.TestChange](f)(f.BuildChanges(f.ctx, done.ID, 0, 100))), 1)
 }
 
 func testSettleRetry(f *fixture) {

@@ -99,7 +99,7 @@ func Reading(t *testing.T, s store.Store) []byte {
 		all[fmt.Sprint("build ", b.ID)] = b
 		all[of("specification")] = must[weir.Spec](f)(f.BuildSpec(f.ctx, b.ID))
 		all[of("needs")] = must[[]weir.BuildID](f)(f.Needs(f.ctx, b.ID))
-		all[of("changes")] = must[[]weir.TestChange](f)(f.BuildChanges(f.ctx, b.ID))
+		all[of("changes")] = must[[]weir.TestChange](f)(f.BuildChanges(f.ctx, b.ID, 0, 100))
 		states, _, err := f.Baseline(f.ctx, b.Builder.ID)
 		f.ok(err)
 		all[of("baseline")] = states
