@@ -112,6 +112,10 @@ type Codec struct {
 // however small their input is.
 const decodeMemory = 8 << 20
 
+// decodeSlack is how much longer than its text a buffer should be, in bytes: the
+// decoder is faster when it may write a little too far.
+const decodeSlack = 64
+
 // NewCodec makes a codec.
 func NewCodec() *Codec {
 	// Options are constants, so neither can go wrong.
@@ -129,7 +133,7 @@ func (c *Codec) Decode(data, buffer []byte, size int) ([]byte, error) {
 	if cap(buffer) < size {
 		buffer = make([]byte, 0, max(size, min(2*cap(buffer), weir.MaxFrame)))
 	}
-	text, err := c.unzip.DecodeAll(data, buffer[:0:size])
+	text, err := c.unzip.DecodeAll(data, buffer[:0:min(cap(buffer), size+decodeSlack)])
 	if err != nil {
 		return nil, weir.Errorf(weir.Internal, "a piece of the log is damaged").WithCause(err)
 	}
@@ -142,9 +146,9 @@ func (c *Codec) Decode(data, buffer []byte, size int) ([]byte, error) {
 // Count decompresses data that must be size bytes of text, and counts the
 // newlines. Its error is Internal.
 func (c *Codec) Count(data []byte, size int) (lines int, err error) {
-	buffer, _ := c.buffers.Get().(*[weir.MaxFrame]byte)
+	buffer, _ := c.buffers.Get().(*[weir.MaxFrame + decodeSlack]byte)
 	if buffer == nil {
-		buffer = new([weir.MaxFrame]byte)
+		buffer = new([weir.MaxFrame + decodeSlack]byte)
 	}
 	defer c.buffers.Put(buffer)
 	text, err := c.Decode(data, buffer[:0], size)
