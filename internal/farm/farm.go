@@ -27,6 +27,7 @@ import (
 	"github.com/weir-ci/weir/internal/blob"
 	"github.com/weir-ci/weir/internal/farm/inquiry"
 	"github.com/weir-ci/weir/internal/farm/presence"
+	"github.com/weir-ci/weir/internal/farm/setcache"
 	"github.com/weir-ci/weir/internal/recipe"
 	"github.com/weir-ci/weir/internal/source"
 	"github.com/weir-ci/weir/internal/steplog"
@@ -79,7 +80,7 @@ type Farm struct {
 	tokens     tokenCache
 	alike      alike // which queues a lease need not look through
 	logs       logReading
-	sets       resultCache
+	sets       setcache.Cache
 	inquiry    *inquiry.Inquiry
 }
 

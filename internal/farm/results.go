@@ -11,7 +11,7 @@ import (
 
 // resultSet reads a result set, from memory if it was read lately.
 func (f *Farm) resultSet(ctx context.Context, d weir.Digest) (weir.ResultSet, error) {
-	if set, ok := f.sets.get(d); ok {
+	if set, ok := f.sets.Get(d); ok {
 		return set, nil
 	}
 	content, err := f.blobs.Open(ctx, d)
@@ -23,7 +23,7 @@ func (f *Farm) resultSet(ctx context.Context, d weir.Digest) (weir.ResultSet, er
 	if err != nil {
 		return weir.ResultSet{}, err
 	}
-	f.sets.put(d, set)
+	f.sets.Put(d, set)
 	return set, nil
 }
 
@@ -38,7 +38,7 @@ func (f *Farm) finishedSet(ctx context.Context, fin protocol.Finish) (weir.Resul
 		return weir.ResultSet{}, weir.Errorf(weir.Invalid, "the results that came along are not %s, or more than %d bytes",
 			fin.Results.Short(), protocol.MaxInlineSet)
 	}
-	if set, ok := f.sets.get(fin.Results); ok {
+	if set, ok := f.sets.Get(fin.Results); ok {
 		return set, nil
 	}
 	set, err := results.Decode(bytes.NewReader(fin.Set))
@@ -48,6 +48,6 @@ func (f *Farm) finishedSet(ctx context.Context, fin protocol.Finish) (weir.Resul
 	if err := f.PutBlob(ctx, fin.Results, bytes.NewReader(fin.Set)); err != nil {
 		return set, err
 	}
-	f.sets.put(fin.Results, set)
+	f.sets.Put(fin.Results, set)
 	return set, nil
 }

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/farm/setcache"
 )
 
 const (
@@ -46,7 +47,7 @@ func (f *Farm) Run(ctx context.Context) error {
 	g.Go(func() error { return f.expireLoop(ctx) })
 	g.Go(func() error { return f.lookAgain(ctx) })
 	g.Go(func() error { return f.every(ctx, "prune", pruneLook, f.prune) })
-	g.Go(func() error { return f.every(ctx, "forget", cachedTime, f.sets.forget) })
+	g.Go(func() error { return f.every(ctx, "forget", setcache.Time, f.sets.Forget) })
 	return g.Wait()
 }
 

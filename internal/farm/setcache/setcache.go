@@ -1,4 +1,7 @@
-package farm
+// Package setcache keeps the sets of test results that were read lately, in
+// bounded memory: the end of a build, its judgement, its retry and a search
+// read the same few again and again.
+package setcache
 
 import (
 	"context"
@@ -12,14 +15,13 @@ const (
 	// cachedBytes is about how much memory the sets in the cache take together:
 	// enough for the largest one, which its judgement needs right after its end.
 	cachedBytes = 256 << 20
-	// cachedTime is for how long a set that nobody asks for is kept.
-	cachedTime = time.Minute
+	// Time is for how long a set that nobody asks for is kept.
+	Time = time.Minute
 )
 
-// resultCache keeps the result sets that were read lately: the end of a build,
-// its judgement, its retry and a search read the same few again and again. The
-// zero value is empty.
-type resultCache struct {
+// Cache keeps sets by their digest. The zero value is empty; it is safe for
+// concurrent use. Sets in it must not be changed.
+type Cache struct {
 	mu   sync.Mutex
 	sets map[weir.Digest]*cachedSet
 	held int // bytes
@@ -31,7 +33,8 @@ type cachedSet struct {
 	used time.Time
 }
 
-func (c *resultCache) get(d weir.Digest) (weir.ResultSet, bool) {
+// Get finds a set.
+func (c *Cache) Get(d weir.Digest) (weir.ResultSet, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s := c.sets[d]
@@ -42,8 +45,8 @@ func (c *resultCache) get(d weir.Digest) (weir.ResultSet, bool) {
 	return s.set, true
 }
 
-// put keeps a set, in place of those that were not used for the longest time.
-func (c *resultCache) put(d weir.Digest, set weir.ResultSet) {
+// Put keeps a set, in place of those that were not used for the longest time.
+func (c *Cache) Put(d weir.Digest, set weir.ResultSet) {
 	size := sizeOf(set)
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -66,17 +69,17 @@ func (c *resultCache) put(d weir.Digest, set weir.ResultSet) {
 	c.held += size
 }
 
-func (c *resultCache) drop(d weir.Digest) {
+func (c *Cache) drop(d weir.Digest) {
 	c.held -= c.sets[d].size
 	delete(c.sets, d)
 }
 
-// forget drops the sets that nobody has used for a while.
-func (c *resultCache) forget(context.Context) error {
+// Forget drops the sets that nobody has used for Time. It has no errors.
+func (c *Cache) Forget(context.Context) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for d, s := range c.sets {
-		if time.Since(s.used) > cachedTime {
+		if time.Since(s.used) > Time {
 			c.drop(d)
 		}
 	}
