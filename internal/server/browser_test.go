@@ -188,6 +188,7 @@ func TestPagesInBrowser(t *testing.T) {
 	s := serve(t, servertest.Demo())
 	empty := serve(t, servertest.New())
 	hostile := serve(t, servertest.Hostile())
+	many := serve(t, servertest.Many(1000))
 	tab, complaints := browser(t)
 	pages := []struct{ name, url, text string }{
 		{"overview", s.URL + "/", "upper: fold sharp s"},
@@ -199,6 +200,8 @@ func TestPagesInBrowser(t *testing.T) {
 		{"regressions", s.URL + "/regressions", "Closed"},
 		{"missing", s.URL + "/nowhere", "Not found"},
 		{"empty", empty.URL + "/", "has no projects yet"},
+		{"many", many.URL + "/", "3 in trouble"},
+		{"filtered", many.URL + "/?q=project-030", "project-0300"},
 		{"hostile", hostile.URL + "/", "alert(1)"},
 		{"hostile-build", hostile.URL + "/builds/41", "alert(1)"},
 		{"hostile-regression", hostile.URL + "/regressions/3", "alert(1)"},

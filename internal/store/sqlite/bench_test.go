@@ -150,3 +150,25 @@ func fill(b *testing.B, s *Store) error {
 	_, err4 := s.writer.ExecContext(b.Context(), `ANALYZE`)
 	return errors.Join(err1, err2, err3, err4)
 }
+
+// BenchmarkBuildChanges reads the first and a late page of a first build with 100,000 tests.
+func BenchmarkBuildChanges(b *testing.B) {
+	s := openTest(b, filepath.Join(b.TempDir(), "weir.db"))
+	if err := errors.Join(s.Migrate(b.Context()), fill(b, s)); err != nil {
+		b.Fatal(err)
+	}
+	if _, err := s.writer.ExecContext(b.Context(), `WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 99999)
+		INSERT INTO test_changes (build_id, suite, name, builder_id, badness, verdict, from_status, to_status, cause, message)
+		SELECT 1, 'suite/of/some/tests', 'test_' || i, 1, 5, 'new', '', 'pass', '', '' FROM n`); err != nil {
+		b.Fatal(err)
+	}
+	for _, from := range []int{0, 50_000} {
+		b.Run(map[bool]string{true: "first", false: "late"}[from == 0], func(b *testing.B) {
+			for b.Loop() {
+				if list, err := s.BuildChanges(b.Context(), 1, from, 201); err != nil || len(list) != 201 {
+					b.Fatal(len(list), err)
+				}
+			}
+		})
+	}
+}
