@@ -118,7 +118,7 @@ func overviewView(o farm.Front, filter string) OverviewView {
 // Limits on the lists of one page. What is over them is counted.
 const (
 	maxRunning = 100
-	maxAside   = 50 // sources and workers
+	maxAside   = 20 // sources and workers
 )
 
 // cut cuts a list and says how much is missing.
