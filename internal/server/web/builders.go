@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/weir-ci/weir"
-	"github.com/weir-ci/weir/internal/store"
+	"github.com/weir-ci/weir/internal/farm"
 )
 
 // BuildersView is the builders of the front page. A few are listed by project,
@@ -70,11 +70,11 @@ const (
 var glyphs = map[string]string{markPass: "✓", markFail: "✕", markBroken: "▲", markTimeout: "◔", markInfra: "◇",
 	markOff: "⊘", markWait: "◌", markRun: "◐", markNone: "–"}
 
-func buildersView(list []store.Glance, now time.Time, filter string) BuildersView {
+func buildersView(list []farm.Glance, now time.Time, filter string) BuildersView {
 	v := BuildersView{Total: len(list), Filter: filter, Many: len(list) > fewBuilders || filter != ""}
 	if filter != "" {
 		part := strings.ToLower(filter)
-		list = slices.DeleteFunc(slices.Clone(list), func(g store.Glance) bool {
+		list = slices.DeleteFunc(slices.Clone(list), func(g farm.Glance) bool {
 			return !strings.Contains(strings.ToLower(g.Builder.Name()), part)
 		})
 		v.None = len(list) == 0
@@ -87,9 +87,9 @@ func buildersView(list []store.Glance, now time.Time, filter string) BuildersVie
 	return v
 }
 
-func projectGroups(list []store.Glance, now time.Time) []ProjectGroup {
+func projectGroups(list []farm.Glance, now time.Time) []ProjectGroup {
 	list = slices.Clone(list)
-	slices.SortStableFunc(list, func(a, b store.Glance) int {
+	slices.SortStableFunc(list, func(a, b farm.Glance) int {
 		return cmp.Or(strings.Compare(a.Builder.Project, b.Builder.Project), strings.Compare(a.Builder.Name(), b.Builder.Name()))
 	})
 	var groups []ProjectGroup
@@ -111,8 +111,8 @@ func projectGroups(list []store.Glance, now time.Time) []ProjectGroup {
 
 // builderParts lists builders by how they stand: those in trouble, the newest
 // trouble first, then those that are fine, then those without a finished build.
-func builderParts(list []store.Glance, now time.Time) (parts []BuilderPart, more int) {
-	var trouble, fine, fresh []store.Glance
+func builderParts(list []farm.Glance, now time.Time) (parts []BuilderPart, more int) {
+	var trouble, fine, fresh []farm.Glance
 	for _, g := range list {
 		switch outcome := lastOutcome(g); {
 		case outcome == "":
@@ -123,11 +123,11 @@ func builderParts(list []store.Glance, now time.Time) (parts []BuilderPart, more
 			trouble = append(trouble, g)
 		}
 	}
-	slices.SortStableFunc(trouble, func(a, b store.Glance) int { return cmp.Compare(badSince(b), badSince(a)) })
+	slices.SortStableFunc(trouble, func(a, b farm.Glance) int { return cmp.Compare(badSince(b), badSince(a)) })
 	room := manyBuilders
 	for _, p := range []struct {
 		what string
-		list []store.Glance
+		list []farm.Glance
 	}{{"in trouble, the newest trouble first", trouble}, {"fine", fine}, {"without a finished build", fresh}} {
 		if len(p.list) == 0 {
 			continue
@@ -146,7 +146,7 @@ func builderParts(list []store.Glance, now time.Time) (parts []BuilderPart, more
 }
 
 // lastOutcome is the outcome of the newest build that is finished; empty if there is none.
-func lastOutcome(g store.Glance) weir.Outcome {
+func lastOutcome(g farm.Glance) weir.Outcome {
 	for _, b := range g.Recent {
 		if b.State.Final() {
 			return b.Outcome
@@ -156,7 +156,7 @@ func lastOutcome(g store.Glance) weir.Outcome {
 }
 
 // badSince is the oldest of the builds that did not pass since the last one that did.
-func badSince(g store.Glance) (id weir.BuildID) {
+func badSince(g farm.Glance) (id weir.BuildID) {
 	for _, b := range g.Recent {
 		if b.State.Final() {
 			if b.Outcome == weir.Passed {
@@ -168,7 +168,7 @@ func badSince(g store.Glance) (id weir.BuildID) {
 	return id
 }
 
-func builderLine(g store.Glance, now time.Time, name string) BuilderLine {
+func builderLine(g farm.Glance, now time.Time, name string) BuilderLine {
 	line := BuilderLine{Name: oneLine(name, maxName), URL: fmt.Sprintf("/builds?builder=%d", g.Builder.ID), None: len(g.Recent) == 0}
 	if line.None {
 		return line
@@ -179,12 +179,12 @@ func builderLine(g store.Glance, now time.Time, name string) BuilderLine {
 	return line
 }
 
-func glanceMark(b store.BuildGlance) Mark {
+func glanceMark(b farm.BuildGlance) Mark {
 	return buildMark(weir.Build{State: b.State, Outcome: b.Outcome})
 }
 
 // strokes puts builds in a row together that stand alike.
-func strokes(recent []store.BuildGlance) (runs []Stroke) {
+func strokes(recent []farm.BuildGlance) (runs []Stroke) {
 	for _, b := range slices.Backward(recent) {
 		kind := glanceMark(b).Kind
 		if n := len(runs); n > 0 && runs[n-1].Kind == kind {

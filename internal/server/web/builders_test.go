@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/farm"
 	"github.com/weir-ci/weir/internal/server/servertest"
-	"github.com/weir-ci/weir/internal/store"
 )
 
 func TestBuildersView(t *testing.T) {
@@ -52,7 +52,7 @@ func TestBuildersView(t *testing.T) {
 
 // farmOf makes glances at so many builders with twelve builds each. Numbers 7,
 // 300 and 500 are in trouble, 500 since the last build; the last has no build.
-func farmOf(t *testing.T, n int) []store.Glance {
+func farmOf(t *testing.T, n int) []farm.Glance {
 	t.Helper()
 	f := servertest.Many(n)
 	front, err := f.Front(t.Context())
