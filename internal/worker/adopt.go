@@ -17,20 +17,18 @@ import (
 // that still run, that have ended and were not reported, or whose supervisor
 // is dead as well. They occupy their slots like any other.
 func (w *Worker) adopt(ctx context.Context, attempts *sync.WaitGroup) error {
-	if err := spool.Sweep(w.spoolDir()); err != nil {
-		return err
-	}
 	notes, err := w.recall()
 	if err != nil {
 		return err
 	}
 	used, known := map[string]bool{}, map[string]bool{}
-	for _, h := range notes {
+	for n, h := range notes {
 		a := w.newAttempt(ctx, h)
-		a.adopted = true
+		a.adopted, a.noted = true, n
+		var err error
 		a.reader, err = spool.Open(a.spoolDir())
 		if weir.CodeOf(err) == weir.NotFound { // it had not begun, or was reported
-			if err := w.forget(h.Attempt); err != nil {
+			if err := os.Remove(w.heldFile(n)); err != nil {
 				return err
 			}
 			continue
@@ -121,7 +119,7 @@ func (a *attempt) resume() error {
 		return err
 	}
 	a.held.Supervisor = a.handle.Process()
-	if err := a.w.note(a.held); err != nil {
+	if err := a.w.note(a.noted, a.held); err != nil {
 		return err
 	}
 	return a.submit()

@@ -34,6 +34,7 @@ type attempt struct {
 	talk context.Context
 	hush context.CancelCauseFunc
 
+	noted  int // which file of held.go is the attempt's
 	reader *spool.Reader
 	handle *supervise.Handle // nil if the supervisor is an earlier program's
 	task   *supervise.Run    // the handle's; nil like it
@@ -95,17 +96,14 @@ func (a *attempt) begin() error {
 		return err
 	}
 	a.held.Supervisor = a.handle.Process()
-	if err := a.w.note(a.held); err != nil {
+	if err := a.w.note(a.noted, a.held); err != nil {
 		return err
 	}
 	data, err := supervise.Assignment{Build: a.held.Attempt.Build, Spec: a.spec}.Encode()
 	if err != nil {
 		return err
 	}
-	if err := spool.Create(a.spoolDir(), data); err != nil {
-		return err
-	}
-	if a.reader, err = spool.Open(a.spoolDir()); err != nil {
+	if a.reader, err = spool.Create(a.spoolDir(), data); err != nil {
 		return err
 	}
 	return a.submit()
@@ -114,7 +112,8 @@ func (a *attempt) begin() error {
 // submit gives the spool to the supervisor.
 func (a *attempt) submit() (err error) {
 	_, flush := a.w.pace()
-	a.task, err = a.handle.Begin(supervise.Task{Spool: a.spoolDir(), Work: a.work, Flush: flush, MaxLog: a.w.opts.MaxLogBytes})
+	a.task, err = a.handle.Begin(supervise.Task{Spool: a.spoolDir(), Work: a.work, Flush: flush, MaxLog: a.w.opts.MaxLogBytes,
+		Reserve: a.w.reserveFile(a.held.Slot)})
 	if err == nil {
 		a.log.Info("the attempt begins")
 	}
@@ -125,17 +124,20 @@ func (a *attempt) spoolDir() string {
 	return filepath.Join(a.w.spoolDir(), a.held.Attempt.String())
 }
 
-// run follows the attempt to its end and reports it.
-func (a *attempt) run(begin func() error) {
+// run follows the attempt to its end and reports it. leave is called as soon
+// as another attempt may use the slot, while this one's end is still being told.
+func (a *attempt) run(begin func() error, leave func()) {
 	defer a.hush(nil)
 	defer a.kill(nil)
 	defer a.clean()
+	defer leave()
 	r := newRelay(a)
 	if err := begin(); err != nil {
 		close(a.ended)
 		defer a.hurry()()
 		a.log.Error("the attempt cannot be run", "error", err)
 		r.finish(a.finishOf(a.trouble("the attempt cannot be run here", err)))
+		a.vacate()
 		return
 	}
 	cancelled := make(chan struct{})
@@ -143,11 +145,6 @@ func (a *attempt) run(begin func() error) {
 		defer close(cancelled)
 		a.cancel()
 	})
-	defer func() {
-		if !stop() { // the supervisor's next attempt must not be hit
-			<-cancelled
-		}
-	}()
 	go a.listen()
 	r.start(a.talk)
 	<-a.ended
@@ -158,6 +155,11 @@ func (a *attempt) run(begin func() error) {
 		report = a.trouble("product or results cannot be stored", err)
 		report.Steps = steps
 	}
+	if !stop() { // the supervisor's next attempt must not be hit
+		<-cancelled
+	}
+	a.vacate()
+	leave()
 	r.finish(a.finishOf(report))
 }
 
@@ -391,17 +393,10 @@ func (a *attempt) store(r supervise.Report) error {
 	return nil
 }
 
-// clean removes what is left of the attempt, and makes room among the
-// products if it had to do with some.
-func (a *attempt) clean() {
-	var err error
-	if a.reader != nil {
-		err = a.reader.Remove()
-	} else {
-		err = disk.RemoveAll(a.spoolDir())
-	}
-	err = errors.Join(err, disk.RemoveAll(a.work), a.w.forget(a.held.Attempt))
-	if err != nil {
+// vacate empties the slot, and makes room among the products if the attempt
+// had to do with some.
+func (a *attempt) vacate() {
+	if err := execute.Tidy(a.work, a.spec); err != nil {
 		a.log.Error("the slot cannot be emptied", "dir", a.work, "error", err)
 	}
 	if a.spec.ProductKey == "" && len(a.spec.Inputs) == 0 {
@@ -409,6 +404,19 @@ func (a *attempt) clean() {
 	}
 	if _, err := a.w.opts.Runner.Products.Prune(); err != nil {
 		a.log.Error("old products cannot be removed", "error", err)
+	}
+}
+
+// clean removes the spool, and with it what the note stands for.
+func (a *attempt) clean() {
+	var err error
+	if a.reader != nil {
+		err = a.reader.Remove()
+	} else {
+		err = disk.RemoveAll(a.spoolDir())
+	}
+	if err != nil {
+		a.log.Error("the spool cannot be removed", "dir", a.spoolDir(), "error", err)
 	}
 }
 

@@ -36,6 +36,7 @@ type client struct {
 func newClient(base *url.URL, token string, hc *http.Client, log *slog.Logger) *client {
 	if hc == nil {
 		t := http.DefaultTransport.(*http.Transport).Clone()
+		t.MaxIdleConnsPerHost = 2 * protocol.MaxSlots // so that none is dialled anew for every message
 		// Finds out that a connection is dead while no request would notice.
 		t.HTTP2 = &http.HTTP2Config{SendPingTimeout: messageTime, PingTimeout: messageTime}
 		hc = &http.Client{Transport: t}

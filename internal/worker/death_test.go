@@ -7,10 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -132,7 +134,7 @@ func (r *running) leaves() {
 func (s *site) notes() []held {
 	w := &Worker{opts: Options{Dir: s.dir}, log: discard}
 	notes, _ := w.recall()
-	return notes
+	return slices.Collect(maps.Values(notes))
 }
 
 // await waits for a file that a step makes, and returns what it says.

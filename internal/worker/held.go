@@ -1,12 +1,13 @@
 package worker
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/worker/disk"
@@ -31,49 +32,95 @@ func (w *Worker) heldDir() string  { return filepath.Join(w.opts.Dir, "held") }
 
 func (w *Worker) slotDir(slot int) string { return filepath.Join(w.slotsDir(), strconv.Itoa(slot+1)) }
 
-func (w *Worker) heldFile(id weir.AttemptID) string {
-	return filepath.Join(w.heldDir(), id.String()+".json")
+// heldFile names a note. It is written again for the attempt that has its
+// number next: a note whose spool is gone says nothing.
+func (w *Worker) heldFile(n int) string {
+	return filepath.Join(w.heldDir(), strconv.Itoa(n)+notePost)
 }
+
+const notePost = ".json"
+
+// reserveFile keeps room for the reports of a slot's attempts.
+func (w *Worker) reserveFile(slot int) string {
+	return filepath.Join(w.spoolDir(), reservePre+strconv.Itoa(slot+1))
+}
+
+const reservePre = "reserve-"
+
+// noteBlock is what the length of a note is a multiple of, in bytes: so one
+// covers the one before it with a single write.
+const noteBlock = 1 << 10
 
 // note writes what is held. One that is torn, because the machine died, is
 // one of an attempt that had not begun.
-func (w *Worker) note(h held) error {
+func (w *Worker) note(n int, h held) error {
 	data, err := json.Marshal(h)
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(w.heldFile(h.Attempt), data, 0o600)
+	size := (len(data) + noteBlock - 1) / noteBlock * noteBlock
+	data = append(data, bytes.Repeat([]byte{'\n'}, size-len(data))...)
+	f, err := os.OpenFile(w.heldFile(n), os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	if _, err = f.Write(data); err == nil && size > noteBlock {
+		err = f.Truncate(int64(size))
+	}
+	return errors.Join(err, f.Close())
 }
 
-// forget removes the note; the attempt is over.
-func (w *Worker) forget(id weir.AttemptID) error {
-	err := os.Remove(w.heldFile(id))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+// freeNote finds a note that may be written. The caller holds mu.
+func (w *Worker) freeNote() int {
+	used := map[int]bool{}
+	for _, a := range w.running {
+		used[a.noted] = true
 	}
-	return err
+	n := 1
+	for used[n] {
+		n++
+	}
+	return n
+}
+
+// sweep removes the notes and reserves that nobody needs any more: those of
+// attempts that have been reported.
+func (w *Worker) sweep() {
+	entries, _ := os.ReadDir(w.heldDir())
+	for _, e := range entries {
+		name := filepath.Join(w.heldDir(), e.Name())
+		h, ok := readNote(name)
+		if !ok {
+			continue
+		}
+		if _, err := os.Lstat(filepath.Join(w.spoolDir(), h.Attempt.String())); errors.Is(err, os.ErrNotExist) {
+			_ = os.Remove(name)
+		}
+	}
+	reserves, _ := filepath.Glob(filepath.Join(w.spoolDir(), reservePre+"*"))
+	for _, name := range reserves {
+		_ = os.Remove(name)
+	}
 }
 
 // maxHeld limits a note, in bytes.
 const maxHeld = 64 << 10
 
-// recall reads all notes. One that cannot be read is removed: the server
-// sees that nobody syncs for its attempt.
-func (w *Worker) recall() ([]held, error) {
+// recall reads all notes, by their numbers. One that cannot be read is
+// removed: the server sees that nobody syncs for its attempt.
+func (w *Worker) recall() (map[int]held, error) {
 	entries, err := os.ReadDir(w.heldDir())
 	if err != nil {
 		return nil, err
 	}
-	var all []held
+	all, seen := map[int]held{}, map[weir.AttemptID]bool{}
 	for _, e := range entries {
 		name := filepath.Join(w.heldDir(), e.Name())
-		var h held
-		if info, err := e.Info(); err == nil && info.Mode().IsRegular() && info.Size() <= maxHeld {
-			if data, err := os.ReadFile(name); err == nil && json.Unmarshal(data, &h) == nil &&
-				name == w.heldFile(h.Attempt) && h.Token != "" && h.Slot >= 0 && h.Slot < 2*maxSlots {
-				all = append(all, h)
-				continue
-			}
+		number, _ := strings.CutSuffix(e.Name(), notePost)
+		n, err := strconv.Atoi(number)
+		if h, ok := readNote(name); ok && err == nil && n > 0 && name == w.heldFile(n) && !seen[h.Attempt] {
+			all[n], seen[h.Attempt] = h, true
+			continue
 		}
 		w.log.Warn("a note about an attempt cannot be read and is dropped", "file", name)
 		if err := disk.RemoveAll(name); err != nil {
@@ -81,4 +128,13 @@ func (w *Worker) recall() ([]held, error) {
 		}
 	}
 	return all, nil
+}
+
+func readNote(name string) (h held, ok bool) {
+	info, err := os.Lstat(name)
+	if err != nil || !info.Mode().IsRegular() || info.Size() > maxHeld {
+		return h, false
+	}
+	data, err := os.ReadFile(name)
+	return h, err == nil && json.Unmarshal(data, &h) == nil && h.Token != "" && h.Slot >= 0 && h.Slot < 2*maxSlots
 }

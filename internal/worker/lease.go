@@ -187,11 +187,18 @@ func (w *Worker) leaseAll(ctx context.Context, retry *backoff, begin func(protoc
 	}
 }
 
-// free is how many attempts may be taken.
+// free is how many attempts may be taken: as many as slots are free, unless
+// too many ends have still to be told.
 func (w *Worker) free() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return max(0, w.opts.Slots-len(w.running))
+	n := 0
+	for _, s := range w.slots {
+		if s.taken {
+			n++
+		}
+	}
+	return max(0, min(w.opts.Slots-n, 2*w.opts.Slots-len(w.running)))
 }
 
 // freeSlot finds a slot that may be taken; -1 if there is none. The caller holds mu.
@@ -216,7 +223,7 @@ func (w *Worker) begin(ctx context.Context, assignment protocol.Assignment, atte
 		return
 	}
 	a := w.newAttempt(ctx, held{Attempt: id, Token: assignment.Token, Slot: n})
-	a.spec = assignment.Spec
+	a.spec, a.noted = assignment.Spec, w.freeNote()
 	w.start(a, attempts, a.begin)
 }
 
@@ -225,15 +232,17 @@ func (w *Worker) start(a *attempt, attempts *sync.WaitGroup, begin func() error)
 	id, n := a.held.Attempt, a.held.Slot
 	w.running[id], w.slots[n].taken = a, true
 	w.wake()
-	attempts.Go(func() {
-		a.run(begin)
+	leave := sync.OnceFunc(func() {
 		w.mu.Lock()
-		delete(w.running, id)
 		w.slots[n].taken = false
 		w.mu.Unlock()
-		select {
-		case w.freed <- struct{}{}:
-		default:
-		}
+		signal(w.freed)
+	})
+	attempts.Go(func() {
+		a.run(begin, leave)
+		w.mu.Lock()
+		delete(w.running, id)
+		w.mu.Unlock()
+		signal(w.freed)
 	})
 }

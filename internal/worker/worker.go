@@ -200,6 +200,8 @@ func (w *Worker) Run(ctx context.Context) error {
 	defer cancel(errStopped)
 	defer func() {
 		w.dismiss()
+		w.sweep()
+		_ = w.clearSlots(nil) // nobody is left
 		for _, dir := range []string{w.slotsDir(), w.spoolDir(), w.heldDir()} {
 			_ = os.Remove(dir) // unless something is left
 		}

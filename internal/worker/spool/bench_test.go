@@ -56,7 +56,7 @@ func BenchmarkWrite(b *testing.B) {
 	b.SetBytes(int64(len(log)))
 	for b.Loop() {
 		dir := filepath.Join(b.TempDir(), "1.1")
-		must(b, spool.Create(dir, nil))
+		must(b, put(dir, nil))
 		w := attach(b, dir, spool.Options{})
 		write(b, w.Output(0), log)
 		must(b, w.Close([]byte("report")))
@@ -97,7 +97,7 @@ func BenchmarkShort(b *testing.B) {
 	for b.Loop() {
 		n++
 		dir := filepath.Join(root, fmt.Sprintf("%d.1", n))
-		must(b, spool.Create(dir, nil))
+		must(b, put(dir, nil))
 		r := open(b, dir)
 		w := attach(b, dir, spool.Options{Encoders: &encoders})
 		for step := range 3 {

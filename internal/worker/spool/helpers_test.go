@@ -38,7 +38,7 @@ func must(t fataler, err error) {
 func create(t testing.TB) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "41.2")
-	must(t, spool.Create(dir, []byte(`{"attempt":"41.2"}`)))
+	must(t, put(dir, []byte(`{"attempt":"41.2"}`)))
 	return dir
 }
 
@@ -123,4 +123,13 @@ func (s *server) drain(t fataler, r *spool.Reader) error {
 			return err
 		}
 	}
+}
+
+// put makes a spool, and nothing more.
+func put(dir string, assignment []byte) error {
+	r, err := spool.Create(dir, assignment)
+	if err != nil {
+		return err
+	}
+	return r.Close()
 }

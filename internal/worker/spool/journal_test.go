@@ -90,7 +90,7 @@ func TestTornAnywhere(t *testing.T) {
 			t.Fatalf("of %d bytes the first %d: report %v, error %v", len(journal), n, ok, err)
 		}
 	}
-	lock, err := filelock.Try(filepath.Join(dir, "lock"), filelock.Exclusive) // the supervisor lives
+	lock, err := filelock.Try(filepath.Join(dir, "assignment"), filelock.Exclusive) // the supervisor lives
 	must(t, err)
 	defer lock.Release()
 	for n := range len(journal) + 1 {
@@ -104,7 +104,7 @@ func TestFlippedAnywhere(t *testing.T) {
 	t.Parallel()
 	journal, _, want := sample(t)
 	dead, alive := create(t), create(t)
-	lock, err := filelock.Try(filepath.Join(alive, "lock"), filelock.Exclusive)
+	lock, err := filelock.Try(filepath.Join(alive, "assignment"), filelock.Exclusive)
 	must(t, err)
 	defer lock.Release()
 	for i := range journal {
@@ -150,7 +150,7 @@ func TestGrows(t *testing.T) {
 	t.Parallel()
 	journal, _, want := sample(t)
 	dir := create(t)
-	lock, err := filelock.Try(filepath.Join(dir, "lock"), filelock.Exclusive)
+	lock, err := filelock.Try(filepath.Join(dir, "assignment"), filelock.Exclusive)
 	must(t, err)
 	defer lock.Release()
 	f, err := os.Create(filepath.Join(dir, "journal"))

@@ -171,7 +171,7 @@ func TestArrives(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n++
 		dir := filepath.Join(root, fmt.Sprintf("%d.1", n))
-		must(t, spool.Create(dir, nil))
+		must(t, put(dir, nil))
 		limit := rapid.SampledFrom([]int64{0, 2000, 70_000, 1 << 20}).Draw(t, "limit")
 		tail := rapid.SampledFrom([]int64{0, 1, 100, 5000}).Draw(t, "tail")
 		w := attach(t, dir, spool.Options{Limit: limit, Tail: tail, Flush: rapid.SampledFrom([]time.Duration{1, time.Hour}).Draw(t, "flush")})

@@ -59,8 +59,11 @@ func Open(dir string) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Reader{dir: dir, assignment: assignment, opened: opened,
-		steps: map[int]*stepState{}, changed: map[int]bool{}}, nil
+	return newReader(dir, assignment, 1+opened), nil // Create's was the first
+}
+
+func newReader(dir string, assignment []byte, opened int64) *Reader {
+	return &Reader{dir: dir, assignment: assignment, opened: opened, steps: map[int]*stepState{}, changed: map[int]bool{}}
 }
 
 // count adds a byte to a file, and returns how many it has: a counter that
@@ -136,7 +139,7 @@ func (r *Reader) alive() bool {
 	if r.dead || !r.Begun() {
 		return false
 	}
-	lock, err := filelock.Try(filepath.Join(r.dir, lockFile), filelock.Shared)
+	lock, err := filelock.Try(filepath.Join(r.dir, assignmentFile), filelock.Shared)
 	if err == nil {
 		lock.Release()
 		r.dead = true

@@ -6,15 +6,22 @@
 //
 // A spool's directory has the attempt's id as its name, and holds:
 //
-//	assignment  what is to be done: JSON, private, there from the first moment
-//	lock        held by the supervisor for as long as it lives (package filelock)
+//	assignment  what is to be done, and a checksum; private. The supervisor
+//	            holds a lock on it for as long as it lives (package filelock)
 //	journal     what happened; made by the supervisor once it holds the lock
 //	cancel      exists if the attempt is to end
 //	want-HEX    the supervisor needs the blob sha256:HEX
 //	have-HEX    the worker program's answer: the blob,
 //	none-HEX    or why there is none: JSON
-//	opened      one byte for each time that a worker program opened the spool
-//	reserve     room on the disk for the report, should the rest be used up
+//	opened      one byte for each time that a later worker program opened the spool
+//	reserve     room on the disk for the report, should the rest be used up,
+//	            unless it is elsewhere (Options.Reserve)
+//
+// A trivial build is a matter of milliseconds, and files are what costs most of
+// them: so there is no file that such a build does not need.
+//
+// Without an assignment, or with one that was not written to its end, there is
+// no spool: the worker program died while it made or removed it.
 //
 // A journal is made once, so that no attempt is run twice from one spool, and
 // its being there tells how the spool stands:
@@ -56,13 +63,14 @@
 package spool
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"hash/crc32"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/protocol"
@@ -72,7 +80,6 @@ import (
 // Names of files in a spool.
 const (
 	assignmentFile = "assignment"
-	lockFile       = "lock"
 	journalFile    = "journal"
 	cancelFile     = "cancel"
 	openedFile     = "opened"
@@ -84,12 +91,6 @@ const (
 	tempPattern    = "tmp-*"
 )
 
-// Prefixes of directories that are being made or removed.
-const (
-	newPrefix = ".new-"
-	oldPrefix = ".old-"
-)
-
 // Limits, in bytes.
 const (
 	MaxAssignment = protocol.MaxBody // of an assignment
@@ -97,37 +98,46 @@ const (
 	maxRefusal    = 64 << 10
 )
 
+// assignmentMark stands behind an assignment, with its CRC-32C, big endian.
+const assignmentMark = "\nwa\x01"
+
 // Create makes a spool at dir, whose last element is the attempt's id and
-// whose parent is made if need be. Either all of it is there afterwards, or
-// nothing. Conflict if it is there already; Invalid if the name is not that of
-// an attempt; TooLarge if the assignment is over MaxAssignment; and errors of
-// the disk.
-func Create(dir string, assignment []byte) error {
+// whose parent is made if need be, and opens it. Either all of it is there
+// afterwards, or nothing. Conflict if it is there already; Invalid if the name
+// is not that of an attempt; TooLarge if the assignment is over MaxAssignment;
+// and errors of the disk.
+func Create(dir string, assignment []byte) (*Reader, error) {
 	root, name := filepath.Split(filepath.Clean(dir))
 	if _, err := weir.ParseAttemptID(name); err != nil {
-		return err
+		return nil, err
 	}
 	if len(assignment) > MaxAssignment {
-		return weir.Errorf(weir.TooLarge, "the assignment of attempt %s has %d bytes", name, len(assignment))
+		return nil, weir.Errorf(weir.TooLarge, "the assignment of attempt %s has %d bytes", name, len(assignment))
 	}
-	if exists(dir) {
-		return weir.Errorf(weir.Conflict, "attempt %s has a spool already", name)
+	err := os.Mkdir(dir, 0o700)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err = os.MkdirAll(root, 0o700); err == nil {
+			err = os.Mkdir(dir, 0o700)
+		}
 	}
-	temp := filepath.Join(root, newPrefix+name)
-	if err := disk.RemoveAll(temp); err != nil {
-		return err
-	}
-	if err := os.MkdirAll(temp, 0o700); err != nil {
-		return err
-	}
-	err := os.WriteFile(filepath.Join(temp, assignmentFile), assignment, 0o600)
-	if err == nil {
-		err = os.Rename(temp, dir)
+	if errors.Is(err, fs.ErrExist) {
+		if _, err := readAssignment(dir); weir.CodeOf(err) != weir.NotFound {
+			return nil, weir.Errorf(weir.Conflict, "attempt %s has a spool already", name)
+		}
+		if err = disk.RemoveAll(dir); err == nil {
+			err = os.Mkdir(dir, 0o700)
+		}
 	}
 	if err != nil {
-		return errors.Join(err, disk.RemoveAll(temp))
+		return nil, err
 	}
-	return nil
+	data := append(make([]byte, 0, len(assignment)+len(assignmentMark)+crc32.Size), assignment...)
+	data = append(data, assignmentMark...)
+	data = binary.BigEndian.AppendUint32(data, crc32.Checksum(assignment, castagnoli))
+	if err := os.WriteFile(filepath.Join(dir, assignmentFile), data, 0o600); err != nil {
+		return nil, errors.Join(err, disk.RemoveAll(dir))
+	}
+	return newReader(dir, assignment, 1), nil
 }
 
 // List finds the spools below root, by their names, which are attempt ids. It
@@ -146,34 +156,18 @@ func List(root string) ([]string, error) {
 	return names, nil
 }
 
-// Sweep removes what a Create or Remove left below root that was cut short.
-// Neither may run meanwhile.
-func Sweep(root string) error {
-	entries, err := os.ReadDir(root)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	var errs []error
-	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), newPrefix) || strings.HasPrefix(e.Name(), oldPrefix) {
-			errs = append(errs, disk.RemoveAll(filepath.Join(root, e.Name())))
-		}
-	}
-	return errors.Join(errs...)
-}
-
 // remove makes the spool disappear at once, so that a half removed one is
 // never taken for one that nobody has begun.
 func remove(dir string) error {
-	root, name := filepath.Split(filepath.Clean(dir))
-	temp := filepath.Join(root, oldPrefix+name)
-	if err := disk.RemoveAll(temp); err != nil {
-		return err
+	for _, name := range []string{assignmentFile, journalFile} {
+		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
 	}
-	if err := os.Rename(dir, temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+	if err := os.Remove(dir); err == nil {
+		return nil
 	}
-	return disk.RemoveAll(temp)
+	return disk.RemoveAll(dir) // there is more than usual
 }
 
 func exists(name string) bool {
@@ -235,11 +229,20 @@ func writeFile(dir, name string, data []byte) error {
 }
 
 func readAssignment(dir string) ([]byte, error) {
-	data, err := readFile(filepath.Join(dir, assignmentFile), MaxAssignment)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, weir.Errorf(weir.NotFound, "there is no spool at %s", dir).WithCause(err)
+	const behind = len(assignmentMark) + crc32.Size
+	data, err := readFile(filepath.Join(dir, assignmentFile), MaxAssignment+int64(behind))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
 	}
-	return data, err
+	if n := len(data) - behind; err == nil && n >= 0 && string(data[n:n+len(assignmentMark)]) == assignmentMark &&
+		binary.BigEndian.Uint32(data[n+len(assignmentMark):]) == crc32.Checksum(data[:n], castagnoli) {
+		return data[:n:n], nil
+	}
+	e := weir.Errorf(weir.NotFound, "there is no spool at %s", dir)
+	if err != nil {
+		e = e.WithCause(err)
+	}
+	return nil, e
 }
 
 // refusal is the content of a none file.

@@ -118,33 +118,35 @@ func TestDirectories(t *testing.T) {
 	if names, err := spool.List(root); len(names) != 0 || err != nil {
 		t.Errorf("below nothing: %v, %v", names, err)
 	}
-	must(t, spool.Sweep(root))
 	for _, name := range []string{"1.1", "20.3"} {
-		must(t, spool.Create(filepath.Join(root, name), nil))
+		must(t, put(filepath.Join(root, name), nil))
 	}
-	if err := spool.Create(filepath.Join(root, "1.1"), nil); weir.CodeOf(err) != weir.Conflict {
+	if err := put(filepath.Join(root, "1.1"), nil); weir.CodeOf(err) != weir.Conflict {
 		t.Errorf("made twice: %v", err)
 	}
 	for _, name := range []string{"x", "..", "1.0"} {
-		if err := spool.Create(filepath.Join(root, "a", name), nil); weir.CodeOf(err) != weir.Invalid {
+		if err := put(filepath.Join(root, "a", name), nil); weir.CodeOf(err) != weir.Invalid {
 			t.Errorf("made %q: %v", name, err)
 		}
 	}
-	if err := spool.Create(filepath.Join(root, "2.2"), make([]byte, spool.MaxAssignment+1)); weir.CodeOf(err) != weir.TooLarge {
+	if err := put(filepath.Join(root, "2.2"), make([]byte, spool.MaxAssignment+1)); weir.CodeOf(err) != weir.TooLarge {
 		t.Errorf("a large assignment: %v", err)
 	}
-	for _, name := range []string{".new-5.5", ".old-6.6", "other"} { // as if killed
+	for _, name := range []string{"5.5", "6.6", "other"} { // as if killed
 		must(t, os.Mkdir(filepath.Join(root, name), 0o700))
 	}
-	must(t, os.WriteFile(filepath.Join(root, "7.7"), nil, 0o600))
-	must(t, spool.Create(filepath.Join(root, "5.5"), nil))
-	must(t, spool.Sweep(root))
-	names, err := spool.List(root)
-	if err != nil || !slices.Equal(names, []string{"1.1", "20.3", "5.5"}) {
-		t.Errorf("found %v, %v", names, err)
+	must(t, os.WriteFile(filepath.Join(root, "6.6", "assignment"), []byte(`{"attempt"`), 0o600))
+	for _, name := range []string{"5.5", "6.6"} {
+		if _, err := spool.Open(filepath.Join(root, name)); weir.CodeOf(err) != weir.NotFound {
+			t.Errorf("a half made spool: %v", err)
+		}
 	}
-	if _, err := os.Stat(filepath.Join(root, ".old-6.6")); !os.IsNotExist(err) {
-		t.Errorf("not swept: %v", err)
+	must(t, os.WriteFile(filepath.Join(root, "7.7"), nil, 0o600))
+	must(t, put(filepath.Join(root, "5.5"), nil))
+	must(t, put(filepath.Join(root, "6.6"), nil))
+	names, err := spool.List(root)
+	if err != nil || !slices.Equal(names, []string{"1.1", "20.3", "5.5", "6.6"}) {
+		t.Errorf("found %v, %v", names, err)
 	}
 }
 

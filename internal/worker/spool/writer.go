@@ -32,6 +32,10 @@ type Options struct {
 	// Encoders are what the writer shares with others of its process; nil
 	// means that it shares nothing.
 	Encoders *Encoders
+	// Reserve is a file that keeps room on the disk for the report. It is made
+	// if need be and stays, for the attempts to come. Empty means one in the
+	// spool.
+	Reserve string
 }
 
 // Defaults of Options.
@@ -62,6 +66,7 @@ const (
 // execute.Observer. Its methods may be called at the same time.
 type Writer struct {
 	dir        string
+	reserve    string // a file
 	assignment []byte
 	lock       *filelock.Lock
 	file       appendFile
@@ -108,11 +113,14 @@ func attach(dir string, o Options, wrap func(*os.File) appendFile) (*Writer, err
 	if err != nil {
 		return nil, err
 	}
-	lock, err := filelock.Try(filepath.Join(dir, lockFile), filelock.Exclusive)
+	lock, err := filelock.Try(filepath.Join(dir, assignmentFile), filelock.Exclusive)
 	if err != nil {
 		return nil, err
 	}
-	file, err := begin(dir)
+	if o.Reserve == "" {
+		o.Reserve = filepath.Join(dir, reserveFile)
+	}
+	file, err := begin(dir, o.Reserve)
 	if err != nil {
 		lock.Release()
 		if errors.Is(err, fs.ErrExist) {
@@ -133,9 +141,11 @@ func attach(dir string, o Options, wrap func(*os.File) appendFile) (*Writer, err
 }
 
 // begin makes the journal.
-func begin(dir string) (*os.File, error) {
-	if err := os.WriteFile(filepath.Join(dir, reserveFile), make([]byte, reserve), 0o600); err != nil {
-		return nil, err
+func begin(dir, room string) (*os.File, error) {
+	if info, err := os.Lstat(room); err != nil || info.Size() < reserve {
+		if err := os.WriteFile(room, make([]byte, reserve), 0o600); err != nil {
+			return nil, err
+		}
 	}
 	f, err := os.OpenFile(filepath.Join(dir, journalFile), os.O_CREATE|os.O_EXCL|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
@@ -161,7 +171,7 @@ func newWriter(dir string, o Options) *Writer {
 		o.Notify = func() {}
 	}
 	o.Tail = min(o.Tail, o.Limit/2, protocol.MaxLogBytes/2)
-	return &Writer{dir: dir, limit: o.Limit, tail: o.Tail, every: o.Flush, notify: o.Notify,
+	return &Writer{dir: dir, reserve: o.Reserve, limit: o.Limit, tail: o.Tail, every: o.Flush, notify: o.Notify,
 		room: max(0, o.Limit-o.Tail-notes), perStep: min(o.Limit, protocol.MaxLogBytes) - o.Tail - notes,
 		outputs: make([]*output, protocol.MaxSteps),
 		done:    make(chan struct{}), cancelled: make(chan struct{}), nudged: make(chan struct{})}
@@ -372,7 +382,7 @@ func (w *Writer) report(report []byte) error {
 		return err
 	}
 	if w.pipe.failure() != nil {
-		_ = os.Remove(filepath.Join(w.dir, reserveFile)) // without it there may still be enough
+		_ = os.Remove(w.reserve) // without it there may still be enough
 	}
 	return w.pipe.append(record)
 }

@@ -8,8 +8,10 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
 	"runtime/debug"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/weir-ci/weir"
@@ -60,33 +62,78 @@ func Trouble(what string, err error) Report {
 }
 
 // Program is Main as a process of its own: it does not listen to polite
-// signals, ends quietly what it can, and gives unused memory back.
+// signals, but remembers them for steps that end by them too, ends quietly what it can, and gives unused memory back.
 func Program(ctx context.Context, in io.Reader, out io.Writer, build func(Config) (execute.Runner, error)) error {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, polite()...)
-	defer signal.Stop(signals)
+	var told atomic.Int64 // when a signal came last, in nanoseconds since 1970
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for range signals {
+			told.Store(time.Now().UnixNano())
+		}
+	}()
+	defer func() {
+		signal.Stop(signals)
+		close(signals)
+		<-done
+	}()
 	Modest()
 	adopted := execute.Adopt() == nil
-	return Main(context.WithoutCancel(ctx), in, out, func(c Config) (execute.Runner, error) {
+	s := newSupervisor(func(c Config) (execute.Runner, error) {
 		runner, err := build(c)
 		runner.Alone = adopted
+		runner.Told = func() (at time.Time) {
+			if ns := told.Load(); ns != 0 {
+				at = time.Unix(0, ns)
+			}
+			return at
+		}
 		return runner, err
 	})
+	all := runtime.GOMAXPROCS(1)
+	s.widen = func(wide bool) {
+		if wide {
+			runtime.GOMAXPROCS(all)
+		} else if runtime.GOMAXPROCS(0) != 1 {
+			runtime.GOMAXPROCS(1)
+		}
+	}
+	return s.main(context.WithoutCancel(ctx), in, out)
 }
 
 // Modest makes a program that lives beside builds take little memory at the
 // price of a little time.
 func Modest() {
-	debug.SetGCPercent(50)
+	debug.SetGCPercent(100)
 	debug.SetMemoryLimit(64 << 20)
 	debug.FreeOSMemory() // what the start of the program has used
 }
 
+const (
+	// wideAfter is how long an attempt runs on one processor: threads that wake
+	// each other would cost a short one more than the shell that it runs.
+	wideAfter = 500 * time.Millisecond
+	// quietTime is how long nothing is said about an attempt that needs nothing
+	// from the worker program, which does not speak about it so early either.
+	quietTime = 25 * time.Millisecond
+)
+
 // run runs one attempt from its spool into its spool. With an error nothing
 // was recorded about the end.
 func (s *supervisor) run(ctx context.Context, p *present, task Task) error {
+	if s.widen != nil {
+		timer := time.AfterFunc(wideAfter, func() { s.widen(true) })
+		defer func() {
+			timer.Stop()
+			s.widen(false)
+		}()
+	}
+	notify, loud := s.later()
+	defer loud()
 	w, err := spool.Attach(task.Spool, spool.Options{Limit: task.MaxLog, Tail: task.TailLog, Flush: task.Flush,
-		Notify: s.inform})
+		Notify: notify, Encoders: &s.encoders, Reserve: task.Reserve})
 	if err != nil {
 		return err
 	}
@@ -107,7 +154,7 @@ func (s *supervisor) run(ctx context.Context, p *present, task Task) error {
 			}
 		}
 	}()
-	report := s.execute(ctx, w, task)
+	report := s.execute(ctx, w, task, loud)
 	if err := w.Flush(); err != nil && report.Outcome != weir.Infra {
 		steps := report.Steps
 		report = Trouble("the log cannot be kept", err)
@@ -117,8 +164,27 @@ func (s *supervisor) run(ctx context.Context, p *present, task Task) error {
 	return errors.Join(err, w.Close(data))
 }
 
+// later makes what says that the spool has something new, but at first only
+// after quietTime, or once loud is called.
+func (s *supervisor) later() (notify, loud func()) {
+	var open atomic.Bool
+	timer := time.AfterFunc(quietTime, func() {
+		open.Store(true)
+		s.inform()
+	})
+	notify = func() {
+		if open.Load() {
+			s.inform()
+		}
+	}
+	return notify, func() {
+		timer.Stop()
+		open.Store(true)
+	}
+}
+
 // execute runs the build.
-func (s *supervisor) execute(ctx context.Context, w *spool.Writer, task Task) Report {
+func (s *supervisor) execute(ctx context.Context, w *spool.Writer, task Task, loud func()) Report {
 	var as Assignment
 	if err := json.Unmarshal(w.Assignment(), &as); err != nil {
 		return Trouble("the assignment cannot be read", err)
@@ -126,12 +192,11 @@ func (s *supervisor) execute(ctx context.Context, w *spool.Writer, task Task) Re
 	if n := len(as.Spec.Job.Steps); n > protocol.MaxSteps-4 { // the worker adds up to four
 		return Trouble("the attempt cannot be run here", weir.Errorf(weir.TooLarge, "the job has %d steps", n))
 	}
-	err := disk.RemoveAll(task.Work)
-	if err == nil {
-		err = os.MkdirAll(task.Work, 0o755) //nolint:gosec // steps may run helpers as other users
-	}
-	if err != nil {
+	if err := execute.Tidy(task.Work, as.Spec); err != nil {
 		return Trouble("the attempt cannot be run here", err)
+	}
+	if len(as.Spec.Inputs) > 0 {
+		loud() // blobs may be asked for
 	}
 	runner := s.runner
 	runner.Fetch = w.Fetch

@@ -36,6 +36,7 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/worker/execute"
+	"github.com/weir-ci/weir/internal/worker/spool"
 )
 
 // Config is what a supervisor has to know before its first attempt.
@@ -56,6 +57,7 @@ type Task struct {
 	Flush   time.Duration `json:"flush"`    // how long output waits for company; zero means the spool's default
 	MaxLog  int64         `json:"max_log"`  // bytes kept of a step's output; zero means the spool's default
 	TailLog int64         `json:"tail_log"` // how many of those are its end; zero means the spool's default
+	Reserve string        `json:"reserve"`  // file with room for the report, kept for later tasks; empty means one in the spool
 }
 
 // order is one line from the worker program; exactly one field is set.
@@ -89,6 +91,9 @@ type supervisor struct {
 	news chan struct{}
 	ends chan string
 
+	encoders spool.Encoders
+	widen    func(wide bool) // gives the program more than one processor; nil if it is not the supervisor's
+
 	present *present
 }
 
@@ -103,7 +108,14 @@ type present struct {
 // running then is over, or ctx ends, which cancels the attempt. build makes
 // what runs builds. The error is Invalid if in does not make sense.
 func Main(ctx context.Context, in io.Reader, out io.Writer, build func(Config) (execute.Runner, error)) error {
-	s := &supervisor{build: build, news: make(chan struct{}, 1), ends: make(chan string, 1)}
+	return newSupervisor(build).main(ctx, in, out)
+}
+
+func newSupervisor(build func(Config) (execute.Runner, error)) *supervisor {
+	return &supervisor{build: build, news: make(chan struct{}, 1), ends: make(chan string, 1)}
+}
+
+func (s *supervisor) main(ctx context.Context, in io.Reader, out io.Writer) error {
 	orders := make(chan order)
 	bad := make(chan error, 1)
 	ctx, cancel := context.WithCancelCause(ctx)
