@@ -13,10 +13,10 @@ import (
 const (
 	// directSize is how much of a log, in compressed bytes, makes a segment at
 	// once, so that it never goes through the database.
-	directSize = 1 << 20
+	directSize = 512 << 10
 	// directShare is how much of it has to be new: below that, to look what
 	// there is already would cost more than it saves.
-	directShare = directSize / 8
+	directShare = directSize / 4
 )
 
 // checkReport holds steps and frames that a worker sends against the limits.
