@@ -34,9 +34,10 @@ type Turns struct {
 
 // lane is the queue of those who wait for work on one platform.
 type lane struct {
-	waiting list.List // of *Turn, in the order in which they came
-	out     int       // called, and not back yet
-	news    bool      // something was queued that nobody was called for
+	waiting list.List            // of *Turn, in the order in which they came
+	out     int                  // called, and not back yet
+	news    bool                 // something was queued that nobody was called for
+	missed  []schedule.Candidate // left over while somebody was out, who may not have seen them
 }
 
 // Turn is one who waits.
@@ -97,12 +98,16 @@ func (t *Turns) Looked(one *Turn, left []schedule.Candidate) {
 	if l == nil {
 		return
 	}
-	if one.taken {
+	back := one.taken
+	if back {
 		one.taken = false
 		l.out--
 		one.place = l.waiting.PushBack(one)
 	}
 	l.offer(one, left)
+	if back && one.place != nil {
+		l.catchUp(one, left)
+	}
 	l.dispatch()
 }
 
@@ -173,6 +178,42 @@ func (l *lane) offer(by *Turn, left []schedule.Candidate) {
 		l.call(one)
 		queue = slices.DeleteFunc(queue, func(c schedule.Candidate) bool { return c.Build == picked[0] })
 	}
+	if l.out > 0 { // those who look just now may have begun before these were queued
+		for _, c := range queue {
+			if len(l.missed) < missedMost && !contains(l.missed, c.Build) {
+				l.missed = append(l.missed, c)
+			}
+		}
+	}
+}
+
+// missedMost limits lane.missed. Whoever misses more than that looks some
+// seconds later.
+const missedMost = 1000
+
+func contains(queue []schedule.Candidate, id weir.BuildID) bool {
+	return slices.ContainsFunc(queue, func(c schedule.Candidate) bool { return c.Build == id })
+}
+
+// catchUp calls one who is back from a look once more, if it could do something
+// with what was left over meanwhile and it has not seen.
+func (l *lane) catchUp(one *Turn, saw []schedule.Candidate) {
+	var unseen []schedule.Candidate
+	for _, c := range l.missed {
+		if !contains(saw, c.Build) {
+			unseen = append(unseen, c)
+		}
+	}
+	picked := schedule.Pick(unseen, one.worker, 1)
+	if len(picked) == 0 {
+		return
+	}
+	l.missed = slices.DeleteFunc(l.missed, func(c schedule.Candidate) bool { return c.Build == picked[0] })
+	if l.out >= TurnsAtOnce {
+		l.news = true
+		return
+	}
+	l.call(one)
 }
 
 // dispatch calls the first in the queue if there is news.
@@ -181,8 +222,11 @@ func (l *lane) dispatch() {
 		l.news = false
 		l.call(first.Value.(*Turn))
 	}
-	if l.waiting.Len() == 0 && l.out == 0 {
-		l.news = false // whoever comes looks first
+	if l.out == 0 {
+		l.missed = nil
+		if l.waiting.Len() == 0 {
+			l.news = false // whoever comes looks first
+		}
 	}
 }
 
