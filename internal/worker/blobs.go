@@ -130,12 +130,18 @@ func (c *client) download(ctx context.Context, d weir.Digest, f *os.File) error 
 	return err
 }
 
-// try repeats what may pass, but not for ever.
+// try repeats what may pass, but not for ever, unless there is no server: builds
+// wait until it is back.
 func (c *client) try(ctx context.Context, once func() error) error {
 	retry := c.newBackoff()
 	for n := 1; ; n++ {
 		err := once()
-		if err == nil || n == c.tries || !errors.Is(err, errTransient) {
+		if err == nil || !errors.Is(err, errTransient) {
+			return err
+		}
+		if errors.Is(err, errAbsent) {
+			n = 0
+		} else if n >= c.tries {
 			return err
 		}
 		c.log.Debug("a transfer is tried again", "error", err)

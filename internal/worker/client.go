@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -21,6 +22,10 @@ const tokenHint = "ask the farm's admin for a token: weir token add NAME"
 
 // errTransient is the cause of errors that may pass if the message is sent again.
 var errTransient = errors.New("transient")
+
+// errAbsent is a further cause if there is no server at all for now: that
+// passes in the end, so nothing is given up because of it.
+var errAbsent = errors.New("no server")
 
 // client sends messages to the server.
 type client struct {
@@ -45,7 +50,7 @@ func newClient(base *url.URL, token string, hc *http.Client, log *slog.Logger) *
 	// A redirect would lose the body or the token.
 	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &client{base: base, token: token, http: &own, log: log,
-		first: 250 * time.Millisecond, last: 15 * time.Second, tries: 10, stall: time.Minute}
+		first: 250 * time.Millisecond, last: 5 * time.Second, tries: 10, stall: time.Minute}
 }
 
 func (c *client) close() { c.http.CloseIdleConnections() }
@@ -78,7 +83,15 @@ func (c *client) send(req *http.Request) (*http.Response, error) {
 
 func (c *client) away(err error) *weir.Error {
 	return weir.Errorf(weir.Unavailable, "the server %s does not answer", c.base.Redacted()).
-		WithCause(errors.Join(errTransient, err))
+		WithCause(errors.Join(errTransient, absent(err), err))
+}
+
+// absent is errAbsent if err says that nobody listens, else nil.
+func absent(err error) error {
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
+		return errAbsent
+	}
+	return nil
 }
 
 // drain reads what little is left, so that the connection can be used again.
@@ -97,6 +110,8 @@ func problemOf(resp *http.Response) *weir.Error {
 		e = weir.Errorf(statusCode(resp.StatusCode), "%s %s was answered with %s", resp.Request.Method, resp.Request.URL.Redacted(), resp.Status)
 	}
 	switch s := resp.StatusCode; {
+	case s == http.StatusBadGateway, s == http.StatusServiceUnavailable, s == http.StatusGatewayTimeout:
+		e = e.WithCause(errors.Join(errTransient, errAbsent)) // a proxy that stands before it, or it stops
 	case s >= 500 && s != http.StatusNotImplemented, s == http.StatusTooManyRequests, s == http.StatusRequestTimeout:
 		e = e.WithCause(errTransient)
 	case s/100 == 3:

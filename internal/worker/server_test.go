@@ -31,6 +31,7 @@ const (
 	fenced           // 409
 	expelled         // 401
 	refused          // 409, but not because of the attempt
+	absent503        // a proxy says that there is no server
 )
 
 // farm is a server that speaks the protocol and checks what it is told.
@@ -124,6 +125,9 @@ func (f *farm) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	case broken:
 		f.problem(w, weir.Internal)
+		return
+	case absent503:
+		http.Error(w, "no server", http.StatusServiceUnavailable)
 		return
 	case fenced:
 		f.problem(w, weir.Fenced)

@@ -6,8 +6,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -403,6 +405,29 @@ func TestStoreFails(t *testing.T) {
 	_ = stop()
 	if e := f.finishes[0]; e.Outcome != weir.Infra || e.Reason.Code != weir.ReasonWorker || e.Results != "" {
 		t.Errorf("got %+v", e)
+	}
+}
+
+// TestStoreWaits lets the server be away for longer than any transfer is tried
+// that only breaks off: the build is not lost for that.
+func TestStoreWaits(t *testing.T) {
+	t.Parallel()
+	f := newFarm(t, assignment(1, "true"))
+	f.version = 1 // results are put, however small they are
+	var w *Worker
+	f.fault = func(verb string, n int) fault {
+		return map[bool]fault{(verb == "PUT" || verb == "HEAD") && n < 3*w.client.tries: absent503}[true]
+	}
+	w = newWorker(t, f)
+	stop := start(t, w)
+	f.until("the end", f.ended)
+	_ = stop()
+	if e := f.finishes[0]; e.Outcome != weir.Passed {
+		t.Errorf("got %+v", e)
+	}
+	dial := w.client.away(&net.OpError{Op: "dial", Err: syscall.ECONNREFUSED})
+	if broken := w.client.away(io.ErrUnexpectedEOF); !errors.Is(dial, errAbsent) || errors.Is(broken, errAbsent) || !errors.Is(broken, errTransient) {
+		t.Errorf("nobody listens: %v; broken off: %v", dial.Err, broken.Err)
 	}
 }
 
