@@ -9,4 +9,6 @@ const (
 	// lastStage is up to which stage the history of the ecosystem is played. SQLite, which is
 	// translated C, is slow under the race detector too.
 	lastStage = 3
+	// memoryBuilds is after how many builds the memory has to be as before.
+	memoryBuilds = 400
 )

@@ -15,7 +15,8 @@ import (
 
 // adopt takes over what the last program on this directory left: attempts
 // that still run, that have ended and were not reported, or whose supervisor
-// is dead as well. They occupy their slots like any other.
+// is dead as well. They occupy their slots like any other, unless only their
+// end has still to be told.
 func (w *Worker) adopt(ctx context.Context, attempts *sync.WaitGroup) error {
 	notes, err := w.recall()
 	if err != nil {
@@ -33,8 +34,16 @@ func (w *Worker) adopt(ctx context.Context, attempts *sync.WaitGroup) error {
 			}
 			continue
 		}
-		used[filepath.Base(a.work)], known[h.Attempt.String()] = true, true
+		known[h.Attempt.String()] = true
 		broken := err
+		if h.Left && broken == nil {
+			a.log.Info("the end of an attempt is taken over")
+			w.mu.Lock()
+			w.startTelling(a, attempts)
+			w.mu.Unlock()
+			continue
+		}
+		used[filepath.Base(a.work)] = true
 		w.mu.Lock()
 		for len(w.slots) <= h.Slot { // it had more slots then
 			w.slots = append(w.slots, slot{})

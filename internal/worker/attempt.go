@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -41,7 +40,6 @@ type attempt struct {
 	news   chan struct{}     // receives when the spool may have something new
 	due    chan struct{}     // receives when a sync is wanted at once
 	ended  chan struct{}     // closed when the build is over
-	set    []byte            // the results, if they go with the finish
 
 	mu      sync.Mutex
 	spoilt  error // why nothing of the attempt can be believed
@@ -158,9 +156,41 @@ func (a *attempt) run(begin func() error, leave func()) {
 	if !stop() { // the supervisor's next attempt must not be hit
 		<-cancelled
 	}
-	a.vacate()
-	leave()
+	if report.Outcome != weir.Infra && a.moveOut() {
+		leave()
+		r.finish(a.finishOf(report))
+		return
+	}
 	r.finish(a.finishOf(report))
+	a.vacate()
+}
+
+// moveOut gives the slot up before the end is told. From then on the spool has
+// to say all there is to say: that is noted first, for a program that takes over
+// between here and there.
+func (a *attempt) moveOut() bool {
+	if a.life.Err() != nil {
+		return false
+	}
+	a.held.Left = true
+	if err := a.w.note(a.noted, a.held); err != nil {
+		a.log.Warn("the slot is kept until the end is told", "error", err)
+		return false
+	}
+	a.vacate()
+	return true
+}
+
+// tell reports the end of an attempt that an earlier program had ended but for
+// that.
+func (a *attempt) tell() {
+	defer a.hush(nil)
+	defer a.kill(nil)
+	defer a.clean()
+	r := newRelay(a)
+	close(a.ended)
+	defer a.hurry()()
+	r.finish(a.finishOf(a.report(r)))
 }
 
 // hurry limits how long messages are sent once the worker has to stop, from
@@ -328,7 +358,7 @@ func (a *attempt) report(r *relay) supervise.Report {
 		// Nobody but the worker itself cancels what is still its own.
 		report.Outcome, report.Reason = weir.Infra, weir.Reason{Code: weir.ReasonWorker, Text: errStopped.Error()}
 	}
-	if !ok || err != nil {
+	if (!ok || err != nil) && !a.held.Left { // the slot may be somebody else's by now
 		supervise.Leftover(a.held.Supervisor, a.work)
 	}
 	if report.Outcome == weir.Infra {
@@ -353,37 +383,19 @@ func (a *attempt) trouble(what string, err error) supervise.Report {
 
 func (a *attempt) finishOf(r supervise.Report) protocol.Finish {
 	fin := protocol.Finish{Token: a.held.Token, Outcome: r.Outcome, Reason: r.Reason, Steps: r.Steps, Product: r.Product, Results: r.Results}
-	if r.Results != "" {
-		fin.Set = a.set
+	if r.Results != "" && a.w.modern() {
+		fin.Set = r.Set
 	}
 	return fin
 }
 
-// smallSet reads the results if they are so small that they go with the
-// message; nil if they have to be put, as they are by store then.
-func (a *attempt) smallSet(r supervise.Report) []byte {
-	if r.Results == "" || !a.w.modern() {
-		return nil
-	}
-	info, err := os.Stat(r.ResultsFile)
-	if err != nil || info.Size() > protocol.MaxInlineSet {
-		return nil
-	}
-	data, err := os.ReadFile(r.ResultsFile)
-	if err != nil || weir.DigestOf(data) != r.Results {
-		return nil
-	}
-	return data
-}
-
 // store puts the product and the results where others find them.
 func (a *attempt) store(r supervise.Report) error {
-	a.set = a.smallSet(r)
 	for _, b := range []struct {
 		digest weir.Digest
 		file   string
 	}{{r.Product.Digest, r.ProductFile}, {r.Results, r.ResultsFile}} {
-		if b.digest == "" || a.talk.Err() != nil || b.digest == r.Results && a.set != nil {
+		if b.digest == "" || a.talk.Err() != nil || b.digest == r.Results && r.Set != nil && a.w.modern() {
 			continue
 		}
 		if err := a.w.client.put(a.talk, b.digest, b.file); err != nil {

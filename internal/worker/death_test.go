@@ -400,3 +400,39 @@ func TestSecondSignal(t *testing.T) {
 		t.Errorf("left behind: %v", list)
 	}
 }
+
+// TestKilledWhileTelling kills a program that has given an attempt's slot to
+// the next one, and whose message about the first one's end was never answered.
+func TestKilledWhileTelling(t *testing.T) {
+	t.Parallel()
+	f := newFarm(t)
+	f.forgetful = true
+	silent := true
+	f.fault = func(verb string, _ int) fault { return map[bool]fault{verb == "finish" && silent: unanswered}[true] }
+	s := newSite(t, f)
+	// It leaves something in its workspace by which a mix-up would be noticed.
+	s.give(s.script(1, "echo first"), s.script(2, "touch here; "+counted+"; test -e here"))
+	first := s.start()
+	s.await("half")
+	first.kill()
+	f.mu.Lock()
+	silent = false
+	told := len(f.finishes)
+	f.mu.Unlock()
+	second := s.start()
+	f.until("the end of the first", func() bool { return len(f.finishes) > told })
+	s.allow("go")
+	f.until("the end of the second", func() bool { return len(f.finishes) > told+1 })
+	if err := second.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	second.leaves()
+	for i, e := range f.finishes {
+		if e.Outcome != weir.Passed {
+			t.Errorf("end %d: %+v", i, e)
+		}
+	}
+	if runs := s.await("runs"); runs != "run" {
+		t.Errorf("the second build ran like this: %q", runs)
+	}
+}

@@ -23,6 +23,9 @@ type held struct {
 	Slot    int            `json:"slot"` // from 0
 	// Supervisor is the process that runs it; zero if that is this program itself.
 	Supervisor supervise.Process `json:"supervisor"`
+	// Left says that its blobs are stored and its slot may have another attempt:
+	// only its end has still to be told, for which its spool is enough.
+	Left bool `json:"left,omitempty"`
 }
 
 // Where things lie below Options.Dir.

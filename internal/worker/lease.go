@@ -246,3 +246,15 @@ func (w *Worker) start(a *attempt, attempts *sync.WaitGroup, begin func() error)
 		signal(w.freed)
 	})
 }
+
+// startTelling reports an attempt that needs no slot any more. The caller holds mu.
+func (w *Worker) startTelling(a *attempt, attempts *sync.WaitGroup) {
+	w.running[a.held.Attempt] = a
+	attempts.Go(func() {
+		a.tell()
+		w.mu.Lock()
+		delete(w.running, a.held.Attempt)
+		w.mu.Unlock()
+		signal(w.freed)
+	})
+}

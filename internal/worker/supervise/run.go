@@ -37,6 +37,8 @@ type Report struct {
 	Steps   []weir.StepRecord `json:"steps"`
 	Product weir.Product      `json:"product,omitzero"`
 	Results weir.Digest       `json:"results,omitempty"`
+	// Set is what ResultsFile holds, if that is no more than protocol.MaxInlineSet.
+	Set []byte `json:"set,omitempty"`
 	// Files with the packed product and the encoded results, below the task's Work.
 	ProductFile string `json:"product_file,omitempty"`
 	ResultsFile string `json:"results_file,omitempty"`
@@ -202,7 +204,24 @@ func (s *supervisor) execute(ctx context.Context, w *spool.Writer, task Task, lo
 	runner.Fetch = w.Fetch
 	r := runner.Run(ctx, execute.Job{Build: strconv.FormatInt(int64(as.Build), 10), Spec: as.Spec, Dir: task.Work}, w)
 	return Report{Outcome: r.Outcome, Reason: r.Reason, Steps: r.Steps, Product: r.Product, Results: r.Results,
-		ProductFile: r.ProductFile, ResultsFile: r.ResultsFile}
+		Set: smallSet(r), ProductFile: r.ProductFile, ResultsFile: r.ResultsFile}
+}
+
+// smallSet reads the results if they are so small that they go with the
+// message about the end; nil if they have to be stored before.
+func smallSet(r execute.Report) []byte {
+	if r.Results == "" {
+		return nil
+	}
+	info, err := os.Stat(r.ResultsFile)
+	if err != nil || info.Size() > protocol.MaxInlineSet {
+		return nil
+	}
+	data, err := os.ReadFile(r.ResultsFile)
+	if err != nil || weir.DigestOf(data) != r.Results {
+		return nil
+	}
+	return data
 }
 
 // idleTime is how long after its last attempt a supervisor gives its memory back.
