@@ -172,7 +172,7 @@ func (a *attempt) moveOut() bool {
 	if a.life.Err() != nil {
 		return false
 	}
-	a.held.Left = true
+	a.held.Left, a.held.Unstored = true, a.w.modern()
 	if err := a.w.note(a.noted, a.held); err != nil {
 		a.log.Warn("the slot is kept until the end is told", "error", err)
 		return false
@@ -383,7 +383,7 @@ func (a *attempt) trouble(what string, err error) supervise.Report {
 
 func (a *attempt) finishOf(r supervise.Report) protocol.Finish {
 	fin := protocol.Finish{Token: a.held.Token, Outcome: r.Outcome, Reason: r.Reason, Steps: r.Steps, Product: r.Product, Results: r.Results}
-	if r.Results != "" && a.w.modern() {
+	if r.Results != "" && (a.w.modern() || a.held.Unstored) {
 		fin.Set = r.Set
 	}
 	return fin

@@ -428,7 +428,7 @@ func TestKilledWhileTelling(t *testing.T) {
 	}
 	second.leaves()
 	for i, e := range f.finishes {
-		if e.Outcome != weir.Passed {
+		if e.Outcome != weir.Passed || e.Results == "" || weir.DigestOf(e.Set) != e.Results {
 			t.Errorf("end %d: %+v", i, e)
 		}
 	}

@@ -26,6 +26,9 @@ type held struct {
 	// Left says that its blobs are stored and its slot may have another attempt:
 	// only its end has still to be told, for which its spool is enough.
 	Left bool `json:"left,omitempty"`
+	// Unstored says that results which fit into the message about the end were
+	// not stored before: the server that gave the attempt takes them there.
+	Unstored bool `json:"unstored,omitempty"`
 }
 
 // Where things lie below Options.Dir.
