@@ -18,7 +18,11 @@ func check(t interface{ Fatalf(string, ...any) }, data []byte) {
 	if (farm == nil) != (problems.Err() != nil) {
 		t.Fatalf("farm %v with problems %v", farm, problems)
 	}
-	lines := strings.Count(string(data), "\n") + 1
+	// To YAML all of these end a line.
+	lines := 1
+	for _, end := range []string{"\n", "\r", "\u0085", "\u2028", "\u2029"} {
+		lines += strings.Count(string(data), end)
+	}
 	for i, p := range problems {
 		if p.Line < 1 || p.Column < 1 || p.Line > lines || p.Message == "" {
 			t.Fatalf("problem without a place: %+v", p)
