@@ -71,11 +71,12 @@ func (b *Bench) browser(ctx context.Context, s Subject) error {
 		}
 		return err
 	})
-	if err := chromedp.Do(tab, chromedp.Navigate(w.Page(int64(ids[0])))); err != nil {
-		return errors.Join(err, group.Wait())
+	err = chromedp.Do(tab, chromedp.Navigate(w.Page(int64(ids[0]))))
+	if err == nil {
+		_, err = chromedp.Run(tab, chromedp.Evaluate[bool](watchPage))
 	}
-	if _, err := chromedp.Run(tab, chromedp.Evaluate[bool](watchPage)); err != nil {
-		return errors.Join(err, group.Wait())
+	if gate := os.WriteFile(w.files.path("looked"), nil, 0o600); err != nil || gate != nil {
+		return errors.Join(err, gate, group.Wait())
 	}
 	if err := group.Wait(); err != nil {
 		return err

@@ -43,7 +43,8 @@ func (w *Weir) step(job Job) string {
 	case JobStamp, JobPush:
 		return stamp
 	case JobDrip:
-		return asked + fmt.Sprintf("i=0; while [ $i -lt %d ]; do i=$((i+1)); date +%%s%%N; sleep 0.1; done", w.drips)
+		// Not before somebody looks.
+		return asked + "while [ ! -e " + w.files.path("looked") + " ]; do sleep 0.05; done; " + fmt.Sprintf("i=0; while [ $i -lt %d ]; do i=$((i+1)); date +%%s%%N; sleep 0.1; done", w.drips)
 	case JobLog:
 		return asked + "cat " + w.files.path("log")
 	case JobJUnit:

@@ -120,6 +120,8 @@ func runWorker(c *cobra.Command, w *app.Worker) error {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(signals)
+	// The program listens to signals from its start, so one may have come before.
+	defer context.AfterFunc(c.Context(), w.Drain)()
 	go func() {
 		for n := 0; ; n++ {
 			select {
