@@ -32,6 +32,15 @@ func TestStore(t *testing.T) {
 	})
 }
 
+// TestWake shows that a write on one server wakes those who wait on another.
+func TestWake(t *testing.T) {
+	t.Parallel()
+	storetest.RunWake(t, func(t *testing.T) storetest.Database {
+		dsn := pgtest.DSN(t)
+		return func(t *testing.T) store.Store { return openTest(t, dsn) }
+	})
+}
+
 // databases lends databases to tests, one after the other: making one takes
 // far longer than emptying it.
 type databases struct {

@@ -23,8 +23,7 @@
 // (see invariants): at most one live attempt per build, no finished build
 // without an outcome, and the like.
 //
-// [Run] takes stores that live in one handle, such as fakes; [RunDatabase]
-// also opens several handles on one database, as several servers do. [RunWake]
+// [RunDatabase] opens several handles on one database, as several servers do. [RunWake]
 // is for databases that wake other servers, which not every database can.
 package storetest
 
@@ -45,16 +44,9 @@ type subtest struct {
 	test func(f *fixture)
 }
 
-// Run holds stores against the contract of package store. Each call of open
-// gives a migrated, empty store, which is closed when the test ends.
-func Run(t *testing.T, open func(t *testing.T) store.Store) {
-	t.Helper()
-	runGroups(t, func(t *testing.T) *fixture { return newFixture(t, open(t)) })
-}
-
-// RunDatabase is Run for stores that can be opened more than once. Each call
-// of create makes a new, empty database. Beyond what Run tests, several
-// handles migrate, lease and tell events at once on the same database.
+// RunDatabase holds databases against the contract of package store. Each call
+// of create makes a new, empty one, which is opened by one handle for most tests,
+// and by several that migrate, lease and tell events at once for others.
 func RunDatabase(t *testing.T, create func(t *testing.T) Database) {
 	t.Helper()
 	runGroups(t, func(t *testing.T) *fixture {
