@@ -232,9 +232,6 @@ func (s *Server) URL() string { return s.url }
 // Address is where this machine reaches the server, whatever URL says.
 func (s *Server) Address() string { return "http://" + reachable(s.listener.Addr()) }
 
-// Farm is the farm behind the server.
-func (s *Server) Farm() *farm.Farm { return s.farm }
-
 // shutdownTime is how long requests may take to end when the server stops.
 const shutdownTime = 10 * time.Second
 

@@ -14,9 +14,6 @@ func (h *Head) WriteString(s string) {
 	}
 }
 
-// Len is the number of bytes kept.
-func (h *Head) Len() int { return len(h.buf) }
-
 // String returns what was kept.
 func (h *Head) String() string { return string(h.buf) }
 

@@ -47,12 +47,6 @@ func (c *Collector) Incident(i weir.Incident) {
 	}
 }
 
-// Len is the number of different tests so far.
-func (c *Collector) Len() int { return len(c.results) }
-
-// Empty reports whether neither tests nor incidents came.
-func (c *Collector) Empty() bool { return len(c.results) == 0 && len(c.incidents) == 0 }
-
 func (c *Collector) add(r weir.Result, scope string) {
 	r.Test = weir.TestID{Suite: cleanName(r.Test.Suite), Name: cleanName(r.Test.Name)}
 	if r.Test.Name == "" {

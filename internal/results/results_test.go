@@ -123,10 +123,11 @@ func TestTextsAreCleanAndCut(t *testing.T) {
 
 func genSet(t *rapid.T) weir.ResultSet {
 	name := rapid.OneOf(rapid.String(), rapid.SampledFrom([]string{"a", "b", "x 0x1234567", "x 0x7654321", "/tmp/q/x", "x <ptr>#02"}))
+	suite := name.Filter(func(s string) bool { return s != weir.StepSuite })
 	var set weir.ResultSet
 	for range rapid.IntRange(0, 20).Draw(t, "results") {
 		set.Results = append(set.Results, weir.Result{
-			Test:     weir.TestID{Suite: name.Draw(t, "suite"), Name: name.Draw(t, "name")},
+			Test:     weir.TestID{Suite: suite.Draw(t, "suite"), Name: name.Draw(t, "name")},
 			Raw:      rapid.SampledFrom([]string{"", "", "r"}).Draw(t, "raw"),
 			Status:   rapid.SampledFrom([]weir.Status{weir.Pass, weir.Fail, weir.Fault, weir.Skip, weir.ExpectedFailure}).Draw(t, "status"),
 			Duration: time.Duration(rapid.Int64().Draw(t, "duration")),
@@ -134,9 +135,6 @@ func genSet(t *rapid.T) weir.ResultSet {
 			Output:   rapid.String().Draw(t, "output"),
 			Mixed:    rapid.Bool().Draw(t, "mixed"),
 		})
-		if set.Results[len(set.Results)-1].Test.Suite == weir.StepSuite {
-			t.Skip("a step")
-		}
 	}
 	for range rapid.IntRange(0, 5).Draw(t, "incidents") {
 		set.Incidents = append(set.Incidents, weir.Incident{

@@ -220,9 +220,6 @@ func causeOf(t weir.TestID, incidents []weir.Incident) (weir.IncidentKind, strin
 var rank = map[weir.Verdict]int{weir.NewlyFailing: 0, weir.Vanished: 1, weir.NewlySkipped: 2,
 	weir.Flaky: 3, weir.Removed: 4, weir.Fixed: 5, weir.New: 6, weir.InfraError: 7, weir.Same: 8}
 
-// Rank is the place of a verdict when the worst comes first.
-func Rank(v weir.Verdict) int { return rank[v] }
-
 func sortChanges(changes []weir.TestChange) {
 	slices.SortFunc(changes, func(a, b weir.TestChange) int {
 		if d := rank[a.Verdict] - rank[b.Verdict]; d != 0 {

@@ -51,9 +51,6 @@ func New(mux *http.ServeMux, title, version, openAPI string, log *slog.Logger) *
 	return &API{huma: humago.New(mux, config), log: log}
 }
 
-// OpenAPI returns the document that describes the API, as JSON.
-func (a *API) OpenAPI() ([]byte, error) { return json.MarshalIndent(a.huma.OpenAPI(), "", "  ") }
-
 // Register adds an operation. An error of the handler is sent as a problem.
 func Register[In, Out any](a *API, op huma.Operation, handle func(context.Context, *In) (*Out, error)) {
 	schema := a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[protocol.Problem](), true, "Problem")
