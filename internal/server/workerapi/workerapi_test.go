@@ -20,9 +20,7 @@ import (
 func serve(t *testing.T) (*servertest.Farm, string) {
 	t.Helper()
 	f := servertest.New()
-	s := httptest.NewUnstartedServer(workerapi.New(f, slog.New(slog.DiscardHandler)))
-	s.Config.ReadTimeout, s.Config.WriteTimeout = 300*time.Millisecond, 300*time.Millisecond // far too short for a long poll
-	s.Start()
+	s := httptest.NewServer(workerapi.New(f, slog.New(slog.DiscardHandler)))
 	t.Cleanup(s.Close)
 	return f, s.URL
 }
@@ -123,15 +121,36 @@ func TestProblems(t *testing.T) {
 	}
 }
 
-// TestLongPollOutlivesTimeouts holds a lease for longer than the server's own
-// timeouts allow.
+// deadlines notes which deadlines the connection of a request is given.
+type deadlines struct {
+	*httptest.ResponseRecorder
+	read, write time.Time
+}
+
+func (d *deadlines) SetReadDeadline(at time.Time) error {
+	d.read = at
+	return nil
+}
+
+func (d *deadlines) SetWriteDeadline(at time.Time) error {
+	d.write = at
+	return nil
+}
+
+// TestLongPollOutlivesTimeouts wants the server's own deadlines, which know
+// nothing of long polls, to be put off beyond the longest of them.
 func TestLongPollOutlivesTimeouts(t *testing.T) {
 	t.Parallel()
-	_, url := serve(t)
-	var lease protocol.LeaseAnswer
-	message(t, url+"/worker/v1/lease", protocol.Lease{Free: 1, Wait: 500 * time.Millisecond}, &lease, 200)
-	if len(lease.Attempts) != 0 {
-		t.Errorf("lease: %+v", lease)
+	h := workerapi.New(servertest.New(), slog.New(slog.DiscardHandler))
+	w := &deadlines{ResponseRecorder: httptest.NewRecorder()}
+	r := httptest.NewRequest(http.MethodPost, "/worker/v1/lease", strings.NewReader(`{"free": 1}`))
+	r.Header.Set("Authorization", "Bearer "+servertest.Token)
+	r.Header.Set("Content-Type", "application/json")
+	before := time.Now()
+	h.ServeHTTP(w, r)
+	readable := w.read.IsZero() || w.read.After(before) // zero: no deadline, once the body is read
+	if w.Code != http.StatusOK || !readable || !w.write.After(before.Add(protocol.MaxLeaseWait)) {
+		t.Errorf("%d %s; asked at %s, to be read until %s and written until %s", w.Code, w.Body, before, w.read, w.write)
 	}
 }
 
