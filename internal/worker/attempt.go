@@ -110,7 +110,7 @@ func (a *attempt) begin() error {
 // submit gives the spool to the supervisor.
 func (a *attempt) submit() (err error) {
 	_, flush := a.w.pace()
-	a.task, err = a.handle.Begin(supervise.Task{Spool: a.spoolDir(), Work: a.work, Flush: flush, MaxLog: a.w.opts.MaxLogBytes,
+	a.task, err = a.handle.Begin(supervise.Task{Spool: a.spoolDir(), Work: a.work, Flush: flush,
 		Reserve: a.w.reserveFile(a.held.Slot)})
 	if err == nil {
 		a.log.Info("the attempt begins")

@@ -38,18 +38,14 @@ type client struct {
 	stall       time.Duration // how long a transfer may stand still
 }
 
-func newClient(base *url.URL, token string, hc *http.Client, log *slog.Logger) *client {
-	if hc == nil {
-		t := http.DefaultTransport.(*http.Transport).Clone()
-		t.MaxIdleConnsPerHost = 2 * protocol.MaxSlots // so that none is dialled anew for every message
-		// Finds out that a connection is dead while no request would notice.
-		t.HTTP2 = &http.HTTP2Config{SendPingTimeout: messageTime, PingTimeout: messageTime}
-		hc = &http.Client{Transport: t}
-	}
-	own := *hc
+func newClient(base *url.URL, token string, log *slog.Logger) *client {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.MaxIdleConnsPerHost = 2 * protocol.MaxSlots // so that none is dialled anew for every message
+	// Finds out that a connection is dead while no request would notice.
+	t.HTTP2 = &http.HTTP2Config{SendPingTimeout: messageTime, PingTimeout: messageTime}
 	// A redirect would lose the body or the token.
-	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &client{base: base, token: token, http: &own, log: log,
+	hc := &http.Client{Transport: t, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	return &client{base: base, token: token, http: hc, log: log,
 		first: 250 * time.Millisecond, last: 5 * time.Second, tries: 10, stall: time.Minute}
 }
 

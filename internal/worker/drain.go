@@ -68,7 +68,7 @@ func RequestDrain(ctx context.Context, dir string, running func(n int)) error {
 			}
 			return nil
 		}
-		if notes, err := filepath.Glob(filepath.Join(dir, "held", "*.json")); err == nil && len(notes) != last {
+		if notes, err := filepath.Glob(filepath.Join(dir, heldName, "*"+notePost)); err == nil && len(notes) != last {
 			last = len(notes)
 			running(last)
 		}

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/protocol"
 	"github.com/weir-ci/weir/internal/worker/disk"
 	"github.com/weir-ci/weir/internal/worker/supervise"
 )
@@ -34,7 +35,7 @@ type held struct {
 // Where things lie below Options.Dir.
 func (w *Worker) slotsDir() string { return filepath.Join(w.opts.Dir, "slots") }
 func (w *Worker) spoolDir() string { return filepath.Join(w.opts.Dir, "spool") }
-func (w *Worker) heldDir() string  { return filepath.Join(w.opts.Dir, "held") }
+func (w *Worker) heldDir() string  { return filepath.Join(w.opts.Dir, heldName) }
 
 func (w *Worker) slotDir(slot int) string { return filepath.Join(w.slotsDir(), strconv.Itoa(slot+1)) }
 
@@ -44,7 +45,11 @@ func (w *Worker) heldFile(n int) string {
 	return filepath.Join(w.heldDir(), strconv.Itoa(n)+notePost)
 }
 
-const notePost = ".json"
+// Names of the notes' directory and of the notes: a number, then notePost.
+const (
+	heldName = "held"
+	notePost = ".json"
+)
 
 // reserveFile keeps room for the reports of a slot's attempts.
 func (w *Worker) reserveFile(slot int) string {
@@ -142,5 +147,5 @@ func readNote(name string) (h held, ok bool) {
 		return h, false
 	}
 	data, err := os.ReadFile(name)
-	return h, err == nil && json.Unmarshal(data, &h) == nil && h.Token != "" && h.Slot >= 0 && h.Slot < 2*maxSlots
+	return h, err == nil && json.Unmarshal(data, &h) == nil && h.Token != "" && h.Slot >= 0 && h.Slot < 2*protocol.MaxSlots
 }

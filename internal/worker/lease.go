@@ -97,12 +97,7 @@ func (w *Worker) leave(ctx context.Context, attempts *sync.WaitGroup) error {
 			w.log.Warn("the server could not be told", "error", err)
 		}
 	}()
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		attempts.Wait()
-	}()
-	<-ended
+	attempts.Wait()
 	timer := time.AfterFunc(w.stop, func() { finish(errStopped) })
 	defer timer.Stop()
 	<-told

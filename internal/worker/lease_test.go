@@ -4,7 +4,6 @@ package worker
 
 import (
 	"log/slog"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -111,7 +110,7 @@ func TestRivals(t *testing.T) {
 	f := newFarm(t)
 	ended := make(chan error, 2)
 	for range 2 {
-		w := newWorker(t, f, func(o *Options) { o.Client = &http.Client{Transport: &http.Transport{}} })
+		w := newWorker(t, f)
 		go func() { ended <- w.Run(t.Context()) }()
 	}
 	err := <-ended

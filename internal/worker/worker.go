@@ -36,7 +36,6 @@ import (
 	"errors"
 	"io/fs"
 	"log/slog"
-	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -48,6 +47,7 @@ import (
 	"github.com/weir-ci/weir/internal/protocol"
 	"github.com/weir-ci/weir/internal/worker/execute"
 	"github.com/weir-ci/weir/internal/worker/filelock"
+	"github.com/weir-ci/weir/internal/worker/spool"
 	"github.com/weir-ci/weir/internal/worker/supervise"
 )
 
@@ -65,8 +65,6 @@ type Options struct {
 	Platform weir.Platform
 	Program  string // version of the program
 	Host     string // empty means the machine's name
-	// MaxLogBytes is how much of an attempt's output is kept; zero means the spool's default.
-	MaxLogBytes int64
 	// Supervisor is the command line of the processes that run builds:
 	// usually supervise.Self. If it is empty they run in this process, and end
 	// with it.
@@ -78,7 +76,6 @@ type Options struct {
 	// share all. Supervisors in processes of their own are told its CacheDir,
 	// PassEnv, CPUs, Grace and Linger.
 	Runner execute.Runner
-	Client *http.Client // nil means one with sensible limits
 	Logger *slog.Logger // nil means silence
 }
 
@@ -95,10 +92,9 @@ type Worker struct {
 	settings protocol.HelloAnswer
 	running  map[weir.AttemptID]*attempt
 	slots    []slot
-	ready    []weir.AttemptID // what the last program left, until the server knows
-	watched  chan struct{}    // closed and replaced when there is more to watch
-	freed    chan struct{}    // receives when a slot becomes free
-	fatal    chan error       // receives what ends Run
+	watched  chan struct{} // closed and replaced when there is more to watch
+	freed    chan struct{} // receives when a slot becomes free
+	fatal    chan error    // receives what ends Run
 
 	draining  chan struct{} // closed by Drain
 	drainOnce sync.Once
@@ -112,13 +108,10 @@ type slot struct {
 
 // Timing that nobody needs to change.
 const (
-	stopTime     = 10 * time.Second
-	messageTime  = 15 * time.Second // for one message, well below weir.LeaseTime
-	flushDefault = 200 * time.Millisecond
-	freshTime    = 30 * time.Millisecond
+	stopTime    = 10 * time.Second
+	messageTime = 15 * time.Second // for one message, well below weir.LeaseTime
+	freshTime   = 30 * time.Millisecond
 )
-
-const maxSlots = protocol.MaxSlots
 
 // New checks the options. Its error has code Invalid.
 func New(o Options) (*Worker, error) {
@@ -155,7 +148,7 @@ func New(o Options) (*Worker, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Worker{opts: o, client: newClient(base, o.Token, o.Client, o.Logger), log: o.Logger, stop: stopTime, fresh: freshTime,
+	return &Worker{opts: o, client: newClient(base, o.Token, o.Logger), log: o.Logger, stop: stopTime, fresh: freshTime,
 		instance: rand.Text(), running: map[weir.AttemptID]*attempt{}, slots: make([]slot, o.Slots),
 		watched: make(chan struct{}), freed: make(chan struct{}, 1), fatal: make(chan error, 1), draining: make(chan struct{})}, nil
 }
@@ -327,7 +320,7 @@ func (w *Worker) pace() (heartbeat, flush time.Duration) {
 		heartbeat = weir.SyncInterval
 	}
 	if flush <= 0 {
-		flush = flushDefault
+		flush = spool.DefaultFlush
 	}
 	return min(max(heartbeat, 10*time.Millisecond), weir.LeaseTime/3), min(max(flush, time.Millisecond), 5*time.Second)
 }

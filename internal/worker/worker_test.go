@@ -48,7 +48,7 @@ func newWorker(t testing.TB, f *farm, change ...func(*Options)) *Worker {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := Options{Server: f.url, Token: "secret", Dir: filepath.Join(t.TempDir(), "w"), Platform: platform, Client: &http.Client{Transport: &http.Transport{}},
+	o := Options{Server: f.url, Token: "secret", Dir: filepath.Join(t.TempDir(), "w"), Platform: platform,
 		Runner: execute.Runner{Checkout: noSource{}, Products: store, Grace: 50 * time.Millisecond, Linger: 50 * time.Millisecond,
 			Formats: execute.Formats{
 				Read:      func(weir.ResultFormat, io.Reader) (weir.ResultSet, error) { return weir.ResultSet{}, nil },

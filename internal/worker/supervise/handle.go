@@ -43,7 +43,7 @@ type Run struct {
 	Err error
 }
 
-// Secrets are the variables that supervisors do not get.
+// secrets are the variables that supervisors do not get.
 func secrets() []string { return []string{"WEIR_TOKEN"} }
 
 // Self is the command line of a supervisor that is the same program as this

@@ -134,8 +134,8 @@ func (s *supervisor) run(ctx context.Context, p *present, task Task) error {
 	}
 	notify, loud := s.later()
 	defer loud()
-	w, err := spool.Attach(task.Spool, spool.Options{Limit: task.MaxLog, Tail: task.TailLog, Flush: task.Flush,
-		Notify: notify, Encoders: &s.encoders, Reserve: task.Reserve})
+	w, err := spool.Attach(task.Spool, spool.Options{Flush: task.Flush, Notify: notify,
+		Encoders: &s.encoders, Reserve: task.Reserve})
 	if err != nil {
 		return err
 	}

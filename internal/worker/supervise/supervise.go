@@ -52,12 +52,10 @@ type Config struct {
 
 // Task is one attempt.
 type Task struct {
-	Spool   string        `json:"spool"`    // directory, made by spool.Create
-	Work    string        `json:"work"`     // directory for the build; emptied before
-	Flush   time.Duration `json:"flush"`    // how long output waits for company; zero means the spool's default
-	MaxLog  int64         `json:"max_log"`  // bytes kept of a step's output; zero means the spool's default
-	TailLog int64         `json:"tail_log"` // how many of those are its end; zero means the spool's default
-	Reserve string        `json:"reserve"`  // file with room for the report, kept for later tasks; empty means one in the spool
+	Spool   string        `json:"spool"`   // directory, made by spool.Create
+	Work    string        `json:"work"`    // directory for the build; emptied before
+	Flush   time.Duration `json:"flush"`   // how long output waits for company; zero means the spool's default
+	Reserve string        `json:"reserve"` // file with room for the report, kept for later tasks; empty means one in the spool
 }
 
 // order is one line from the worker program; exactly one field is set.
