@@ -37,11 +37,7 @@ func loadFarm(c *cobra.Command, args []string) (*recipe.Farm, error) {
 // showProblems prints what is wrong with a farm file and ends the verb.
 func showProblems(w io.Writer, path string, problems recipe.Problems) error {
 	fmt.Fprint(w, problems.Format())
-	noun := "problems"
-	if len(problems) == 1 {
-		noun = "problem"
-	}
-	fmt.Fprintf(w, "\n%s has %d %s\n", path, len(problems), noun)
+	fmt.Fprintf(w, "\n%s has %s\n", path, plural(len(problems), "problem", "problems"))
 	return errBadNews
 }
 

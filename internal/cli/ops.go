@@ -82,7 +82,7 @@ It needs an admin's token; see weir token --help.`,
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(c.OutOrStdout(), "run %d: %s%s\n", out.Run, plural(len(out.Builds), "build"), numbers(out.Builds))
+		fmt.Fprintf(c.OutOrStdout(), "run %d: %s%s\n", out.Run, plural(len(out.Builds), "build", "builds"), numbers(out.Builds))
 		return nil
 	}
 	return c
@@ -242,7 +242,7 @@ func why(w weir.Worker, state weir.WorkerState, now time.Time) string {
 	case weir.WorkerPaused:
 		return safe(w.Paused)
 	case weir.WorkerQuarantined:
-		return fmt.Sprintf("%s in a row were its own fault; again in %s", plural(w.Strikes, "infrastructure error"),
+		return fmt.Sprintf("%s in a row were its own fault; again in %s", plural(w.Strikes, "infrastructure error", "infrastructure errors"),
 			w.Barred.Sub(now).Round(time.Second))
 	case weir.WorkerDraining:
 		return "ends what it runs, and leaves"

@@ -264,16 +264,17 @@ func changeOf(rev weir.Revision) string {
 func victims(list []weir.Victim) string {
 	var parts []string
 	for _, p := range weir.VictimsByProject(list) {
-		parts = append(parts, fmt.Sprintf("%s of %s", plural(p.Tests, "test"), safe(p.Project)))
+		parts = append(parts, fmt.Sprintf("%s of %s", plural(p.Tests, "test", "tests"), safe(p.Project)))
 	}
 	return strings.Join(parts, ", ")
 }
 
-func plural(n int, noun string) string {
+// plural counts something, for example "1 build is" and "3 builds are".
+func plural(n int, one, many string) string {
 	if n == 1 {
-		return "1 " + noun
+		return "1 " + one
 	}
-	return fmt.Sprintf("%d %ss", n, noun)
+	return fmt.Sprintf("%d %s", n, many)
 }
 
 // safe makes text from the farm harmless for a terminal: control characters

@@ -30,7 +30,7 @@ only a hash of it is kept.`,
 		},
 	}
 	file := c.PersistentFlags().StringP("file", "f", recipe.FileName, "the farm file")
-	open := func(c *cobra.Command, use func(db tokens) error) error {
+	open := func(c *cobra.Command, use func(db app.Tokens) error) error {
 		farm, err := loadFarm(c, []string{*file})
 		if err != nil {
 			return err
@@ -46,7 +46,7 @@ only a hash of it is kept.`,
 		&cobra.Command{Use: "list", Short: "list the tokens, without their secrets", Args: cobra.NoArgs,
 			Example: "  weir token list",
 			RunE: func(c *cobra.Command, _ []string) error {
-				return open(c, func(db tokens) error {
+				return open(c, func(db app.Tokens) error {
 					list, err := db.Tokens(c.Context())
 					for _, t := range list {
 						line := fmt.Sprintf("%s\tmade %s", t.Name, t.Created.Format("2006-01-02"))
@@ -64,7 +64,7 @@ only a hash of it is kept.`,
 		&cobra.Command{Use: "revoke NAME", Short: "make a token useless at once", Args: cobra.ExactArgs(1),
 			Example: "  weir token revoke alices-laptop",
 			RunE: func(c *cobra.Command, args []string) error {
-				return open(c, func(db tokens) error {
+				return open(c, func(db app.Tokens) error {
 					err := db.RevokeToken(c.Context(), args[0])
 					if err == nil {
 						fmt.Fprintf(c.OutOrStdout(), "the token of %s is revoked\n", args[0])
@@ -75,11 +75,8 @@ only a hash of it is kept.`,
 	return c
 }
 
-// tokens is the part of a database that keeps tokens.
-type tokens = app.Tokens
-
 // addToken is the verb that makes a token.
-func addToken(open func(*cobra.Command, func(tokens) error) error) *cobra.Command {
+func addToken(open func(*cobra.Command, func(app.Tokens) error) error) *cobra.Command {
 	c := &cobra.Command{Use: "add NAME", Short: "make a token for the worker or the admin of that name", Args: cobra.ExactArgs(1),
 		Example: "  weir token add alices-laptop --owner alice@example.org\n  weir token add alice --admin"}
 	admin := c.Flags().Bool("admin", false, "make a token that changes the farm's state, not a worker's")
@@ -89,7 +86,7 @@ func addToken(open func(*cobra.Command, func(tokens) error) error) *cobra.Comman
 		if *admin {
 			scope = store.ScopeAdmin
 		}
-		return open(c, func(db tokens) error {
+		return open(c, func(db app.Tokens) error {
 			secret, err := app.AddToken(c.Context(), db, store.Token{Name: args[0], Scope: scope, Owner: *owner})
 			if err != nil {
 				return err

@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -88,21 +87,13 @@ func (f *workerFlags) options(c *cobra.Command) (o app.WorkerOptions, err error)
 	if err := checkSlots(f.slots); err != nil {
 		return o, err
 	}
-	token := os.Getenv("WEIR_TOKEN")
-	if f.tokenFile != "" {
-		data, err := os.ReadFile(f.tokenFile)
-		if err != nil {
-			return o, weir.Errorf(weir.Invalid, "the token file cannot be read: %w", err)
-		}
-		token = strings.TrimSpace(string(data))
+	token, err := readToken("WEIR_TOKEN", f.tokenFile)
+	if err != nil {
+		return o, err
 	}
 	if token == "" {
 		return o, weir.Errorf(weir.Unauthenticated, "the worker has no token").
 			WithHint("make one on the server with: weir token add NAME; then set WEIR_TOKEN or --token-file")
-	}
-	if strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return o, weir.Errorf(weir.Unauthenticated, "what was given as the token is none: it has spaces, line ends or other odd characters").
-			WithHint("a token is one word, as weir token add NAME prints it on its standard output")
 	}
 	products := f.products
 	if products != "" {
@@ -135,7 +126,7 @@ func runWorker(c *cobra.Command, w *app.Worker) error {
 				return
 			}
 			if running := w.Running(); running > 0 {
-				fmt.Fprintf(c.ErrOrStderr(), "no more builds are taken; %s being finished; a second signal stops at once\n", building(running))
+				fmt.Fprintf(c.ErrOrStderr(), "no more builds are taken; %s being finished; a second signal stops at once\n", plural(running, "build is", "builds are"))
 			}
 			w.Drain()
 		}
@@ -143,18 +134,11 @@ func runWorker(c *cobra.Command, w *app.Worker) error {
 	return w.Run(ctx)
 }
 
-func building(n int) string {
-	if n == 1 {
-		return "1 build is"
-	}
-	return fmt.Sprintf("%d builds are", n)
-}
-
 // drainWorker waits until the worker in dir has left.
 func drainWorker(c *cobra.Command, dir string) error {
 	out := c.OutOrStdout()
 	err := app.DrainWorker(c.Context(), dir, func(n int) {
-		fmt.Fprintf(out, "the worker takes nothing more; %s being finished\n", building(n))
+		fmt.Fprintf(out, "the worker takes nothing more; %s being finished\n", plural(n, "build is", "builds are"))
 	})
 	if c.Context().Err() != nil {
 		fmt.Fprintln(out, "not waiting any longer; the worker leaves when it has finished")
