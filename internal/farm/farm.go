@@ -14,7 +14,7 @@
 //	expire    ends leases that ran out                 (expire.go)
 //	judge     holds finished builds against baselines  (package inquiry)
 //	search    moves open regressions towards a culprit (package inquiry)
-//	seal      puts log frames together into segments   (seal.go)
+//	seal      puts log frames together into segments   (package logbook)
 package farm
 
 import (
@@ -26,11 +26,11 @@ import (
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/blob"
 	"github.com/weir-ci/weir/internal/farm/inquiry"
+	"github.com/weir-ci/weir/internal/farm/logbook"
 	"github.com/weir-ci/weir/internal/farm/presence"
 	"github.com/weir-ci/weir/internal/farm/setcache"
 	"github.com/weir-ci/weir/internal/recipe"
 	"github.com/weir-ci/weir/internal/source"
-	"github.com/weir-ci/weir/internal/steplog"
 	"github.com/weir-ci/weir/internal/store"
 )
 
@@ -79,7 +79,7 @@ type Farm struct {
 	absent     absences // only the expire loop uses it
 	tokens     tokenCache
 	alike      alike // which queues a lease need not look through
-	logs       logReading
+	book       *logbook.Book
 	sets       setcache.Cache
 	inquiry    *inquiry.Inquiry
 }
@@ -103,7 +103,7 @@ func New(o Options) *Farm {
 	f.work.init()
 	f.moved.init()
 	f.configured.init()
-	f.logs.codec = steplog.NewCodec()
+	f.book = logbook.New(logbook.Options{Store: o.Store, Blobs: o.Blobs, Log: o.Log, Wake: f.work.wait})
 	f.config.Store(&config{Farm: &recipe.Farm{}})
 	return f
 }

@@ -93,13 +93,13 @@ const flushInterval = 200 * time.Millisecond
 
 // Sync takes in what a worker reports of a running attempt.
 func (f *Farm) Sync(ctx context.Context, id weir.AttemptID, s protocol.Sync) (protocol.SyncAnswer, error) {
-	if err := f.checkReport(id, s.Steps, s.Frames); err != nil {
+	if err := f.book.Check(id, s.Steps, s.Frames); err != nil {
 		return protocol.SyncAnswer{}, err
 	}
 	ctx, cancel := whole(ctx)
 	defer cancel()
 	answer, err := f.store.Sync(ctx, store.Sync{Attempt: id, Token: HashToken(s.Token), Seq: s.Seq,
-		Now: f.now(), Deadline: f.now().Add(f.lease), Steps: s.Steps, Frames: s.Frames, Sealed: f.direct(ctx, id, s.Frames)})
+		Now: f.now(), Deadline: f.now().Add(f.lease), Steps: s.Steps, Frames: s.Frames, Sealed: f.book.Direct(ctx, id, s.Frames)})
 	if err != nil {
 		return protocol.SyncAnswer{}, err
 	}
@@ -112,7 +112,7 @@ func (f *Farm) Sync(ctx context.Context, id weir.AttemptID, s protocol.Sync) (pr
 // Finish records how an attempt ended. The results are read here once, so
 // that nothing unreadable gets into the history.
 func (f *Farm) Finish(ctx context.Context, id weir.AttemptID, fin protocol.Finish) error {
-	if err := f.checkReport(id, fin.Steps, fin.Frames); err != nil {
+	if err := f.book.Check(id, fin.Steps, fin.Frames); err != nil {
 		return err
 	}
 	if fin.Reason.Code.Outcome() != fin.Outcome {
@@ -128,14 +128,14 @@ func (f *Farm) Finish(ctx context.Context, id weir.AttemptID, fin protocol.Finis
 		return err
 	}
 	if fin.Results != "" {
-		set, err := f.finishedSet(ctx, fin)
+		counts, err := f.finishedCounts(ctx, fin)
 		if err != nil && !inquiry.Unreadable(err) {
 			return err // the blob store does not answer: the worker tries again
 		}
 		if err != nil {
 			return weir.Errorf(weir.Invalid, "results %s of attempt %s cannot be read", fin.Results.Short(), id).WithCause(err)
 		}
-		record.Counts = set.Count()
+		record.Counts = counts
 	}
 	if fin.Product.Digest != "" {
 		size, err := f.blobs.Stat(ctx, fin.Product.Digest)
@@ -147,7 +147,7 @@ func (f *Farm) Finish(ctx context.Context, id weir.AttemptID, fin protocol.Finis
 		}
 		record.Product.Size = size
 	}
-	record.Sealed = f.direct(ctx, id, fin.Frames)
+	record.Sealed = f.book.Direct(ctx, id, fin.Frames)
 	if _, err := f.store.Finish(ctx, record); err != nil {
 		return err
 	}

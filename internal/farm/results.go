@@ -27,27 +27,43 @@ func (f *Farm) resultSet(ctx context.Context, d weir.Digest) (weir.ResultSet, er
 	return set, nil
 }
 
-// finishedSet reads the results of an attempt that ends. Those that come with
-// the message are kept first, unless they are what was just read or kept: the
-// results of short builds are nearly always the same few.
-func (f *Farm) finishedSet(ctx context.Context, fin protocol.Finish) (weir.ResultSet, error) {
-	if len(fin.Set) == 0 {
-		return f.resultSet(ctx, fin.Results)
-	}
-	if len(fin.Set) > protocol.MaxInlineSet || weir.DigestOf(fin.Set) != fin.Results {
-		return weir.ResultSet{}, weir.Errorf(weir.Invalid, "the results that came along are not %s, or more than %d bytes",
+// finishedCounts reads the results of an attempt that ends, and counts them.
+// Those that come with the message are kept first, unless they are what was just
+// read or kept: the results of short builds are nearly always the same few.
+// Others are not kept in memory: there may be millions.
+func (f *Farm) finishedCounts(ctx context.Context, fin protocol.Finish) (weir.Counts, error) {
+	if len(fin.Set) > protocol.MaxInlineSet || len(fin.Set) > 0 && weir.DigestOf(fin.Set) != fin.Results {
+		return weir.Counts{}, weir.Errorf(weir.Invalid, "the results that came along are not %s, or more than %d bytes",
 			fin.Results.Short(), protocol.MaxInlineSet)
 	}
 	if set, ok := f.sets.Get(fin.Results); ok {
-		return set, nil
+		return set.Count(), nil
+	}
+	if len(fin.Set) == 0 {
+		return f.checkedCounts(ctx, fin.Results)
 	}
 	set, err := results.Decode(bytes.NewReader(fin.Set))
 	if err != nil {
-		return set, err
+		return weir.Counts{}, err
 	}
 	if err := f.PutBlob(ctx, fin.Results, bytes.NewReader(fin.Set)); err != nil {
-		return set, err
+		return weir.Counts{}, err
 	}
 	f.sets.Put(fin.Results, set)
-	return set, nil
+	return set.Count(), nil
+}
+
+// checkedCounts reads a set to its end and counts its results.
+func (f *Farm) checkedCounts(ctx context.Context, d weir.Digest) (weir.Counts, error) {
+	content, err := f.blobs.Open(ctx, d)
+	if err != nil {
+		return weir.Counts{}, err
+	}
+	defer content.Close()
+	counts, normal, err := results.Check(content)
+	if err != nil || normal {
+		return counts, err
+	}
+	set, err := f.resultSet(ctx, d)
+	return set.Count(), err
 }

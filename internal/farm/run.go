@@ -43,7 +43,7 @@ func (f *Farm) Run(ctx context.Context) error {
 	g.Go(func() error { return f.loop(ctx, "plan", &f.moved, restIdle, f.plan) })
 	g.Go(func() error { return f.loop(ctx, "judge", &f.work, restIdle, f.judge) })
 	g.Go(func() error { return f.loop(ctx, "search", &f.work, restSearch, f.search) })
-	g.Go(func() error { return f.sealLoop(ctx) })
+	g.Go(func() error { return f.book.Run(ctx) })
 	g.Go(func() error { return f.expireLoop(ctx) })
 	g.Go(func() error { return f.lookAgain(ctx) })
 	g.Go(func() error { return f.every(ctx, "prune", pruneLook, f.prune) })

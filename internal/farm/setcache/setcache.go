@@ -13,8 +13,9 @@ import (
 
 const (
 	// cachedBytes is about how much memory the sets in the cache take together:
-	// enough for the largest one, which its judgement needs right after its end.
-	cachedBytes = 256 << 20
+	// enough for some of 100,000 tests. One of a million is read anew each time,
+	// which takes less than a second, and more memory than a server should hold on to.
+	cachedBytes = 64 << 20
 	// Time is for how long a set that nobody asks for is kept.
 	Time = time.Minute
 )

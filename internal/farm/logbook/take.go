@@ -1,4 +1,4 @@
-package farm
+package logbook
 
 import (
 	"context"
@@ -19,8 +19,8 @@ const (
 	directShare = directSize / 4
 )
 
-// checkReport holds steps and frames that a worker sends against the limits.
-func (f *Farm) checkReport(id weir.AttemptID, steps []weir.StepRecord, frames []weir.LogFrame) error {
+// Check holds steps and frames that a worker sends against the limits.
+func (b *Book) Check(id weir.AttemptID, steps []weir.StepRecord, frames []weir.LogFrame) error {
 	size := 0
 	for _, frame := range frames {
 		size += len(frame.Data)
@@ -30,7 +30,7 @@ func (f *Farm) checkReport(id weir.AttemptID, steps []weir.StepRecord, frames []
 			id, len(frames), size, len(steps), protocol.MaxSyncFrames, protocol.MaxSyncBytes, protocol.MaxSteps)
 	}
 	for _, frame := range frames {
-		if err := f.checkFrame(frame); err != nil {
+		if err := b.checkFrame(frame); err != nil {
 			return err
 		}
 	}
@@ -39,24 +39,24 @@ func (f *Farm) checkReport(id weir.AttemptID, steps []weir.StepRecord, frames []
 
 // checkFrame makes sure that a frame is what it says, so that nobody who
 // seals or reads the log later has to doubt it.
-func (f *Farm) checkFrame(frame weir.LogFrame) error {
+func (b *Book) checkFrame(frame weir.LogFrame) error {
 	invalid := weir.Errorf(weir.Invalid, "log frame at byte %d of step %d is not what it says", frame.Offset, frame.Step)
 	if frame.Size <= 0 || frame.Size > weir.MaxFrame || frame.Step < 0 || frame.Step >= protocol.MaxSteps ||
 		frame.Offset < 0 || frame.Offset > protocol.MaxLogBytes {
 		return invalid
 	}
 	// The decoder stops at the size that the frame says it has.
-	if lines, err := f.logs.codec.Count(frame.Data, frame.Size); err != nil || lines != frame.Lines {
+	if lines, err := b.codec.Count(frame.Data, frame.Size); err != nil || lines != frame.Lines {
 		return invalid
 	}
 	return nil
 }
 
-// direct makes segments of logs of which a message brings much. The blobs lie
+// Direct makes segments of logs of which a message brings much. The blobs lie
 // in their store when it returns, the rows that name them do not: should the
 // message be refused, nobody will ever ask for them. What cannot be sealed now
 // is recorded as frames, and sealed later.
-func (f *Farm) direct(ctx context.Context, id weir.AttemptID, frames []weir.LogFrame) (segments []store.LogSegment) {
+func (b *Book) Direct(ctx context.Context, id weir.AttemptID, frames []weir.LogFrame) (segments []store.LogSegment) {
 	fresh := map[int]int64{}
 	for _, frame := range frames {
 		fresh[frame.Step] += int64(len(frame.Data))
@@ -68,7 +68,7 @@ func (f *Farm) direct(ctx context.Context, id weir.AttemptID, frames []weir.LogF
 		}
 		if sizes == nil {
 			var err error
-			if sizes, err = f.store.LogSizes(ctx, id); err != nil {
+			if sizes, err = b.store.LogSizes(ctx, id); err != nil {
 				return nil // the database will say so again
 			}
 		}
@@ -87,12 +87,12 @@ func (f *Farm) direct(ctx context.Context, id weir.AttemptID, frames []weir.LogF
 		if size < directSize || size < known.Pending+directShare || known.Pending > sealSize {
 			continue
 		}
-		g, err := f.directSegment(ctx, id, known, frames)
+		g, err := b.directSegment(ctx, id, known, frames)
 		if err == nil && g.Digest != "" {
 			segments = append(segments, g)
 		}
 		if err != nil && weir.CodeOf(err) != weir.Conflict && ctx.Err() == nil {
-			f.log.Warn("a log is kept in the database for now", "attempt", id, "step", step, "err", err)
+			b.log.Warn("a log is kept in the database for now", "attempt", id, "step", step, "err", err)
 		}
 	}
 	return segments
@@ -100,18 +100,18 @@ func (f *Farm) direct(ctx context.Context, id weir.AttemptID, frames []weir.LogF
 
 // directSegment makes a segment of all frames that a log has and those of a
 // message that follow them. Without any of the latter it has no digest.
-func (f *Farm) directSegment(ctx context.Context, id weir.AttemptID, known store.LogSize, frames []weir.LogFrame) (store.LogSegment, error) {
-	b := steplog.NewBuilder(f.logs.codec)
+func (b *Book) directSegment(ctx context.Context, id weir.AttemptID, known store.LogSize, frames []weir.LogFrame) (store.LogSegment, error) {
+	made := steplog.NewBuilder(b.codec)
 	g := store.LogSegment{Attempt: id, Step: known.Step, Offset: known.Sealed, FirstLine: known.Lines}
-	if err := f.addRows(ctx, b, &g, known.Bytes); err != nil {
+	if err := b.addRows(ctx, made, &g, known.Bytes); err != nil {
 		return g, err
 	}
 	at := known.Bytes
 	for _, frame := range frames {
-		if frame.Step != known.Step || frame.Offset != at || b.Full() {
+		if frame.Step != known.Step || frame.Offset != at || made.Full() {
 			continue
 		}
-		if err := b.Add(frame); err != nil {
+		if err := made.Add(frame); err != nil {
 			return g, err
 		}
 		at += int64(frame.Size)
@@ -119,9 +119,9 @@ func (f *Farm) directSegment(ctx context.Context, id weir.AttemptID, known store
 	if at == known.Bytes {
 		return g, nil
 	}
-	g.Bytes, g.Lines = b.Bytes(), b.Lines()
-	packed := b.Finish()
+	g.Bytes, g.Lines = made.Bytes(), made.Lines()
+	packed := made.Finish()
 	var err error
-	g.Digest, err = blob.Add(ctx, f.blobs, packed.Reader, int64(packed.Len()))
+	g.Digest, err = blob.Add(ctx, b.blobs, packed.Reader, int64(packed.Len()))
 	return g, err
 }

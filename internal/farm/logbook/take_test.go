@@ -1,4 +1,4 @@
-package farm
+package logbook
 
 import (
 	"bytes"
@@ -29,7 +29,7 @@ func noise(rnd *rand.Rand, size int) []byte {
 }
 
 // cut makes the frames of a text, of at most so many bytes.
-func (l *logFarm) cut(text []byte, most int) (frames []weir.LogFrame) {
+func (l *desk) cut(text []byte, most int) (frames []weir.LogFrame) {
 	for len(text) > 0 {
 		n := min(most, len(text))
 		frames = append(frames, l.frame(text[:n], l.zip.EncodeAll(text[:n], nil)))
@@ -39,7 +39,7 @@ func (l *logFarm) cut(text []byte, most int) (frames []weir.LogFrame) {
 }
 
 // send syncs through one of several servers, and returns where the log ends.
-func (l *logFarm) send(server *Farm, seq int64, frames []weir.LogFrame) int64 {
+func (l *desk) send(server *server, seq int64, frames []weir.LogFrame) int64 {
 	l.t.Helper()
 	answer, err := server.Sync(l.t.Context(), l.at.Attempt, protocol.Sync{Token: l.at.Token, Seq: seq, Frames: frames})
 	if err != nil {
@@ -49,7 +49,7 @@ func (l *logFarm) send(server *Farm, seq int64, frames []weir.LogFrame) int64 {
 }
 
 // kept is how many segments and frames a log has.
-func (l *logFarm) kept() (segments []store.LogSegment, frames []weir.LogFrame) {
+func (l *desk) kept() (segments []store.LogSegment, frames []weir.LogFrame) {
 	l.t.Helper()
 	segments, err := l.store.LogSegments(l.t.Context(), l.at.Attempt, 0)
 	if err != nil {
@@ -63,14 +63,14 @@ func (l *logFarm) kept() (segments []store.LogSegment, frames []weir.LogFrame) {
 
 func TestBigLogsBecomeSegmentsAtOnce(t *testing.T) {
 	t.Parallel()
-	l := newLogFarm(t)
+	l := newDesk(t)
 	text := noise(rand.New(rand.NewPCG(1, 1)), 6<<20)
 	small, big := l.cut(text[:100], 10), l.cut(text[100:3<<20], weir.MaxFrame)
-	l.send(l.Farm, 1, small)
+	l.send(l.server, 1, small)
 	if segments, frames := l.kept(); len(segments) != 0 || len(frames) != 10 {
 		t.Fatalf("a little log is %d segments and %d frames", len(segments), len(frames))
 	}
-	l.send(l.Farm, 2, big)
+	l.send(l.server, 2, big)
 	segments, frames := l.kept()
 	if len(segments) != 1 || segments[0].Bytes != 3<<20 || len(frames) != 0 {
 		t.Fatalf("a big log is the segments %+v and %d frames", segments, len(frames))
@@ -79,7 +79,7 @@ func TestBigLogsBecomeSegmentsAtOnce(t *testing.T) {
 		t.Error("the log is another one")
 	}
 	last := l.cut(text[3<<20:], weir.MaxFrame)
-	l.send(l.Farm, 2, big) // again
+	l.send(l.server, 2, big) // again
 	if err := l.Finish(t.Context(), l.at.Attempt, protocol.Finish{Token: l.at.Token, Outcome: weir.Passed, Frames: last}); err != nil {
 		t.Fatal(err)
 	}
@@ -95,8 +95,8 @@ func TestBigLogsBecomeSegmentsAtOnce(t *testing.T) {
 // cut anew, while both seal and somebody reads.
 func TestDirectAmongServers(t *testing.T) {
 	t.Parallel()
-	l := newLogFarm(t)
-	servers := []*Farm{l.Farm, New(Options{Store: l.store, Blobs: l.blobs})}
+	l := newDesk(t)
+	servers := []*server{l.server, newServer(l.state, l.blobs)}
 	rnd := rand.New(rand.NewPCG(2, 3))
 	text := noise(rnd, 7<<20)
 	all := l.cut(text, weir.MaxFrame)
@@ -112,7 +112,7 @@ func TestDirectAmongServers(t *testing.T) {
 				}
 			}
 			var got bytes.Buffer
-			if err := servers[1].CopyLog(ctx, &got, l.at.Attempt, 0); ctx.Err() == nil && (err != nil || !bytes.HasPrefix(text, got.Bytes())) {
+			if err := servers[1].Copy(ctx, &got, l.at.Attempt, 0); ctx.Err() == nil && (err != nil || !bytes.HasPrefix(text, got.Bytes())) {
 				t.Errorf("a reader has %d bytes, %v", got.Len(), err)
 			}
 		}
@@ -166,13 +166,13 @@ func (b *fullBlobs) Put(ctx context.Context, d weir.Digest, content io.Reader, l
 // leaves nothing but a blob when the message is refused.
 func TestDirectFallsBack(t *testing.T) {
 	t.Parallel()
-	l := newLogFarm(t)
+	l := newDesk(t)
 	blobs := &fullBlobs{Store: l.blobs}
-	l.Farm.blobs = blobs
+	l.Book.blobs = blobs
 	text := noise(rand.New(rand.NewPCG(5, 5)), 4<<20)
 	first, second := l.cut(text[:2<<20], weir.MaxFrame), l.cut(text[2<<20:], weir.MaxFrame)
 	blobs.full.Store(true)
-	l.send(l.Farm, 1, first)
+	l.send(l.server, 1, first)
 	if segments, frames := l.kept(); len(segments) != 0 || len(frames) != len(first) {
 		t.Fatalf("without room for blobs there are %d segments and %d frames", len(segments), len(frames))
 	}
@@ -187,7 +187,7 @@ func TestDirectFallsBack(t *testing.T) {
 	if got := l.whole(); got != string(text[:2<<20]) {
 		t.Error("the log is another one after a refused message")
 	}
-	l.send(l.Farm, 3, second)
+	l.send(l.server, 3, second)
 	if segments, frames := l.kept(); len(segments) != 1 || len(frames) != 0 {
 		t.Errorf("later there are %d segments and %d frames", len(segments), len(frames))
 	}
@@ -199,20 +199,20 @@ func TestDirectFallsBack(t *testing.T) {
 // TestDirectKeepsSteps sends two steps' logs in one message, with a gap in one.
 func TestDirectKeepsSteps(t *testing.T) {
 	t.Parallel()
-	l := newLogFarm(t)
+	l := newDesk(t)
 	text := noise(rand.New(rand.NewPCG(6, 6)), 2<<20)
 	frames := l.cut(text, weir.MaxFrame)
 	other := l.frame([]byte("of step 1\n"), l.zip.EncodeAll([]byte("of step 1\n"), nil))
 	other.Step, other.Offset, other.FirstLine = 1, 0, 0
 	gap := append(append(frames[:3:3], other), frames[4:]...)
-	if end := l.send(l.Farm, 1, gap); end != 3*weir.MaxFrame {
+	if end := l.send(l.server, 1, gap); end != 3*weir.MaxFrame {
 		t.Errorf("with a gap the log ends at %d", end)
 	}
-	if end := l.send(l.Farm, 2, frames); end != int64(len(text)) {
+	if end := l.send(l.server, 2, frames); end != int64(len(text)) {
 		t.Errorf("the log ends at %d", end)
 	}
 	var b strings.Builder
-	if err := l.CopyLog(t.Context(), &b, l.at.Attempt, 1); err != nil || b.String() != "of step 1\n" || l.whole() != string(text) {
+	if err := l.Copy(t.Context(), &b, l.at.Attempt, 1); err != nil || b.String() != "of step 1\n" || l.whole() != string(text) {
 		t.Errorf("the logs are others: %q, %v", b.String(), err)
 	}
 }

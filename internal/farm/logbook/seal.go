@@ -1,4 +1,4 @@
-package farm
+package logbook
 
 import (
 	"context"
@@ -23,19 +23,24 @@ const (
 	// sealPause is how long at least lies between two looks, so that logs of
 	// short builds are sealed together.
 	sealPause = 500 * time.Millisecond
+	// idleLook is how often a book looks although nothing woke it, errorPause
+	// how long it rests after the store did not answer.
+	idleLook   = 5 * time.Second
+	errorPause = 2 * time.Second
 )
 
-// sealLoop seals logs when builds have changed, and at intervals.
-func (f *Farm) sealLoop(ctx context.Context) error {
+// Run seals logs when builds have changed, and at intervals, until ctx ends.
+// Errors of the store are logged and tried again.
+func (b *Book) Run(ctx context.Context) error {
 	for {
-		woken := f.work.wait()
-		more, err := f.seal(ctx)
+		woken := b.wake()
+		more, err := b.seal(ctx)
 		if ctx.Err() != nil {
 			return nil
 		}
 		pause, next := sealPause, woken
 		if err != nil {
-			f.log.Error("background work", "loop", "seal", "err", err, "cause", errors.Unwrap(err))
+			b.log.Error("background work", "loop", "seal", "err", err, "cause", errors.Unwrap(err))
 			pause, more = errorPause, true
 		}
 		select {
@@ -58,15 +63,15 @@ func (f *Farm) sealLoop(ctx context.Context) error {
 // seal looks once for logs to be sealed, and reports whether there is more to
 // do. One query finds them all. Several servers may be at it: each takes them
 // in an order of its own, and whoever comes second finds a Conflict and goes on.
-func (f *Farm) seal(ctx context.Context) (more bool, err error) {
-	logs, err := f.store.Sealable(ctx, sealSize, sealLogs)
+func (b *Book) seal(ctx context.Context) (more bool, err error) {
+	logs, err := b.store.Sealable(ctx, sealSize, sealLogs)
 	if err != nil {
 		return false, err
 	}
 	rand.Shuffle(len(logs), func(i, j int) { logs[i], logs[j] = logs[j], logs[i] })
 	var failed error
 	for _, l := range logs {
-		err := f.sealLog(ctx, l)
+		err := b.sealLog(ctx, l)
 		if err == nil && l.Live {
 			more = true // its next piece
 		}
@@ -82,21 +87,21 @@ func (f *Farm) seal(ctx context.Context) (more bool, err error) {
 
 // sealLog seals the frames of a log: all of an ended one, of a live one as
 // many as make a segment.
-func (f *Farm) sealLog(ctx context.Context, l store.Sealing) error {
+func (b *Book) sealLog(ctx context.Context, l store.Sealing) error {
 	for offset, end := l.Offset, l.Offset+l.Bytes; offset < end; {
-		b := steplog.NewBuilder(f.logs.codec)
+		made := steplog.NewBuilder(b.codec)
 		g := store.LogSegment{Attempt: l.Attempt, Step: l.Step, Offset: offset}
-		if err := f.addRows(ctx, b, &g, end); err != nil {
+		if err := b.addRows(ctx, made, &g, end); err != nil {
 			return err
 		}
-		g.Bytes, g.Lines = b.Bytes(), b.Lines()
+		g.Bytes, g.Lines = made.Bytes(), made.Lines()
 		var err error
-		if packed := b.Finish(); packed.Len() <= store.MaxInlineSegment {
+		if packed := made.Finish(); packed.Len() <= store.MaxInlineSegment {
 			g.Data = packed.Bytes()
-		} else if g.Digest, err = blob.Add(ctx, f.blobs, packed.Reader, int64(packed.Len())); err != nil {
+		} else if g.Digest, err = blob.Add(ctx, b.blobs, packed.Reader, int64(packed.Len())); err != nil {
 			return err
 		}
-		if err := f.store.Seal(ctx, g); err != nil {
+		if err := b.store.Seal(ctx, g); err != nil {
 			return err
 		}
 		if l.Live {
@@ -109,9 +114,9 @@ func (f *Farm) sealLog(ctx context.Context, l store.Sealing) error {
 
 // addRows puts the frames between the beginning of a segment and end into it,
 // or as many of them as make one. Its error is Conflict if they are gone already.
-func (f *Farm) addRows(ctx context.Context, b *steplog.Builder, g *store.LogSegment, end int64) error {
-	for at := g.Offset; at < end && b.Len() < sealSize && !b.Full(); {
-		frames, err := f.store.LogFrames(ctx, g.Attempt, g.Step, at, sealFrames)
+func (b *Book) addRows(ctx context.Context, made *steplog.Builder, g *store.LogSegment, end int64) error {
+	for at := g.Offset; at < end && made.Len() < sealSize && !made.Full(); {
+		frames, err := b.store.LogFrames(ctx, g.Attempt, g.Step, at, sealFrames)
 		if err != nil {
 			return err
 		}
@@ -122,10 +127,10 @@ func (f *Farm) addRows(ctx context.Context, b *steplog.Builder, g *store.LogSegm
 			g.FirstLine = frames[0].FirstLine
 		}
 		for _, frame := range frames {
-			if at >= end || b.Len() >= sealSize || b.Full() {
+			if at >= end || made.Len() >= sealSize || made.Full() {
 				break
 			}
-			if err := b.Add(frame); err != nil {
+			if err := made.Add(frame); err != nil {
 				return err
 			}
 			at = frame.Offset + int64(frame.Size)

@@ -1,0 +1,5 @@
+//go:build race
+
+package logbook
+
+const raceDetector = true
