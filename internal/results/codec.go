@@ -96,76 +96,102 @@ func Encode(w io.Writer, set weir.ResultSet) error {
 // TooLarge when it is over a limit, and Unsupported when a newer version of
 // Weir wrote it.
 func Decode(r io.Reader) (weir.ResultSet, error) {
-	z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
-		zstd.WithDecoderMaxMemory(decoderMemory), zstd.WithDecoderMaxWindow(decoderMemory/2))
-	if err != nil {
-		return weir.ResultSet{}, damaged(err)
-	}
-	defer z.Close()
-	limited := &io.LimitedReader{R: z, N: MaxDecoded + 1}
-	lines := bufio.NewScanner(limited)
-	lines.Buffer(make([]byte, 0, 64<<10), MaxDecodedLine)
-	set, err := decodeLines(lines)
-	if limited.N <= 0 {
-		return weir.ResultSet{}, weir.Errorf(weir.TooLarge, "the results are larger than %d MiB", MaxDecoded>>20)
-	}
+	var set weir.ResultSet
+	var err error
+	set.Incidents, err = walk(r, func(one *weir.Result, announced int) {
+		if len(set.Results) == cap(set.Results) { // what is announced is believed after a part of it came
+			set.Results = slices.Grow(set.Results, min(announced-len(set.Results), 16*len(set.Results)+1024))
+		}
+		set.Results = append(set.Results, *one)
+	})
 	if err != nil {
 		return weir.ResultSet{}, err
 	}
 	return Normalise(set), nil
 }
 
-func decodeLines(lines *bufio.Scanner) (weir.ResultSet, error) {
-	var set weir.ResultSet
+// Check reads the canonical form as Decode does, with its errors, and counts the
+// results, without keeping them. If they are not normal it does not know how
+// many there are once they are; then normal is false and they have to be decoded.
+func Check(r io.Reader) (counts weir.Counts, normal bool, err error) {
+	o := newOrder()
+	normal = true
+	one := weir.ResultSet{Results: make([]weir.Result, 1)}
+	_, err = walk(r, func(r *weir.Result, _ int) {
+		normal = normal && o.next(r)
+		one.Results[0] = *r
+		counts = sum(counts, one.Count())
+	})
+	return counts, normal, err
+}
+
+func sum(a, b weir.Counts) weir.Counts {
+	return weir.Counts{Pass: a.Pass + b.Pass, Fail: a.Fail + b.Fail, Fault: a.Fault + b.Fault, Skip: a.Skip + b.Skip,
+		ExpectedFailure: a.ExpectedFailure + b.ExpectedFailure, Mixed: a.Mixed + b.Mixed}
+}
+
+// walk reads the canonical form to its end. It calls result with each of the
+// results, within the limits that hold for one, and how many are announced;
+// the result is good until the call returns.
+func walk(r io.Reader, result func(r *weir.Result, announced int)) ([]weir.Incident, error) {
+	z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
+		zstd.WithDecoderMaxMemory(decoderMemory), zstd.WithDecoderMaxWindow(decoderMemory/2))
+	if err != nil {
+		return nil, damaged(err)
+	}
+	defer z.Close()
+	limited := &io.LimitedReader{R: z, N: MaxDecoded + 1}
+	lines := bufio.NewScanner(limited)
+	lines.Buffer(make([]byte, 0, 64<<10), MaxDecodedLine)
+	incidents, err := walkLines(lines, result)
+	if limited.N <= 0 {
+		return nil, weir.Errorf(weir.TooLarge, "the results are larger than %d MiB", MaxDecoded>>20)
+	}
+	return incidents, err
+}
+
+func walkLines(lines *bufio.Scanner, result func(r *weir.Result, announced int)) ([]weir.Incident, error) {
 	var h header
 	if err := decodeLine(lines, &h); err != nil {
-		return set, err
+		return nil, err
 	}
-	switch {
-	case h.Format != formatName || h.Version < 1 || h.Results < 0 || h.Incidents < 0:
-		return set, weir.Errorf(weir.Invalid, "the blob holds no results")
-	case h.Version > formatVersion:
-		return set, weir.Errorf(weir.Unsupported, "the results have format version %d, known is %d", h.Version, formatVersion).
-			WithHint("upgrade this program")
-	case h.Results > MaxResults || h.Incidents > MaxIncidents:
-		return set, weir.Errorf(weir.TooLarge, "%d results and %d incidents are too many", h.Results, h.Incidents)
+	if err := h.check(); err != nil {
+		return nil, err
 	}
+	var reader lineReader
+	var r weir.Result
 	for range h.Results {
-		var r weir.Result
-		if err := decodeLine(lines, &r); err != nil {
-			return set, err
+		if !lines.Scan() {
+			return nil, damaged(lines.Err())
+		}
+		if err := reader.read(lines.Bytes(), &r); err != nil {
+			return nil, err
 		}
 		if err := checkStatus(r.Status); err != nil {
-			return set, err
+			return nil, err
 		}
-		r.Status = weir.Statuses()[slices.Index(weir.Statuses(), r.Status)] // not a string for each
 		r.Duration = Coarse(r.Duration)
 		// Cut now, so that what waits to be normalised is within limits too.
 		r.Message = head(r.Message, weir.MaxResultMessage)
 		r.Output = tail(r.Output, weir.MaxResultOutput)
-		if n := len(set.Results); n > 0 && set.Results[n-1].Test.Suite == r.Test.Suite {
-			r.Test.Suite = set.Results[n-1].Test.Suite // one string for all of them
-		}
-		if len(set.Results) == cap(set.Results) { // what is announced is believed after a part of it came
-			set.Results = slices.Grow(set.Results, min(h.Results-len(set.Results), 16*len(set.Results)+1024))
-		}
-		set.Results = append(set.Results, r)
+		result(&r, h.Results)
 	}
+	var incidents []weir.Incident
 	for range h.Incidents {
 		var i weir.Incident
 		if err := decodeLine(lines, &i); err != nil {
-			return set, err
+			return nil, err
 		}
 		if err := checkKind(i.Kind); err != nil {
-			return set, err
+			return nil, err
 		}
 		i.Message = head(i.Message, weir.MaxResultMessage)
-		set.Incidents = append(set.Incidents, i)
+		incidents = append(incidents, i)
 	}
 	if lines.Scan() || lines.Err() != nil {
-		return set, weir.Errorf(weir.Invalid, "the results have more lines than they announce").WithCause(lines.Err())
+		return nil, weir.Errorf(weir.Invalid, "the results have more lines than they announce").WithCause(lines.Err())
 	}
-	return set, nil
+	return incidents, nil
 }
 
 func decodeLine(lines *bufio.Scanner, v any) error {
@@ -188,7 +214,9 @@ func damaged(cause error) error {
 }
 
 func checkStatus(s weir.Status) error {
-	if s == weir.Absent || !slices.Contains(weir.Statuses(), s) {
+	switch s {
+	case weir.Pass, weir.Fail, weir.Fault, weir.Skip, weir.ExpectedFailure:
+	default:
 		return weir.Errorf(weir.Invalid, "%.40q is not the status of a test that reported", s)
 	}
 	return nil

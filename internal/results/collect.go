@@ -3,6 +3,7 @@ package results
 import (
 	"cmp"
 	"fmt"
+	"hash/maphash"
 	"slices"
 
 	"github.com/weir-ci/weir"
@@ -14,18 +15,39 @@ import (
 type Collector struct {
 	limits    Limits
 	results   []weir.Result // Test holds the clean name, not yet masked
-	index     map[identity]int
+	scopes    []string      // of the results
+	seed      maphash.Seed
+	index     map[uint64]int32 // by a hash of suite, name and scope; see find
 	incidents []weir.Incident
 	text      int // bytes of messages and outputs in results
 	dropped   int
 }
 
-// identity is what makes two results attempts of the same test.
-type identity struct{ suite, name, scope string }
-
 // NewCollector makes an empty collector.
 func NewCollector(limits Limits) *Collector {
-	return &Collector{limits: limits.filled(), index: map[identity]int{}}
+	return &Collector{limits: limits.filled(), seed: maphash.MakeSeed(), index: map[uint64]int32{}}
+}
+
+// find looks for the result with the same suite, name and scope, of which this
+// one is another attempt. If there is none, key is where the index is to tell
+// of a new one. The index holds no names, because there may be millions: what
+// has the same hash by chance comes to lie behind it.
+func (c *Collector) find(t weir.TestID, scope string) (at int, key uint64, found bool) {
+	var h maphash.Hash
+	h.SetSeed(c.seed)
+	for _, s := range []string{t.Suite, t.Name, scope} {
+		_, _ = h.WriteString(s)
+		_ = h.WriteByte(0)
+	}
+	for key = h.Sum64(); ; key++ {
+		i, ok := c.index[key]
+		if !ok {
+			return 0, key, false
+		}
+		if c.results[i].Test == t && c.scopes[i] == scope {
+			return int(i), key, true
+		}
+	}
 }
 
 // Add adds what one test did. Results of the same suite, name and scope are
@@ -60,8 +82,10 @@ func (c *Collector) add(r weir.Result, scope string) {
 	}
 	r.Output = cleanOutput(r.Output, limit)
 
-	id := identity{r.Test.Suite, r.Test.Name, scope}
-	at, again := c.index[id]
+	if n := len(c.results); n > 0 && c.results[n-1].Test.Suite == r.Test.Suite {
+		r.Test.Suite = c.results[n-1].Test.Suite // one string for all of them
+	}
+	at, key, again := c.find(r.Test, scope)
 	if again {
 		old := c.results[at]
 		c.text -= len(old.Message) + len(old.Output)
@@ -81,8 +105,9 @@ func (c *Collector) add(r weir.Result, scope string) {
 		c.results[at] = r
 		return
 	}
-	c.index[id] = len(c.results)
+	c.index[key] = int32(len(c.results)) //nolint:gosec // at most MaxResults
 	c.results = append(c.results, r)
+	c.scopes = append(c.scopes, scope)
 }
 
 // attempt folds a later attempt of a test into the earlier ones. The last
@@ -121,15 +146,18 @@ func (c *Collector) Set() weir.ResultSet {
 		c.incidents = append(c.incidents, weir.Incident{Kind: weir.Truncated,
 			Message: fmt.Sprintf("more than %d tests: %d results were dropped", c.limits.Results, c.dropped)})
 	}
+	c.index, c.scopes = nil, nil
 	c.mask()
-	slices.SortFunc(c.results, func(a, b weir.Result) int { return a.Test.Compare(b.Test) })
+	order := c.sorted()
+	if c.tellApart(order) {
+		order = c.sorted()
+	}
+	arrange(c.results, order)
 	return weir.ResultSet{Results: c.results, Incidents: normalIncidents(c.incidents)}
 }
 
-// mask masks the names of all results and tells apart those that became equal.
+// mask masks the names of all results.
 func (c *Collector) mask() {
-	c.index = nil
-	taken := make(map[weir.TestID]int, len(c.results)) // -> number of the last suffix given out
 	for i := range c.results {
 		r := &c.results[i]
 		id := weir.TestID{Suite: maskName(r.Test.Suite), Name: maskName(r.Test.Name)}
@@ -141,30 +169,82 @@ func (c *Collector) mask() {
 		}
 		r.Raw = shorten(cleanName(r.Raw), weir.MaxTestName)
 		r.Test = id
-		taken[id] = 0
-	}
-	seen := make(map[weir.TestID]bool, len(c.results))
-	for i := range c.results {
-		r := &c.results[i]
-		if !seen[r.Test] {
-			seen[r.Test] = true
-			continue
-		}
-		r.Test = free(r.Test, taken)
-		seen[r.Test] = true
 	}
 }
 
+// sorted returns the places of the results in the order of their tests, those
+// of equal names in the order in which they came.
+func (c *Collector) sorted() []int32 {
+	order := make([]int32, len(c.results))
+	for i := range order {
+		order[i] = int32(i) //nolint:gosec // at most MaxResults
+	}
+	slices.SortFunc(order, func(a, b int32) int {
+		if d := c.results[a].Test.Compare(c.results[b].Test); d != 0 {
+			return d
+		}
+		return cmp.Compare(a, b)
+	})
+	return order
+}
+
+// tellApart gives all but the first of the results with equal names names of
+// their own. It tells whether there were any.
+func (c *Collector) tellApart(order []int32) bool {
+	var later []int32 // results whose name another one before them has
+	for i := 1; i < len(order); i++ {
+		if c.results[order[i-1]].Test == c.results[order[i]].Test {
+			later = append(later, order[i])
+		}
+	}
+	if len(later) == 0 {
+		return false
+	}
+	names := make([]weir.TestID, len(order)) // as they were; nobody is to get one of those
+	for i, at := range order {
+		names[i] = c.results[at].Test
+	}
+	slices.Sort(later)             // in the order of the file
+	taken := map[weir.TestID]int{} // names given out, and -> number of the last suffix given out
+	for _, at := range later {
+		r := &c.results[at]
+		r.Test = free(r.Test, names, taken)
+	}
+	return true
+}
+
 // free finds the first suffix that makes id a name that no test has.
-func free(id weir.TestID, taken map[weir.TestID]int) weir.TestID {
+func free(id weir.TestID, names []weir.TestID, taken map[weir.TestID]int) weir.TestID {
 	for n := max(2, taken[id]+1); ; n++ {
 		suffix := fmt.Sprintf("#%02d", n)
 		candidate := weir.TestID{Suite: id.Suite, Name: shorten(id.Name, weir.MaxTestName-len(suffix)) + suffix}
-		if _, used := taken[candidate]; !used {
+		_, used := taken[candidate]
+		if !used {
+			_, used = slices.BinarySearchFunc(names, candidate, weir.TestID.Compare)
+		}
+		if !used {
 			taken[id] = n
 			taken[candidate] = 0
 			return candidate
 		}
+	}
+}
+
+// arrange brings a list into an order, which is used up.
+func arrange[T any](list []T, order []int32) {
+	for start := range order {
+		if order[start] < 0 || int(order[start]) == start {
+			continue
+		}
+		first, at := list[start], start
+		for int(order[at]) != start {
+			next := int(order[at])
+			list[at] = list[next]
+			order[at] = -1
+			at = next
+		}
+		list[at] = first
+		order[at] = -1
 	}
 }
 

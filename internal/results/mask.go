@@ -80,6 +80,9 @@ func Rules() []Rule { return append([]Rule(nil), rules...) }
 
 // Mask replaces what Rules lists. Mask of a masked name changes nothing.
 func Mask(name string) (masked string) {
+	if !hinted(name) {
+		return name
+	}
 	// A replacement can free its neighbour, which the letter or digit in
 	// between had held back. Every replacement makes the name shorter, so
 	// this ends.
@@ -92,6 +95,22 @@ func Mask(name string) (masked string) {
 			return name
 		}
 	}
+}
+
+// hinted reports whether a name holds what at least one rule needs. Most names
+// do not, and there may be millions.
+func hinted(name string) bool {
+	for i := range len(name) {
+		switch name[i] {
+		case '/', ':', '-':
+			return true
+		case 'x', 'X':
+			if i > 0 && name[i-1] == '0' {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func (r *Rule) apply(s string) string {

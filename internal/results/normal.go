@@ -29,33 +29,49 @@ func Coarse(d time.Duration) time.Duration {
 // normal reports whether Normalise would leave results as they are. It needs
 // no memory, unlike finding out what else they should be.
 func normal(results []weir.Result) bool {
-	limits := Limits{}.filled()
-	if len(results) > limits.Results {
-		return false
-	}
-	text := 0
+	o := newOrder()
 	for i := range results {
-		r := &results[i]
-		if i > 0 && results[i-1].Test.Compare(r.Test) >= 0 || !normalNames(r) || r.Duration < 0 || r.Duration > MaxDuration {
-			return false
-		}
-		most := weir.MaxResultOutput
-		if r.Status == weir.Pass && !r.Mixed {
-			most = MaxPassOutput
-		}
-		if r.Message != "" && cleanMessage(r.Message, weir.MaxResultMessage) != r.Message ||
-			r.Output != "" && cleanOutput(r.Output, most) != r.Output {
-			return false
-		}
-		if text += len(r.Message) + len(r.Output); text > limits.Text {
+		if !o.next(&results[i]) {
 			return false
 		}
 	}
 	return true
 }
 
-func normalNames(r *weir.Result) bool {
-	return r.Test.Name != "" && normalName(r.Test.Suite) && normalName(r.Test.Name) &&
+// order goes through results to see whether they are normal.
+type order struct {
+	limits Limits
+	seen   int
+	last   weir.TestID
+	text   int // bytes of messages and outputs
+}
+
+func newOrder() order { return order{limits: Limits{}.filled()} }
+
+// next reports whether a result may follow those seen before.
+func (o *order) next(r *weir.Result) bool {
+	suiteSeen := o.seen > 0 && o.last.Suite == r.Test.Suite
+	if o.seen > 0 && o.last.Compare(r.Test) >= 0 || !normalNames(r, suiteSeen) || r.Duration < 0 || r.Duration > MaxDuration {
+		return false
+	}
+	o.seen++
+	o.last = r.Test
+	most := weir.MaxResultOutput
+	if r.Status == weir.Pass && !r.Mixed {
+		most = MaxPassOutput
+	}
+	if r.Message != "" && cleanMessage(r.Message, weir.MaxResultMessage) != r.Message ||
+		r.Output != "" && cleanOutput(r.Output, most) != r.Output {
+		return false
+	}
+	o.text += len(r.Message) + len(r.Output)
+	return o.seen <= o.limits.Results && o.text <= o.limits.Text
+}
+
+// normalNames reports whether the names are; the suite need not be looked at
+// again if it was that of a test before.
+func normalNames(r *weir.Result, suiteSeen bool) bool {
+	return r.Test.Name != "" && (suiteSeen || normalName(r.Test.Suite)) && normalName(r.Test.Name) &&
 		(r.Raw == "" || len(r.Raw) <= weir.MaxTestName && cleanName(r.Raw) == r.Raw)
 }
 

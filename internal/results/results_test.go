@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"reflect"
 	"strconv"
 	"strings"
 	"testing"
@@ -292,6 +293,56 @@ func FuzzDecode(f *testing.F) {
 		}
 		resultstest.Check(t, set)
 	})
+}
+
+// TestCheckIsDecode holds what is counted on the way against what is decoded.
+func TestCheckIsDecode(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		var b bytes.Buffer
+		if err := results.Encode(&b, genSet(t)); err != nil {
+			t.Fatal(err)
+		}
+		set, err := results.Decode(bytes.NewReader(b.Bytes()))
+		counts, normal, err2 := results.Check(bytes.NewReader(b.Bytes()))
+		if err != nil || err2 != nil || !normal || counts != set.Count() {
+			t.Fatalf("%+v, normal %v, %v, %v, want %+v", counts, normal, err, err2, set.Count())
+		}
+	})
+	const head = `{"format":"weir-results","version":1,`
+	for _, lines := range []string{`{"test":{"name":"b"},"status":"pass"}` + "\n" + `{"test":{"name":"a"},"status":"pass"}`,
+		`{"test":{"name":"a"},"status":"pass"}` + "\n" + `{"test":{"name":"a"},"status":"fail"}`,
+		`{"test":{"name":"a"},"status":"pass"}` + "\n" + ` {"status":"pass","test":{"suite":"0x123456","name":"b"}}`} {
+		_, normal, err := results.Check(bytes.NewReader(blob(t, head+`"results":2,"incidents":0}`+"\n"+lines+"\n")))
+		if normal || err != nil {
+			t.Errorf("%s: normal %v, %v", lines, normal, err)
+		}
+	}
+}
+
+// TestLines holds lines as Encode writes them against lines that say the same
+// in other words.
+func TestLines(t *testing.T) {
+	t.Parallel()
+	const head = `{"format":"weir-results","version":1,"results":1,"incidents":0}` + "\n"
+	for _, line := range []string{
+		`{"test":{"suite":"s","name":"n"},"status":"pass"}`,
+		`{"test":{"name":"n"},"status":"skip","message":"m"}`,
+		`{"test":{"suite":"s","name":"n"},"raw":"r","status":"fail","duration":200000000,"message":"m","output":"o","mixed":true}`,
+	} {
+		plain, err := results.Decode(bytes.NewReader(blob(t, head+line+"\n")))
+		other, err2 := results.Decode(bytes.NewReader(blob(t, head+" "+strings.Replace(line, `"n"`, `"\u006e"`, 1)+" \n")))
+		if err != nil || err2 != nil || !reflect.DeepEqual(plain, other) || plain.Results[0].Test.Name != "n" {
+			t.Errorf("%s: %+v, %+v, %v, %v", line, plain, other, err, err2)
+		}
+	}
+	for _, line := range []string{`{"test":{"name":"n"},"status":"pass"`, `{"test":{"name":"n"},"status":"pass"}}`,
+		`{"test":{"name":"n"},"status":"absent"}`, `{"test":{"name":"n"},"status":"odd"}`, `{"test":{"name":"n","status":"pass"}`,
+		`{"test":{"name":"n"},"status":"pass","duration":}`, `{"test":{"name":"n"},"status":"pass","duration":01}`} {
+		if set, err := results.Decode(bytes.NewReader(blob(t, head+line+"\n"))); weir.CodeOf(err) != weir.Invalid {
+			t.Errorf("%s: %+v, %v", line, set, err)
+		}
+	}
 }
 
 func many(n int) weir.ResultSet {
