@@ -52,6 +52,9 @@ func Reached(b weir.Build) bool {
 // not reach its tests is compared by its steps only.
 func Compare(base Baseline, b weir.Build, set weir.ResultSet) Comparison {
 	var c Comparison
+	if len(base.States) == 0 && Reached(b) { // all are new, and may be very many
+		c.Changes = make([]weir.TestChange, 0, len(set.Results))
+	}
 	pair(base.States, set.Results, func(s *weir.TestState, r *weir.Result) {
 		switch {
 		case s == nil:
@@ -66,6 +69,9 @@ func Compare(base Baseline, b weir.Build, set weir.ResultSet) Comparison {
 			c.add(judge(*s, weir.Result{Test: s.Test, Status: weir.Absent}, set.Incidents))
 		}
 	})
+	if len(c.Changes) == 0 {
+		c.Changes = nil
+	}
 	sortChanges(c.Changes)
 	return c
 }
@@ -333,8 +339,10 @@ func Apply(base Baseline, changes, quiet []weir.TestChange, build weir.BuildID) 
 	old := map[weir.TestID]weir.TestState{}
 	if len(base.States) > 0 { // else all are new, and may be very many
 		moved := make(map[weir.TestID]bool, len(changes)+len(quiet))
-		for _, c := range slices.Concat(changes, quiet) {
-			moved[c.Test] = true
+		for _, list := range [][]weir.TestChange{changes, quiet} {
+			for i := range list {
+				moved[list[i].Test] = true
+			}
 		}
 		for _, s := range base.States {
 			if moved[s.Test] {
@@ -343,19 +351,22 @@ func Apply(base Baseline, changes, quiet []weir.TestChange, build weir.BuildID) 
 		}
 	}
 	out := make([]weir.TestState, 0, len(changes)+len(quiet))
-	for _, c := range slices.Concat(changes, quiet) {
-		if c.Verdict == weir.Removed {
-			continue
+	for _, list := range [][]weir.TestChange{changes, quiet} {
+		for i := range list {
+			c := &list[i]
+			if c.Verdict == weir.Removed {
+				continue
+			}
+			s := old[c.Test]
+			s.Test = c.Test
+			if c.Verdict == weir.Flaky {
+				s.Flakes++
+				s.LastFlake = build
+			} else {
+				s.Status, s.Since = c.To, build
+			}
+			out = append(out, s)
 		}
-		s := old[c.Test]
-		s.Test = c.Test
-		if c.Verdict == weir.Flaky {
-			s.Flakes++
-			s.LastFlake = build
-		} else {
-			s.Status, s.Since = c.To, build
-		}
-		out = append(out, s)
 	}
 	return out
 }

@@ -33,6 +33,7 @@ type attempt struct {
 	tails    map[int]string           // end of the output of failed steps
 	packed   weir.Product
 	saved    weir.Digest
+	memory   int64 // the limit that stretch lifted; 0 if it did not
 
 	// Indices of steps; -1 if there is no such step.
 	products, first, results, product int

@@ -117,7 +117,8 @@ type Report struct {
 	Product     weir.Product
 	ProductFile string
 	// Results and ResultsFile are set if the outcome says something about the
-	// project. ResultsFile is the encoded Set, below Job.Dir.
+	// project. ResultsFile is the encoded Set, below Job.Dir. A runner that is
+	// Alone leaves Set empty if it is large.
 	Results     weir.Digest
 	ResultsFile string
 	Set         weir.ResultSet
@@ -158,7 +159,9 @@ func (r *Runner) Run(ctx context.Context, job Job, obs Observer) Report {
 	if ctx.Err() != nil {
 		reason = weir.Reason{Code: weir.ReasonRequested, Text: "the build was cancelled"}
 	}
-	return a.report(a.saveResults(reason))
+	reason = a.saveResults(reason)
+	a.shrink()
+	return a.report(reason)
 }
 
 // afterTime is how long reading results may take.

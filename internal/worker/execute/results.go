@@ -5,8 +5,10 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"regexp"
+	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -21,6 +23,34 @@ const (
 	MaxResultBytes = 1 << 30 // of all of them together
 	maxVisited     = 2_000_000
 )
+
+// Reading large result files takes memory for a while. A process that is told to
+// make do with less would do little else than look for garbage.
+const (
+	largeResults = 4 << 20 // bytes of a file
+	largeGarbage = 50      // percent of what is in use that may be garbage
+	usualGarbage = 100
+)
+
+// stretch lets the process take the memory that it needs, until shrink.
+func (a *attempt) stretch() {
+	if a.r.Alone && a.memory == 0 {
+		a.memory = debug.SetMemoryLimit(math.MaxInt64)
+		debug.SetGCPercent(largeGarbage)
+	}
+}
+
+// shrink lets go what stretch took. The results are in their file by now.
+func (a *attempt) shrink() {
+	if a.memory == 0 {
+		return
+	}
+	a.set = weir.ResultSet{}
+	debug.SetGCPercent(usualGarbage)
+	debug.SetMemoryLimit(a.memory)
+	a.memory = 0
+	debug.FreeOSMemory()
+}
 
 // What is kept of a step's output for messages.
 const (
@@ -138,6 +168,9 @@ func (c *collector) file(name string, info os.FileInfo, f weir.ResultFile) {
 		return
 	}
 	c.left -= info.Size()
+	if info.Size() > largeResults {
+		c.a.stretch()
+	}
 	set, err := c.read(name, f.Format, info.Size())
 	n := set.Count()
 	fmt.Fprintf(c.log, "%s: %s, %s, %s, %d bad\n", name, f.Format, bytesText(info.Size()), plural(n.Total(), "test"), n.Bad())
@@ -150,11 +183,15 @@ func (c *collector) file(name string, info os.FileInfo, f weir.ResultFile) {
 			c.a.facts.damaged = append(c.a.facts.damaged, name+" ends in the middle")
 		}
 	}
-	for _, r := range set.Results {
-		if r.Test.Suite == weir.StepSuite { // only the worker speaks for steps
+	for i := range set.Results {
+		if r := &set.Results[i]; r.Test.Suite == weir.StepSuite { // only the worker speaks for steps
 			r.Test.Suite = "step"
 		}
-		c.set.Results = append(c.set.Results, r)
+	}
+	if len(c.set.Results) == 0 {
+		c.set.Results = set.Results // nearly always the only file, and there may be millions
+	} else {
+		c.set.Results = append(c.set.Results, set.Results...)
 	}
 	c.set.Incidents = append(c.set.Incidents, set.Incidents...)
 }
