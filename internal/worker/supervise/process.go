@@ -1,5 +1,7 @@
 package supervise
 
+import "github.com/weir-ci/weir/internal/worker/execute"
+
 // Process names a process in a way that outlives it: another one with the same
 // number, or one after a restart of the machine, is not mistaken for it.
 type Process struct {
@@ -42,5 +44,5 @@ func Leftover(p Process, work string) {
 	if p.Known() {
 		killSession(p)
 	}
-	killStrays(work)
+	execute.KillStrays(work)
 }

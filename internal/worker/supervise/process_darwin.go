@@ -45,5 +45,3 @@ func killSession(p Process) {
 		}
 	}
 }
-
-func killStrays(string) {}

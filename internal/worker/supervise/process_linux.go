@@ -8,8 +8,6 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/weir-ci/weir/internal/worker/execute"
 )
 
 // ownImage is this program even if its file was replaced meanwhile, so that
@@ -82,5 +80,3 @@ func killSession(p Process) {
 		}
 	}
 }
-
-func killStrays(work string) { execute.KillStrays(work) }

@@ -13,5 +13,3 @@ func started(int) string { return "" }
 func killProcess(pid int) { _ = syscall.Kill(pid, syscall.SIGKILL) }
 
 func killSession(Process) {}
-
-func killStrays(string) {}

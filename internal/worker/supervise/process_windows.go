@@ -41,5 +41,3 @@ func killProcess(pid int) {
 // killSession has nothing to do: the job objects of the steps ended with the
 // supervisor that held them.
 func killSession(Process) {}
-
-func killStrays(string) {}

@@ -18,8 +18,8 @@
 //
 // A supervisor holds no secrets: the worker's token is removed from its
 // environment, an attempt's token is not in its spool, and what it needs from
-// the server is fetched by the worker program. It ignores the signals that
-// end programs politely: only the worker decides.
+// the server is fetched by the worker program. It does not end by the signals
+// that end programs politely: only the worker decides.
 //
 // If a supervisor itself is killed, Leftover finds what it was running.
 package supervise
