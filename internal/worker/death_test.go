@@ -174,6 +174,18 @@ const counted = `echo run >> DIR/runs; i=0; while [ $i -lt 500 ]; do echo line $
 while [ ! -e DIR/go ]; do sleep 0.01; done
 while [ $i -lt 1000 ]; do echo line $i; i=$((i+1)); done; echo $$ > DIR/all`
 
+// underWay starts a worker program, and waits until it is where counted waits.
+func underWay(t *testing.T) (*farm, *site, *running) {
+	t.Helper()
+	f := newFarm(t)
+	s := newSite(t, f)
+	s.give(s.script(1, counted))
+	r := s.start()
+	f.until("output", func() bool { return len(f.logs[0]) > 0 })
+	s.await("half")
+	return f, s, r
+}
+
 func (s *site) expectAll() {
 	s.t.Helper()
 	var want strings.Builder
@@ -200,12 +212,7 @@ func TestProgramKilled(t *testing.T) {
 	for name, absent := range map[string]bool{"the step goes on": false, "the step ends meanwhile": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			f := newFarm(t)
-			s := newSite(t, f)
-			s.give(s.script(1, counted))
-			first := s.start()
-			f.until("output", func() bool { return len(f.logs[0]) > 0 })
-			s.await("half")
+			f, s, first := underWay(t)
 			first.kill()
 			if absent {
 				s.allow("go")
@@ -234,23 +241,18 @@ func TestProgramKilled(t *testing.T) {
 // TestServerAwayMeanwhile lets the server be away while the worker program is replaced.
 func TestServerAwayMeanwhile(t *testing.T) {
 	t.Parallel()
-	f := newFarm(t)
-	s := newSite(t, f)
-	var away sync.Map
-	f.fault = func(string, int) fault {
-		_, down := away.Load("now")
-		return map[bool]fault{true: lost}[down]
+	f, s, first := underWay(t)
+	absent := func(kind fault) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.fault = func(string, int) fault { return kind }
 	}
-	s.give(s.script(1, counted))
-	first := s.start()
-	f.until("output", func() bool { return len(f.logs[0]) > 0 })
-	s.await("half")
-	away.Store("now", true)
+	absent(lost)
 	first.kill()
 	s.start()
 	s.allow("go")
 	s.gone("all")
-	away.Delete("now")
+	absent(fine)
 	f.until("the end", f.ended)
 	s.expectAll()
 }
@@ -306,12 +308,7 @@ func TestSupervisorKilled(t *testing.T) {
 // TestCorruptSpool damages what a killed worker program left.
 func TestCorruptSpool(t *testing.T) {
 	t.Parallel()
-	f := newFarm(t)
-	s := newSite(t, f)
-	s.give(s.script(1, counted))
-	first := s.start()
-	f.until("output", func() bool { return len(f.logs[0]) > 0 })
-	s.await("half")
+	f, s, first := underWay(t)
 	first.kill()
 	s.allow("go")
 	s.gone("all")
@@ -339,12 +336,7 @@ func TestDrain(t *testing.T) {
 	for _, how := range []string{"signal", "verb"} {
 		t.Run(how, func(t *testing.T) {
 			t.Parallel()
-			f := newFarm(t)
-			s := newSite(t, f)
-			s.give(s.script(1, counted))
-			worker := s.start()
-			f.until("output", func() bool { return len(f.logs[0]) > 0 })
-			s.await("half")
+			f, s, worker := underWay(t)
 			var asked *running
 			if how == "signal" {
 				_ = worker.cmd.Process.Signal(syscall.SIGINT)
@@ -380,12 +372,7 @@ func TestDrain(t *testing.T) {
 // TestSecondSignal stops a worker that drains.
 func TestSecondSignal(t *testing.T) {
 	t.Parallel()
-	f := newFarm(t)
-	s := newSite(t, f)
-	s.give(s.script(1, counted))
-	worker := s.start()
-	f.until("output", func() bool { return len(f.logs[0]) > 0 })
-	s.await("half")
+	f, s, worker := underWay(t)
 	_ = worker.cmd.Process.Signal(syscall.SIGTERM)
 	f.until("a hello", func() bool { return len(f.hellos) > 1 && f.hellos[1].Draining })
 	_ = worker.cmd.Process.Signal(syscall.SIGTERM)

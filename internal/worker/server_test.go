@@ -266,26 +266,9 @@ func (f *farm) admit(ask protocol.Lease) bool {
 
 // waitEnded is the long poll of a watch.
 func (f *farm) waitEnded(r *http.Request, msg protocol.Watch) {
-	for {
-		f.mu.Lock()
-		n, changed := f.version-2, f.changed
-		for _, id := range msg.Holds {
-			if f.over[id] {
-				n++
-			}
-		}
-		f.mu.Unlock()
-		if n != 0 {
-			return
-		}
-		select {
-		case <-changed:
-		case <-r.Context().Done():
-			return
-		case <-f.t.Context().Done():
-			return
-		}
-	}
+	f.hold(r, func() bool {
+		return f.version != 2 || slices.ContainsFunc(msg.Holds, func(id weir.AttemptID) bool { return f.over[id] })
+	})
 }
 
 // wait is the long poll of a lease.
@@ -293,11 +276,16 @@ func (f *farm) wait(r *http.Request) {
 	f.mu.Lock()
 	epoch := f.epoch
 	f.mu.Unlock()
+	f.hold(r, func() bool { return len(f.queue) > 0 || f.epoch != epoch })
+}
+
+// hold keeps a request waiting until there is enough to say.
+func (f *farm) hold(r *http.Request, enough func() bool) {
 	for {
 		f.mu.Lock()
-		n, changed, stale := len(f.queue), f.changed, f.epoch != epoch
+		done, changed := enough(), f.changed
 		f.mu.Unlock()
-		if n > 0 || stale {
+		if done {
 			return
 		}
 		select {

@@ -55,8 +55,8 @@ import (
 type Options struct {
 	Server string // base URL, for example https://farm.example.org
 	Token  string // the worker's secret
-	// Dir holds everything that the worker writes except products: slots and
-	// spools, which are removed after each attempt, and caches.
+	// Dir holds everything that the worker writes except products: slots, which
+	// are emptied after each attempt, spools, which are removed, and caches.
 	Dir    string
 	Slots  int      // attempts at once, at most protocol.MaxSlots; zero means 1
 	Labels []string // what the machine offers, at most protocol.MaxLabels
