@@ -25,7 +25,7 @@ const (
 	lastPause  = time.Hour
 	look       = 30 * time.Second // how often it looks for what another server has added
 	sendTime   = 2 * time.Minute  // for one notice
-	maxNotices = 10_000           // more are refused
+	maxNotices = 10_000           // looked at in one round; the others have to wait
 	maxNotice  = 64 << 10         // bytes of a file
 )
 
@@ -123,24 +123,19 @@ func (o *Outbox) round(ctx context.Context) time.Duration {
 		o.log.Error("notices cannot be read", "err", err)
 		return look
 	}
-	names := map[string]bool{}
+	var names []string // sorted
 	for _, e := range entries {
 		if strings.HasSuffix(e.Name(), suffix) && len(names) < maxNotices {
-			names[e.Name()] = true
+			names = append(names, e.Name())
 		}
 	}
 	for name := range o.pauses {
-		if !names[name] {
+		if _, there := slices.BinarySearch(names, name); !there {
 			delete(o.pauses, name)
 		}
 	}
-	order := make([]string, 0, len(names))
-	for name := range names {
-		order = append(order, name)
-	}
-	slices.Sort(order)
 	wait := look
-	for _, name := range order {
+	for _, name := range names {
 		if ctx.Err() != nil {
 			return wait
 		}
