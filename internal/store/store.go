@@ -229,6 +229,26 @@ type Logs interface {
 	// Seal puts a segment behind the last one and removes the frames that it
 	// covers, which must be exactly its bytes; Conflict otherwise.
 	Seal(ctx context.Context, s LogSegment) error
+	// Loose lists logs that can be packed, at most limit: those of ended
+	// attempts with at least LooseLog bytes in segments, some of them in blobs,
+	// and nothing left to seal.
+	Loose(ctx context.Context, limit int) ([]Packing, error)
+	// Pack puts a segment in the place of old ones, which must be exactly those
+	// that lie where it does, and begin where the log is not packed yet;
+	// Conflict otherwise. A segment with neither blob nor data stands for them:
+	// they stay as they are. It returns which of the old ones' blobs no segment
+	// needs any more.
+	Pack(ctx context.Context, old []LogSegment, s LogSegment) (unused []weir.Digest, err error)
+}
+
+// LooseLog is how long a log is at least, in bytes of text, to be packed.
+const LooseLog = 1 << 20
+
+// Packing is a log whose segments can be packed more densely.
+type Packing struct {
+	Attempt weir.AttemptID
+	Step    int
+	Offset  int64 // where those begin that are not packed yet
 }
 
 // Sealing is a log whose frames can be sealed.
@@ -378,12 +398,21 @@ type Judge interface {
 	// Doubted lists builds whose judgement is Doubted, with their retries.
 	Doubted(ctx context.Context) ([]Doubt, error)
 	// TestHistory lists the changes of one test on one builder, newest first.
+	// That a test is new is listed even if it was over MaxNew, for as long as
+	// nothing else has happened to it.
 	TestHistory(ctx context.Context, builder weir.BuilderID, test weir.TestID, limit int) ([]TestEvent, error)
 	// BuildChanges lists the tests of a build whose verdict is not Same,
 	// worst verdict first, then by test: at most limit of them (0: 100; at most
-	// 1,000), behind the first offset.
+	// 1,000), behind the first offset. Of new tests it knows MaxNew.
 	BuildChanges(ctx context.Context, id weir.BuildID, offset, limit int) ([]weir.TestChange, error)
 }
+
+// MaxNew is how many new tests of one build are kept as changes of it, those
+// that come first in the order of their tests. All are counted and get a state,
+// and any other change of a test is kept, however many there are: but the first
+// build of a large suite would write every test down twice to say of each that
+// it is new.
+const MaxNew = 10_000
 
 // Pending says which lists of Judge and Regressions are not empty.
 type Pending struct {
