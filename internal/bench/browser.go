@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"time"
 
@@ -62,7 +63,6 @@ func (b *Bench) browser(ctx context.Context, s Subject) error {
 	if _, _, err := w.await(ctx, after, ids[0], func(b weir.Build) bool { return b.State == weir.Running || b.State.Final() }); err != nil {
 		return err
 	}
-	var seen map[string]float64
 	var group errgroup.Group
 	group.Go(func() error {
 		delays, err := w.follow(ctx, after, ids[0])
@@ -84,7 +84,8 @@ func (b *Bench) browser(ctx context.Context, s Subject) error {
 	if err := pause(ctx, b.size.idle); err != nil { // for the last lines
 		return err
 	}
-	if seen, err = chromedp.Run(tab, chromedp.Evaluate[map[string]float64]("window.benchSeen")); err != nil {
+	seen, err := chromedp.Run(tab, chromedp.Evaluate[map[string]float64]("window.benchSeen"))
+	if err != nil {
 		return err
 	}
 	for text, at := range seen {
@@ -138,23 +139,18 @@ func (w *Weir) follow(ctx context.Context, after int64, id weir.BuildID) ([]time
 	var delays []time.Duration
 	var line, step int64
 	for {
-		var list struct {
-			Events []weir.Event
-			Last   int64
-		}
-		if err := w.web.call(ctx, http.MethodGet, w.url("api/v1/events?after=%d", after), nil, &list); err != nil {
+		events, last, err := w.events(ctx, after)
+		if err != nil {
 			return delays, err
 		}
-		after = list.Last
-		mine := false
-		for _, e := range list.Events {
-			mine = mine || e.Subject == subject && (e.Kind == weir.EventLog || e.Kind == weir.EventBuild)
-		}
-		if !mine {
+		after = last
+		if !slices.ContainsFunc(events, func(e weir.Event) bool {
+			return e.Subject == subject && (e.Kind == weir.EventLog || e.Kind == weir.EventBuild)
+		}) {
 			continue
 		}
 		var piece client.LogPiece
-		err := w.web.call(ctx, http.MethodGet, w.url("api/v1/builds/%d/attempts/1/steps/%d/log?line=%d", id, step, line), nil, &piece)
+		err = w.web.call(ctx, http.MethodGet, w.url("api/v1/builds/%d/attempts/1/steps/%d/log?line=%d", id, step, line), nil, &piece)
 		now := time.Now()
 		if err == nil {
 			for _, printed := range parseStamps(string(piece.Text)) {

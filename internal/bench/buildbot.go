@@ -35,7 +35,6 @@ const (
 // Buildbot is Buildbot as Debian packages it, on SQLite.
 type Buildbot struct {
 	dir    string
-	files  files
 	http   int
 	pb     int
 	web    *web
@@ -46,7 +45,7 @@ type Buildbot struct {
 }
 
 // NewBuildbot prepares a master and a worker below dir.
-func NewBuildbot(ctx context.Context, dir string, shared string, drips int) (*Buildbot, error) {
+func NewBuildbot(ctx context.Context, dir, shared string, drips int) (*Buildbot, error) {
 	for _, name := range []string{"buildbot", "buildbot-worker"} {
 		if _, err := exec.LookPath(name); err != nil {
 			return nil, fmt.Errorf("%s is not installed; run: apt-get install -y buildbot buildbot-worker", name)
@@ -59,7 +58,7 @@ func NewBuildbot(ctx context.Context, dir string, shared string, drips int) (*Bu
 	if err := os.CopyFS(dir, sub); err != nil {
 		return nil, err
 	}
-	b := &Buildbot{dir: dir, files: files(shared), web: newWeb()}
+	b := &Buildbot{dir: dir, web: newWeb()}
 	if b.http, err = freePort(); err != nil {
 		return nil, err
 	}
@@ -188,7 +187,7 @@ func (b *Buildbot) Stop() error {
 // Parts implements Subject.
 func (b *Buildbot) Parts() Parts {
 	master := filepath.Join(b.dir, "master")
-	return Parts{Server: b.master, Worker: b.worker, HTTP: b.url("api/v2"), Stored: func(context.Context) (float64, error) {
+	return Parts{Server: b.master, Worker: b.worker, Stored: func(context.Context) (float64, error) {
 		files, err := filepath.Glob(filepath.Join(master, "state.sqlite*")) // not its own logs
 		if err != nil {
 			return 0, err

@@ -12,20 +12,10 @@ import (
 // starting measures how long a server takes to answer after its start, and
 // what server and worker hold when nothing happens.
 func (b *Bench) starting(ctx context.Context, s Subject) error {
-	for range b.size.starts {
-		begin := time.Now()
-		if err := s.Start(ctx); err != nil {
-			return err
-		}
-		b.add(s, "start.cold", seconds(time.Since(begin)))
-		if err := s.Stop(); err != nil {
-			return err
-		}
-	}
-	if err := up(ctx, s, 2); err != nil {
+	if err := b.coldStarts(ctx, s, "start.cold"); err != nil {
 		return err
 	}
-	if _, err := s.Run(ctx, JobTrue); err != nil {
+	if err := upWarm(ctx, s); err != nil {
 		return err
 	}
 	if err := pause(ctx, b.size.idle); err != nil {
@@ -34,6 +24,31 @@ func (b *Bench) starting(ctx context.Context, s Subject) error {
 	b.add(s, "start.server", s.Parts().Server.Memory().PSS)
 	b.add(s, "start.worker", s.Parts().Worker.Memory().PSS)
 	return nil
+}
+
+// coldStarts measures how long a server takes to answer after its start. It
+// is down before and after.
+func (b *Bench) coldStarts(ctx context.Context, s Subject, row string) error {
+	for range b.size.starts {
+		begin := time.Now()
+		if err := s.Start(ctx); err != nil {
+			return err
+		}
+		b.add(s, row, seconds(time.Since(begin)))
+		if err := s.Stop(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// upWarm starts server and worker and runs a first, trivial build.
+func upWarm(ctx context.Context, s Subject) error {
+	if err := up(ctx, s, 2); err != nil {
+		return err
+	}
+	_, err := s.Run(ctx, JobTrue)
+	return err
 }
 
 // up starts server and worker.
@@ -47,23 +62,12 @@ func up(ctx context.Context, s Subject, slots int) error {
 // latency measures how long a request takes to become a running command, and
 // its end to become known, when there is nothing else to do.
 func (b *Bench) latency(ctx context.Context, s Subject) error {
-	if err := up(ctx, s, 2); err != nil {
-		return err
-	}
-	if _, err := s.Run(ctx, JobTrue); err != nil { // the first one is for warming up
+	if err := upWarm(ctx, s); err != nil {
 		return err
 	}
 	trips := b.scaled(s, b.size.trips)
-	for range trips {
-		trip, err := s.Run(ctx, JobStamp)
-		if err != nil {
-			return err
-		}
-		stamp, err := b.files.stamp()
-		if err != nil {
-			return err
-		}
-		b.add(s, "latency.start", seconds(stamp.Sub(trip.Sent)))
+	if err := b.untilRunning(ctx, s, JobStamp, trips, "latency.start"); err != nil {
+		return err
 	}
 	for range trips {
 		trip, err := s.Run(ctx, JobTrue)
@@ -75,18 +79,29 @@ func (b *Bench) latency(ctx context.Context, s Subject) error {
 	if s.Name() == buildbotColumn {
 		return nil
 	}
-	for range max(1, trips/20) {
-		trip, err := s.Run(ctx, JobPush)
+	return b.untilRunning(ctx, s, JobPush, max(1, trips/20), "latency.push")
+}
+
+// untilRunning measures the time from a request to the job's command.
+func (b *Bench) untilRunning(ctx context.Context, s Subject, job Job, times int, row string) error {
+	for range times {
+		trip, stamp, err := b.runStamped(ctx, s, job)
 		if err != nil {
 			return err
 		}
-		stamp, err := b.files.stamp()
-		if err != nil {
-			return err
-		}
-		b.add(s, "latency.push", seconds(stamp.Sub(trip.Sent)))
+		b.add(s, row, seconds(stamp.Sub(trip.Sent)))
 	}
 	return nil
+}
+
+// runStamped runs a job once, and returns what time it wrote down.
+func (b *Bench) runStamped(ctx context.Context, s Subject, job Job) (Trip, time.Time, error) {
+	trip, err := s.Run(ctx, job)
+	if err != nil {
+		return trip, time.Time{}, err
+	}
+	stamp, err := b.files.stamp()
+	return trip, stamp, err
 }
 
 // builds measures how fast trivial builds get into the queue and out of it,

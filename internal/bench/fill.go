@@ -21,11 +21,7 @@ import (
 // builds. The first build of each goes through the store like any other; the
 // later ones are copies of its rows. Two builders have a regression each.
 func (w *Weir) fill(ctx context.Context, perBuilder int) (regression weir.RegressionID, err error) {
-	farm, problems, err := recipe.Load(w.farmFile())
-	if err != nil {
-		return 0, fmt.Errorf("%w %s", err, problems.Format())
-	}
-	db, err := app.OpenStore(ctx, farm)
+	db, err := w.store(ctx)
 	if err != nil {
 		return 0, err
 	}
@@ -38,6 +34,15 @@ func (w *Weir) fill(ctx context.Context, perBuilder int) (regression weir.Regres
 		return 0, err
 	}
 	return h.regress(ctx)
+}
+
+// store opens the farm's database, while no server runs.
+func (w *Weir) store(ctx context.Context) (store.Store, error) {
+	farm, problems, err := recipe.Load(w.farmFile())
+	if err != nil {
+		return nil, fmt.Errorf("%w %s", err, problems.Format())
+	}
+	return app.OpenStore(ctx, farm)
 }
 
 // history is made through the store's ports.

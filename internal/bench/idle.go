@@ -14,7 +14,6 @@ import (
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/app"
 	"github.com/weir-ci/weir/internal/protocol"
-	"github.com/weir-ci/weir/internal/recipe"
 
 	"github.com/weir-ci/weir/internal/bench/process"
 )
@@ -149,11 +148,7 @@ func (m *member) wait(ctx context.Context) error {
 
 // tokens makes tokens for many workers, while no server runs.
 func (w *Weir) tokens(ctx context.Context, count int) (_ []string, err error) {
-	farm, problems, err := recipe.Load(w.farmFile())
-	if err != nil {
-		return nil, fmt.Errorf("%w %s", err, problems.Format())
-	}
-	db, err := app.OpenStore(ctx, farm)
+	db, err := w.store(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -61,10 +61,7 @@ func (b *Bench) logs(ctx context.Context, s Subject) error {
 // warm takes one trivial build through a new farm, and returns what is stored
 // then. The farm is down afterwards.
 func (b *Bench) warm(ctx context.Context, s Subject) (float64, error) {
-	if err := up(ctx, s, 2); err != nil {
-		return 0, err
-	}
-	if _, err := s.Run(ctx, JobTrue); err != nil {
+	if err := upWarm(ctx, s); err != nil {
 		return 0, err
 	}
 	return b.stored(ctx, s)
@@ -76,10 +73,7 @@ func (b *Bench) oneLog(ctx context.Context, s Subject, stored float64) (build in
 	if err != nil {
 		return 0, 0, err
 	}
-	if err := up(ctx, s, 2); err != nil {
-		return 0, 0, err
-	}
-	if _, err := s.Run(ctx, JobTrue); err != nil {
+	if err := upWarm(ctx, s); err != nil {
 		return 0, 0, err
 	}
 	p := s.Parts()

@@ -3,7 +3,6 @@ package bench
 import (
 	"context"
 	"fmt"
-	"time"
 )
 
 // pages measures the pages and lists of a farm with a long history.
@@ -17,15 +16,8 @@ func (b *Bench) pages(ctx context.Context, s Subject) error {
 		return err
 	}
 	b.add(s, "pages.builds", float64(b.size.builders*b.size.perBuilder))
-	for range b.size.starts {
-		begin := time.Now()
-		if err := s.Start(ctx); err != nil {
-			return err
-		}
-		b.add(s, "pages.cold", seconds(time.Since(begin)))
-		if err := s.Stop(); err != nil {
-			return err
-		}
+	if err := b.coldStarts(ctx, s, "pages.cold"); err != nil {
+		return err
 	}
 	if err := s.Start(ctx); err != nil {
 		return err

@@ -51,11 +51,7 @@ func (b *Bench) ingest(ctx context.Context, s Subject, row string) (float64, err
 	if err := up(ctx, s, 2); err != nil {
 		return 0, err
 	}
-	trip, err := s.Run(ctx, JobJUnit)
-	if err != nil {
-		return 0, err
-	}
-	stamp, err := b.files.stamp()
+	trip, stamp, err := b.runStamped(ctx, s, JobJUnit)
 	if err != nil {
 		return 0, err
 	}

@@ -69,7 +69,6 @@ type Trip struct {
 type Parts struct {
 	Server, Worker *process.Process
 	Database       *process.Process // nil if the server holds the database itself
-	HTTP           string           // a page or list that says that the server is up
 	Stored         func(ctx context.Context) (float64, error)
 }
 

@@ -193,7 +193,7 @@ func (w *Weir) Stop() error {
 
 // Parts implements Subject.
 func (w *Weir) Parts() Parts {
-	p := Parts{Server: w.server, Worker: w.worker, HTTP: w.url("")}
+	p := Parts{Server: w.server, Worker: w.worker}
 	data := filepath.Join(w.dir, "data")
 	p.Stored = func(context.Context) (float64, error) { return process.DirBytes(data) }
 	if w.postgres != nil {
@@ -275,10 +275,20 @@ func (w *Weir) trigger(ctx context.Context, job Job) (weir.BuildID, error) {
 	}
 }
 
+// events waits for what happens after an event, and returns the number of the
+// last one. client.FromNow does not wait.
+func (w *Weir) events(ctx context.Context, after int64) ([]weir.Event, int64, error) {
+	var list struct {
+		Events []weir.Event
+		Last   int64
+	}
+	err := w.web.call(ctx, http.MethodGet, w.url("api/v1/events?after=%d", after), nil, &list)
+	return list.Events, list.Last, err
+}
+
 func (w *Weir) lastEvent(ctx context.Context) (int64, error) {
-	var list struct{ Last int64 }
-	err := w.web.call(ctx, http.MethodGet, w.url("api/v1/events?after=-1"), nil, &list)
-	return list.Last, err
+	_, last, err := w.events(ctx, client.FromNow)
+	return last, err
 }
 
 // await follows the events after the given one until a build is as it is asked
@@ -286,15 +296,12 @@ func (w *Weir) lastEvent(ctx context.Context) (int64, error) {
 func (w *Weir) await(ctx context.Context, after int64, id weir.BuildID, enough func(weir.Build) bool) (weir.Build, int64, error) {
 	subject := strconv.FormatInt(int64(id), 10)
 	for {
-		var list struct {
-			Events []weir.Event
-			Last   int64
-		}
-		if err := w.web.call(ctx, http.MethodGet, w.url("api/v1/events?after=%d", after), nil, &list); err != nil {
+		events, last, err := w.events(ctx, after)
+		if err != nil {
 			return weir.Build{}, after, errors.Join(err, w.server.Alive())
 		}
-		after = list.Last
-		for _, e := range list.Events {
+		after = last
+		for _, e := range events {
 			if e.Kind != weir.EventBuild || e.Subject != subject {
 				continue
 			}
@@ -307,9 +314,13 @@ func (w *Weir) await(ctx context.Context, after int64, id weir.BuildID, enough f
 	}
 }
 
+func (w *Weir) detail(ctx context.Context, id weir.BuildID) (d client.BuildDetail, err error) {
+	err = w.web.call(ctx, http.MethodGet, w.url("api/v1/builds/%d", id), nil, &d)
+	return d, err
+}
+
 func (w *Weir) build(ctx context.Context, id weir.BuildID) (weir.Build, error) {
-	var d client.BuildDetail
-	err := w.web.call(ctx, http.MethodGet, w.url("api/v1/builds/%d", id), nil, &d)
+	d, err := w.detail(ctx, id)
 	return d.Build, err
 }
 
@@ -351,8 +362,8 @@ func (w *Weir) Drain(ctx context.Context) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
-	var d client.BuildDetail // the first to be queued is the first to be leased
-	if err := w.web.call(ctx, http.MethodGet, w.url("api/v1/builds/%d", w.queued[0]), nil, &d); err != nil {
+	d, err := w.detail(ctx, w.queued[0]) // the first to be queued is the first to be leased
+	if err != nil {
 		return 0, err
 	}
 	if len(d.Attempts) == 0 {
@@ -397,10 +408,10 @@ func (w *Weir) lastEnd(ctx context.Context) (time.Time, error) {
 	return last, nil
 }
 
-// Log implements Subject. The step's index is that of the longest log.
+// Log implements Subject. It is that of the step that printed most.
 func (w *Weir) Log(ctx context.Context, build int64) (LogURLs, error) {
-	var d client.BuildDetail
-	if err := w.web.call(ctx, http.MethodGet, w.url("api/v1/builds/%d", build), nil, &d); err != nil {
+	d, err := w.detail(ctx, weir.BuildID(build))
+	if err != nil {
 		return LogURLs{}, err
 	}
 	if len(d.Attempts) == 0 {

@@ -1,5 +1,5 @@
 // Package process runs programs and says what they cost: processor time and
-// Memory of a program and of everything that it started, from /proc. Where
+// memory of a program and of everything that it started, from /proc. Where
 // there is no /proc, everything costs nothing.
 package process
 
@@ -106,6 +106,16 @@ func (p *Process) Stop() error {
 	return errors.New(filepath.Base(p.cmd.Path) + " had to be killed: " + p.tail())
 }
 
+// Interrupt stops a program that waits for its clients when asked politely. A
+// nil process has ended already.
+func (p *Process) Interrupt() error {
+	if p == nil {
+		return nil
+	}
+	_ = p.cmd.Process.Signal(os.Interrupt) // gone already: fine
+	return p.Stop()
+}
+
 // clockTick is the unit of processor time in /proc, the same on all Linux systems.
 const clockTick = 10 * time.Millisecond
 
@@ -176,13 +186,14 @@ func CPU(list ...*Process) float64 {
 	return sum.Seconds()
 }
 
-// Memory is what the process and its descendants hold, in bytes.
+// Memory is what a process and its descendants hold, in bytes.
 type Memory struct {
 	RSS  float64 // resident; shared pages count once for each process
 	PSS  float64 // resident; shared pages are shared out
 	Peak float64 // the highest RSS of each process
 }
 
+// Memory is what they hold now.
 func (p *Process) Memory() Memory {
 	var m Memory
 	for pid := range p.Tree() {
@@ -235,14 +246,4 @@ func DirBytes(dirs ...string) (float64, error) {
 		}
 	}
 	return sum, nil
-}
-
-// Interrupt stops a program that waits for its clients when asked politely. A
-// nil process has ended already.
-func (p *Process) Interrupt() error {
-	if p == nil {
-		return nil
-	}
-	_ = p.cmd.Process.Signal(os.Interrupt) // gone already: fine
-	return p.Stop()
 }
