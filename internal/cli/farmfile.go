@@ -127,7 +127,8 @@ started and nothing outside the file is looked at.`,
 			return err
 		}
 		plans := recipe.Expand(farm, hostPlatform())
-		fmt.Fprintf(c.OutOrStdout(), "fine: %d projects, %d builders\n", len(farm.Projects), len(plans))
+		fmt.Fprintf(c.OutOrStdout(), "fine: %s, %s\n", plural(len(farm.Projects), "project", "projects"),
+			plural(len(plans), "builder", "builders"))
 		for _, p := range plans {
 			line := "  " + p.Key.Name()
 			if len(p.Upstreams) > 0 {
