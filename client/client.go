@@ -185,8 +185,25 @@ func (c *Client) do(ctx context.Context, path string, query url.Values) (*http.R
 	return c.request(ctx, http.MethodGet, path, query, nil)
 }
 
-// request sends a request; a body is JSON. The caller closes the answer's body.
+// request sends a request; a body is JSON. An answer other than OK is an
+// error. The caller closes the answer's body.
 func (c *Client) request(ctx context.Context, method, path string, query url.Values, body io.Reader) (*http.Response, error) {
+	request, err := c.newRequest(ctx, method, path, query, body)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := c.exchange(request)
+	if err != nil {
+		return nil, err
+	}
+	if answer.StatusCode != http.StatusOK {
+		defer answer.Body.Close()
+		return nil, problem(c.base.Host, answer)
+	}
+	return answer, nil
+}
+
+func (c *Client) newRequest(ctx context.Context, method, path string, query url.Values, body io.Reader) (*http.Request, error) {
 	target := *c.base
 	target.Path += path
 	target.RawQuery = query.Encode()
@@ -201,17 +218,18 @@ func (c *Client) request(ctx context.Context, method, path string, query url.Val
 	if c.token != "" {
 		request.Header.Set("Authorization", "Bearer "+c.token)
 	}
+	return request, nil
+}
+
+// exchange sends a request, whatever the answer. The caller closes its body.
+func (c *Client) exchange(request *http.Request) (*http.Response, error) {
 	answer, err := c.http.Do(request)
 	if err != nil {
-		if ctx.Err() != nil {
+		if ctx := request.Context(); ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
 		return nil, weir.Errorf(weir.Unavailable, "the farm at %s does not answer", c.base.Host).
 			WithHint("is it running? start one with: weir serve").WithCause(err)
-	}
-	if answer.StatusCode != http.StatusOK {
-		defer answer.Body.Close()
-		return nil, problem(c.base.Host, answer)
 	}
 	return answer, nil
 }

@@ -3,6 +3,7 @@ package client_test
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -63,6 +64,32 @@ func TestAnswers(t *testing.T) {
 		cancel()
 		if _, err = farm.Overview(ctx); !errors.Is(err, context.Canceled) {
 			t.Errorf("%s: cancelled: %v", c.name, err)
+		}
+	}
+}
+
+// TestToken: a farm may want to know who asks, whatever is asked.
+func TestToken(t *testing.T) {
+	t.Parallel()
+	asked := map[string]string{}
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked[r.Method+" "+r.URL.Path] = r.Header.Get("Authorization")
+		_, _ = io.WriteString(w, "{}")
+	}))
+	defer s.Close()
+	farm, err := client.New(s.URL+"/base", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	farm = farm.WithToken("secret")
+	id := weir.AttemptID{Build: 7, Number: 1}
+	_, getErr := farm.Build(t.Context(), 7)
+	if err := errors.Join(getErr, farm.CopyLog(t.Context(), io.Discard, id, 2), farm.Cancel(t.Context(), 7, "")); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"GET /base/api/v1/builds/7", "GET /base/api/v1/builds/7/attempts/1/steps/2/log/raw", "POST /base/api/v1/builds/7/cancel"} {
+		if asked[path] != "Bearer secret" {
+			t.Errorf("%s with %q; asked were %v", path, asked[path], asked)
 		}
 	}
 }

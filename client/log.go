@@ -141,20 +141,16 @@ func (c *Client) CopyLog(ctx context.Context, w io.Writer, id weir.AttemptID, st
 // CopyLogFrom writes the log of a step to w, from a byte on; nothing if that is
 // its end.
 func (c *Client) CopyLogFrom(ctx context.Context, w io.Writer, id weir.AttemptID, step int, offset int64) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base.JoinPath(logPath(id, step), "raw").String(), nil)
+	request, err := c.newRequest(ctx, http.MethodGet, logPath(id, step)+"/raw", nil, nil)
 	if err != nil {
-		return weir.Errorf(weir.Invalid, "cannot ask for the log of step %d of attempt %s", step, id).WithCause(err)
+		return err
 	}
 	if offset > 0 {
 		request.Header.Set("Range", fmt.Sprintf("bytes=%d-", offset))
 	}
-	answer, err := c.http.Do(request)
+	answer, err := c.exchange(request)
 	if err != nil {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		return weir.Errorf(weir.Unavailable, "the farm at %s does not answer", c.base.Host).
-			WithHint("is it running? start one with: weir serve").WithCause(err)
+		return err
 	}
 	defer answer.Body.Close()
 	switch {
