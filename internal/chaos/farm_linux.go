@@ -29,7 +29,7 @@ type farm struct {
 	admin   string           // token of somebody who may force builds
 }
 
-// Where the workers' things are. The first worker has the small disk.
+// smallWorker is the worker that has the small disk.
 const smallWorker = 0
 
 // newFarm makes everything that the farm needs and starts it.

@@ -3,7 +3,6 @@ package chaos
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -72,7 +71,7 @@ func (n *node) watch(cmd *exec.Cmd, done chan struct{}) {
 	n.cmd = nil
 	surprise := !n.asked
 	if surprise {
-		n.problem = append(n.problem, fmt.Sprintf("%s ended by itself: %v", n.name, errors.Join(err)))
+		n.problem = append(n.problem, fmt.Sprintf("%s ended by itself: %v", n.name, err))
 	}
 	again := surprise && n.wanted
 	close(done)
@@ -209,7 +208,7 @@ func resident(pid int) int64 {
 	return pages * int64(os.Getpagesize())
 }
 
-// smallDisk mounts a file system of a few MiB until the returned function is called.
+// smallDisk mounts a file system of 32 MiB until the returned function is called.
 func smallDisk(dir string) (release func() error, err error) {
 	err = syscall.Mount("tmpfs", dir, "tmpfs", syscall.MS_NOSUID|syscall.MS_NODEV, "size=32m,mode=700")
 	if err != nil {

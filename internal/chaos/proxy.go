@@ -139,12 +139,12 @@ func (p *Proxy) Cut(half bool) {
 		}
 		switch {
 		case !half:
-			_ = c.tcp.SetLinger(0) // a reset, not a farewell
-			_ = c.tcp.Close()
+			_ = c.SetLinger(0) // a reset, not a farewell
+			_ = c.TCPConn.Close()
 		case i%4 == 1:
-			_ = c.tcp.CloseWrite()
+			_ = c.TCPConn.CloseWrite()
 		default:
-			_ = c.tcp.CloseRead()
+			_ = c.TCPConn.CloseRead()
 		}
 	}
 }
@@ -274,7 +274,7 @@ func (f front) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &conn{TCPConn: n.(*net.TCPConn), tcp: n.(*net.TCPConn), p: f.p, gone: make(chan struct{})}
+	c := &conn{TCPConn: n.(*net.TCPConn), p: f.p, gone: make(chan struct{})}
 	f.p.mu.Lock()
 	defer f.p.mu.Unlock()
 	f.p.conns[c] = true
@@ -284,7 +284,6 @@ func (f front) Accept() (net.Conn, error) {
 // conn is a connection whose bytes may have to wait.
 type conn struct {
 	*net.TCPConn
-	tcp  *net.TCPConn
 	p    *Proxy
 	once sync.Once
 	gone chan struct{}
@@ -292,7 +291,7 @@ type conn struct {
 
 // Read hands bytes on after they have waited.
 func (c *conn) Read(b []byte) (int, error) {
-	n, err := c.tcp.Read(b)
+	n, err := c.TCPConn.Read(b)
 	if n > 0 {
 		c.wait()
 	}
@@ -302,7 +301,7 @@ func (c *conn) Read(b []byte) (int, error) {
 // Write sends bytes after they have waited.
 func (c *conn) Write(b []byte) (int, error) {
 	c.wait()
-	return c.tcp.Write(b)
+	return c.TCPConn.Write(b)
 }
 
 // ReadFrom keeps copies from going around Write.
@@ -334,5 +333,5 @@ func (c *conn) Close() error {
 		delete(c.p.conns, c)
 		c.p.mu.Unlock()
 	})
-	return c.tcp.Close()
+	return c.TCPConn.Close()
 }

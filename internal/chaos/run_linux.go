@@ -3,6 +3,7 @@ package chaos
 import (
 	"context"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -296,7 +297,7 @@ func (r *run) builds(ctx context.Context) ([]weir.Build, error) {
 
 // log reads a step's log as it comes and compares it.
 func (r *run) log(ctx context.Context, id weir.AttemptID, s client.StepDetail) (Log, error) {
-	pr, pw := newPipe()
+	pr, pw := io.Pipe()
 	go func() { pw.CloseWithError(r.clients[len(r.clients)-1].CopyLog(ctx, pw, id, s.Index)) }()
 	l, err := readLog(pr, id.Build, s.Name)
 	pr.Close()

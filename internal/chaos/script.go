@@ -68,7 +68,8 @@ type Profile struct {
 	// Patient says that no fault takes an attempt away from its worker for
 	// longer than its lease: no attempt may be lost.
 	Patient bool
-	// Jobs weighs the jobs of the load; nil means DefaultJobs.
+	// Jobs are what the load asks for, one as often as the other; nil means
+	// all, each by its share.
 	Jobs []string
 	// Workers and Slots are what works; zero means 4 and 2.
 	Workers, Slots int

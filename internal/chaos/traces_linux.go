@@ -3,7 +3,6 @@ package chaos
 import (
 	"context"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -12,8 +11,6 @@ import (
 	"sync"
 	"time"
 )
-
-func newPipe() (*io.PipeReader, *io.PipeWriter) { return io.Pipe() }
 
 // files lists what lies in a directory, at any depth, but no directories.
 func files(dir string) []string {
