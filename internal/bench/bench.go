@@ -181,7 +181,7 @@ func (b *Bench) one(ctx context.Context, g group, column string) (err error) {
 		if g.name == "pages" {
 			extra = b.size.builders
 		}
-		if s, err = NewWeir(ctx, WeirOptions{Program: b.options.Program, Dir: dir, Shared: string(b.files), Drips: b.size.drips, Jobs: g.jobs, Projects: extra, Env: b.options.Env, postgres: pg}); err != nil {
+		if s, err = NewWeir(ctx, WeirOptions{Program: b.options.Program, Dir: dir, files: b.files, Drips: b.size.drips, Jobs: g.jobs, Projects: extra, Env: b.options.Env, postgres: pg}); err != nil {
 			return err
 		}
 	}

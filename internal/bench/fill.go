@@ -27,10 +27,10 @@ func (w *Weir) fill(ctx context.Context, perBuilder int) (regression weir.Regres
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 	h := history{db: db, now: time.Now().Add(-time.Duration(perBuilder) * time.Minute)}
-	if err := h.firstBuilds(ctx, w.projects); err != nil {
+	if err := h.firstBuilds(ctx, w.Projects); err != nil {
 		return 0, err
 	}
-	if err := w.copyBuilds(ctx, w.projects, perBuilder); err != nil {
+	if err := w.copyBuilds(ctx, w.Projects, perBuilder); err != nil {
 		return 0, err
 	}
 	return h.regress(ctx)
@@ -165,7 +165,7 @@ func (h *history) regress(ctx context.Context) (weir.RegressionID, error) {
 // many per builder. It knows which columns hold ids of builds and runs, and
 // takes the rest as it finds it, so that the schema may grow.
 func (w *Weir) copyBuilds(ctx context.Context, count, perBuilder int) (err error) {
-	driver, source, catalogue := "sqlite", "file:"+filepath.Join(w.dir, "data", "weir.db"),
+	driver, source, catalogue := "sqlite", "file:"+filepath.Join(w.Dir, "data", "weir.db"),
 		`SELECT m.name, p.name FROM sqlite_master m JOIN pragma_table_info(m.name) p WHERE m.type = 'table' ORDER BY m.name, p.cid`
 	if w.postgres != nil {
 		driver, source = "pgx", w.postgres.dsn(w.database)

@@ -25,18 +25,11 @@ const workerName = "bench"
 
 // Weir is a server and a worker of this program.
 type Weir struct {
+	WeirOptions
 	name     string
-	program  string
-	dir      string
-	files    files
-	drips    int
-	jobs     []Job
-	projects int
 	settled  bool // the builds that a new farm makes are done
-	env      []string
 	port     int
-	postgres *postgres // nil: SQLite
-	database string    // its name there
+	database string // its name in PostgreSQL
 	web      *web
 	token    string // the worker's
 	server   *process.Process
@@ -48,34 +41,33 @@ type Weir struct {
 type WeirOptions struct {
 	Program  string // the weir to run
 	Dir      string
-	Shared   string // the jobs' files
-	Drips    int    // lines that JobDrip prints
-	Jobs     []Job  // that it has a project for
-	Projects int    // so many more projects, which never run by themselves
+	files    files // what the jobs read and leave
+	Drips    int   // lines that JobDrip prints
+	Jobs     []Job // that it has a project for
+	Projects int   // so many more projects, which never run by themselves
 	Env      []string
-	postgres *postgres
+	postgres *postgres // nil: SQLite
 }
 
-// NewWeir prepares a farm. With a PostgreSQL it keeps its state there.
+// NewWeir prepares a farm.
 func NewWeir(ctx context.Context, o WeirOptions) (*Weir, error) {
-	dir, pg := o.Dir, o.postgres
-	w := &Weir{name: sqliteColumn, program: o.Program, dir: dir, files: files(o.Shared), drips: o.Drips, jobs: o.Jobs, projects: o.Projects, env: o.Env, postgres: pg, web: newWeb()}
-	if pg != nil {
+	w := &Weir{WeirOptions: o, name: sqliteColumn, web: newWeb()}
+	if o.postgres != nil {
 		w.name = postgresColumn
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, err
 	}
 	var err error
 	if w.port, err = freePort(); err != nil {
 		return nil, err
 	}
-	if pg != nil {
-		if w.database, err = pg.database(ctx); err != nil {
+	if o.postgres != nil {
+		if w.database, err = o.postgres.database(ctx); err != nil {
 			return nil, err
 		}
 	}
-	if slices.ContainsFunc(w.jobs, Job.pushed) {
+	if slices.ContainsFunc(w.Jobs, Job.pushed) {
 		if err := w.commit(ctx); err != nil {
 			return nil, err
 		}
@@ -90,11 +82,11 @@ func NewWeir(ctx context.Context, o WeirOptions) (*Weir, error) {
 	return w, err
 }
 
-func (w *Weir) farmFile() string { return filepath.Join(w.dir, "weir.yaml") }
+func (w *Weir) farmFile() string { return filepath.Join(w.Dir, "weir.yaml") }
 
 // verb runs a verb of the command line on the farm file.
 func (w *Weir) verb(ctx context.Context, args ...string) (string, error) {
-	return process.Run(ctx, process.Command{Dir: w.dir, Env: w.env, Args: append(append([]string{w.program}, args...), "-f", w.farmFile())})
+	return process.Run(ctx, process.Command{Dir: w.Dir, Env: w.Env, Args: append(append([]string{w.Program}, args...), "-f", w.farmFile())})
 }
 
 // Name implements Subject.
@@ -107,8 +99,8 @@ func (w *Weir) url(format string, args ...any) string {
 // Start implements Subject.
 func (w *Weir) Start(ctx context.Context) error {
 	var err error
-	w.server, err = process.Start(process.Command{Dir: w.dir, Log: filepath.Join(w.dir, "server.log"), Env: w.env,
-		Args: []string{w.program, "serve", w.farmFile()}})
+	w.server, err = process.Start(process.Command{Dir: w.Dir, Log: filepath.Join(w.Dir, "server.log"), Env: w.Env,
+		Args: []string{w.Program, "serve", w.farmFile()}})
 	if err != nil {
 		return err
 	}
@@ -118,10 +110,10 @@ func (w *Weir) Start(ctx context.Context) error {
 // StartWorker implements Subject.
 func (w *Weir) StartWorker(ctx context.Context, slots int) error {
 	var err error
-	w.worker, err = process.Start(process.Command{Dir: w.dir, Log: filepath.Join(w.dir, "worker.log"),
-		Env: append([]string{"WEIR_TOKEN=" + w.token}, w.env...),
-		Args: []string{w.program, "worker", "--server", w.url(""), "--slots", strconv.Itoa(slots),
-			"--dir", filepath.Join(w.dir, "worker"), "--products", filepath.Join(w.dir, "products")}})
+	w.worker, err = process.Start(process.Command{Dir: w.Dir, Log: filepath.Join(w.Dir, "worker.log"),
+		Env: append([]string{"WEIR_TOKEN=" + w.token}, w.Env...),
+		Args: []string{w.Program, "worker", "--server", w.url(""), "--slots", strconv.Itoa(slots),
+			"--dir", filepath.Join(w.Dir, "worker"), "--products", filepath.Join(w.Dir, "products")}})
 	if err != nil {
 		return err
 	}
@@ -146,7 +138,7 @@ func (w *Weir) settle(ctx context.Context) error {
 	if w.settled {
 		return nil
 	}
-	for _, job := range w.jobs {
+	for _, job := range w.Jobs {
 		for {
 			build, err := w.newest(ctx, job)
 			if err != nil {
@@ -194,7 +186,7 @@ func (w *Weir) Stop() error {
 // Parts implements Subject.
 func (w *Weir) Parts() Parts {
 	p := Parts{Server: w.server, Worker: w.worker}
-	data := filepath.Join(w.dir, "data")
+	data := filepath.Join(w.Dir, "data")
 	p.Stored = func(context.Context) (float64, error) { return process.DirBytes(data) }
 	if w.postgres != nil {
 		p.Database = w.postgres.server

@@ -13,12 +13,12 @@ import (
 // config is a farm with one project for each job.
 func (w *Weir) config() string {
 	var s strings.Builder
-	fmt.Fprintf(&s, "farm: {name: bench}\nlisten: 127.0.0.1:%d\ndata: %s\n", w.port, filepath.Join(w.dir, "data"))
+	fmt.Fprintf(&s, "farm: {name: bench}\nlisten: 127.0.0.1:%d\ndata: %s\n", w.port, filepath.Join(w.Dir, "data"))
 	if w.postgres != nil {
 		fmt.Fprintf(&s, "database: %q\n", w.postgres.dsn(w.database))
 	}
 	s.WriteString("projects:\n")
-	for _, job := range w.jobs {
+	for _, job := range w.Jobs {
 		source, extra := "none", ""
 		if job.pushed() {
 			source = fmt.Sprintf("{git: %q, branch: main, poll: 1s}", w.repository())
@@ -28,7 +28,7 @@ func (w *Weir) config() string {
 		}
 		fmt.Fprintf(&s, "  %q:\n    source: %s\n    jobs:\n      run:\n        steps: [%q]\n%s", job, source, w.step(job), extra)
 	}
-	for i := range w.projects {
+	for i := range w.Projects {
 		fmt.Fprintf(&s, "  %s:\n    source: none\n    jobs:\n      run:\n        steps: [\"true\"]\n", projectName(i))
 	}
 	return s.String()
@@ -44,7 +44,7 @@ func (w *Weir) step(job Job) string {
 		return stamp
 	case JobDrip:
 		// Not before somebody looks.
-		return asked + "while [ ! -e " + w.files.path("looked") + " ]; do sleep 0.05; done; " + fmt.Sprintf("i=0; while [ $i -lt %d ]; do i=$((i+1)); date +%%s%%N; sleep 0.1; done", w.drips)
+		return asked + "while [ ! -e " + w.files.path("looked") + " ]; do sleep 0.05; done; " + fmt.Sprintf("i=0; while [ $i -lt %d ]; do i=$((i+1)); date +%%s%%N; sleep 0.1; done", w.Drips)
 	case JobLog:
 		return asked + "cat " + w.files.path("log")
 	case JobJUnit:
@@ -58,7 +58,7 @@ func (w *Weir) step(job Job) string {
 func (j Job) pushed() bool { return j == JobJUnit || j == JobPush }
 
 // repository is where commits of the pushed jobs are made.
-func (w *Weir) repository() string { return filepath.Join(w.dir, "repository") }
+func (w *Weir) repository() string { return filepath.Join(w.Dir, "repository") }
 
 // commit makes a commit, in a repository that is made if there is none.
 func (w *Weir) commit(ctx context.Context) error {
