@@ -131,7 +131,10 @@ type Victim struct {
 	Verdict Verdict      `json:"verdict"` // one for which Worse holds
 	Cause   IncidentKind `json:"cause,omitempty"`
 	Message string       `json:"message,omitempty"`
-	Build   BuildID      `json:"build"` // in which it was first seen
+	// Signature is what its failure says (see TestChange). A test that is
+	// FailingDifferently is bad only while it fails with this one.
+	Signature string  `json:"signature,omitempty"`
+	Build     BuildID `json:"build"` // in which it was first seen
 	// FixedIn is the build in which it was good again; 0 while it is not.
 	FixedIn BuildID `json:"fixed_in,omitempty"`
 }

@@ -99,12 +99,14 @@ const (
 	TimedOutTest IncidentKind = "timeout"       // a time limit ended the suite
 	Truncated    IncidentKind = "truncated"     // the results file ends in the middle
 	BailedOut    IncidentKind = "bail_out"      // the suite gave up by itself
-	Gone         IncidentKind = "gone"          // nothing explains it: renamed or removed
+	SkippedTest  IncidentKind = "skipped"       // the test itself was skipped; nobody sends this one or those below
+	RenamedTest  IncidentKind = "renamed"       // a new test of nearly the same name has taken its place
+	Gone         IncidentKind = "gone"          // nothing explains it
 )
 
 // IncidentKinds lists every kind.
 func IncidentKinds() []IncidentKind {
-	return []IncidentKind{DidNotBuild, Panicked, Exited, TimedOutTest, Truncated, BailedOut, Gone}
+	return []IncidentKind{DidNotBuild, Panicked, Exited, TimedOutTest, Truncated, BailedOut, SkippedTest, RenamedTest, Gone}
 }
 
 // Incident is something that kept tests of a suite from reporting.

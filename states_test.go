@@ -144,7 +144,7 @@ func TestStatusesAndVerdicts(t *testing.T) {
 		}
 	}
 	for _, v := range append(weir.Verdicts(), "", "no such verdict") {
-		want := slices.Contains(words("newly_failing newly_skipped vanished"), string(v))
+		want := slices.Contains(words("newly_failing failing_differently newly_skipped vanished"), string(v))
 		if got := v.Worse(); got != want {
 			t.Errorf("%q: Worse is %v, want %v", v, got, want)
 		}

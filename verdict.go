@@ -5,24 +5,33 @@ type Verdict string
 
 // The closed set of verdicts.
 const (
-	Same         Verdict = "same"          // as before, good or bad: quiet
-	New          Verdict = "new"           // never seen on this builder
-	NewlyFailing Verdict = "newly_failing" // was good, fails
-	NewlySkipped Verdict = "newly_skipped" // ran before, is skipped
-	Vanished     Verdict = "vanished"      // reported before, did not now
-	Removed      Verdict = "removed"       // reported before; its own project has taken it out
-	Fixed        Verdict = "fixed"         // was failing, skipped or absent; is good
-	Flaky        Verdict = "flaky"         // both outcomes at the same revisions
-	InfraError   Verdict = "infra_error"   // the farm's fault: nothing is said
+	Same               Verdict = "same"                // as before, good or bad: quiet
+	New                Verdict = "new"                 // never seen on this builder
+	NewlyFailing       Verdict = "newly_failing"       // was good, fails
+	FailingDifferently Verdict = "failing_differently" // was failing, fails for another reason
+	NewlySkipped       Verdict = "newly_skipped"       // ran before, is skipped
+	Vanished           Verdict = "vanished"            // reported before, did not now
+	Masked             Verdict = "masked"              // was failing, is skipped or absent: hidden, not fixed
+	Removed            Verdict = "removed"             // reported before; its own project has taken it out, or renamed it
+	Fixed              Verdict = "fixed"               // was failing, skipped or absent; is good
+	Flaky              Verdict = "flaky"               // both outcomes at the same revisions
+	InfraError         Verdict = "infra_error"         // the farm's fault: nothing is said
 )
 
 // Verdicts lists every verdict.
 func Verdicts() []Verdict {
-	return []Verdict{Same, New, NewlyFailing, NewlySkipped, Vanished, Removed, Fixed, Flaky, InfraError}
+	return []Verdict{Same, New, NewlyFailing, FailingDifferently, NewlySkipped, Vanished, Masked, Removed, Fixed, Flaky,
+		InfraError}
 }
 
 // Worse reports whether the verdict accuses somebody, once confirmed.
-func (v Verdict) Worse() bool { return v == NewlyFailing || v == NewlySkipped || v == Vanished }
+func (v Verdict) Worse() bool {
+	return v == NewlyFailing || v == FailingDifferently || v == NewlySkipped || v == Vanished
+}
+
+// AnySignature stands for the signature of a failure that says something else
+// each time it is looked at. No failure differs from it.
+const AnySignature = "*"
 
 // TestChange is one test whose verdict in a build is not Same.
 type TestChange struct {
@@ -30,9 +39,14 @@ type TestChange struct {
 	Verdict Verdict `json:"verdict"`
 	From    Status  `json:"from,omitempty"` // status in the baseline; empty for New
 	To      Status  `json:"to"`
-	// Cause says why a vanished test did not report; empty otherwise.
+	// Cause says why a vanished or masked test did not run, and that a removed
+	// one was renamed; empty otherwise.
 	Cause   IncidentKind `json:"cause,omitempty"`
 	Message string       `json:"message,omitempty"`
+	// Signature is what the failure says, without what changes from run to run,
+	// while To is bad: 16 hex digits. Empty if it says nothing; AnySignature if
+	// it is known to say something else each time.
+	Signature string `json:"signature,omitempty"`
 }
 
 // TestState is the settled state of one test on one builder: its baseline.
@@ -43,20 +57,34 @@ type TestState struct {
 	// Flakes counts how often the test had both outcomes at equal revisions.
 	Flakes    int     `json:"flakes,omitempty"`
 	LastFlake BuildID `json:"last_flake,omitempty"`
+	// Signature is what its failure says while Status is bad: the signatures
+	// since it was last good, the newest first, with spaces between, at most
+	// four; or AnySignature. Empty: unknown.
+	Signature string `json:"signature,omitempty"`
+	// Masked is the build since which a test that was good or bad has not run
+	// although it should: a bad one that is skipped or absent and keeps its
+	// Status, or one whose Status is Absent. 0: not so, or not known.
+	Masked BuildID `json:"masked,omitempty"`
+	// Cause says why a masked test does not run; empty otherwise.
+	Cause IncidentKind `json:"cause,omitempty"`
 }
 
 // VerdictCounts counts the tests of a build whose verdict is not Same.
 type VerdictCounts struct {
-	New          int `json:"new,omitempty"`
-	NewlyFailing int `json:"newly_failing,omitempty"`
-	NewlySkipped int `json:"newly_skipped,omitempty"`
-	Vanished     int `json:"vanished,omitempty"`
-	Fixed        int `json:"fixed,omitempty"`
-	Flaky        int `json:"flaky,omitempty"`
+	New                int `json:"new,omitempty"`
+	NewlyFailing       int `json:"newly_failing,omitempty"`
+	FailingDifferently int `json:"failing_differently,omitempty"`
+	NewlySkipped       int `json:"newly_skipped,omitempty"`
+	Vanished           int `json:"vanished,omitempty"`
+	Masked             int `json:"masked,omitempty"`
+	Fixed              int `json:"fixed,omitempty"`
+	Flaky              int `json:"flaky,omitempty"`
 }
 
 // Worse is the number of tests that accuse somebody.
-func (c VerdictCounts) Worse() int { return c.NewlyFailing + c.NewlySkipped + c.Vanished }
+func (c VerdictCounts) Worse() int {
+	return c.NewlyFailing + c.FailingDifferently + c.NewlySkipped + c.Vanished
+}
 
 // CountVerdicts counts changes by verdict.
 func CountVerdicts(changes []TestChange) VerdictCounts {
@@ -67,10 +95,14 @@ func CountVerdicts(changes []TestChange) VerdictCounts {
 			c.New++
 		case NewlyFailing:
 			c.NewlyFailing++
+		case FailingDifferently:
+			c.FailingDifferently++
 		case NewlySkipped:
 			c.NewlySkipped++
 		case Vanished:
 			c.Vanished++
+		case Masked:
+			c.Masked++
 		case Fixed:
 			c.Fixed++
 		case Flaky:

@@ -200,9 +200,10 @@ func TestCount(t *testing.T) {
 
 func TestCountVerdicts(t *testing.T) {
 	t.Parallel()
-	want := weir.VerdictCounts{New: 2, NewlyFailing: 3, NewlySkipped: 4, Vanished: 5, Fixed: 6, Flaky: 7}
+	want := weir.VerdictCounts{New: 2, NewlyFailing: 3, NewlySkipped: 4, Vanished: 5, Fixed: 6, Flaky: 7, FailingDifferently: 8, Masked: 9}
 	times := map[weir.Verdict]int{weir.New: want.New, weir.NewlyFailing: want.NewlyFailing, weir.NewlySkipped: want.NewlySkipped,
-		weir.Vanished: want.Vanished, weir.Fixed: want.Fixed, weir.Flaky: want.Flaky}
+		weir.Vanished: want.Vanished, weir.Fixed: want.Fixed, weir.Flaky: want.Flaky,
+		weir.FailingDifferently: want.FailingDifferently, weir.Masked: want.Masked}
 	var changes []weir.TestChange
 	for _, v := range append(weir.Verdicts(), "no such verdict") {
 		for range max(times[v], 1) { // the others once: they count as nothing

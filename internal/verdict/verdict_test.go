@@ -29,10 +29,10 @@ func TestCompareEveryPair(t *testing.T) {
 			weir.Skip: weir.NewlySkipped, weir.ExpectedFailure: quiet, weir.Absent: weir.Vanished},
 		weir.ExpectedFailure: {weir.Pass: quiet, weir.Fail: weir.NewlyFailing, weir.Fault: weir.NewlyFailing,
 			weir.Skip: weir.NewlySkipped, weir.ExpectedFailure: stays, weir.Absent: weir.Vanished},
-		weir.Fail: {weir.Pass: weir.Fixed, weir.Fail: stays, weir.Fault: quiet, weir.Skip: stays,
-			weir.ExpectedFailure: weir.Fixed, weir.Absent: stays},
-		weir.Fault: {weir.Pass: weir.Fixed, weir.Fail: quiet, weir.Fault: stays, weir.Skip: stays,
-			weir.ExpectedFailure: weir.Fixed, weir.Absent: stays},
+		weir.Fail: {weir.Pass: weir.Fixed, weir.Fail: stays, weir.Fault: quiet, weir.Skip: weir.Masked,
+			weir.ExpectedFailure: weir.Fixed, weir.Absent: weir.Masked},
+		weir.Fault: {weir.Pass: weir.Fixed, weir.Fail: quiet, weir.Fault: stays, weir.Skip: weir.Masked,
+			weir.ExpectedFailure: weir.Fixed, weir.Absent: weir.Masked},
 		weir.Skip: {weir.Pass: weir.Fixed, weir.Fail: quiet, weir.Fault: quiet, weir.Skip: stays,
 			weir.ExpectedFailure: weir.Fixed, weir.Absent: stays},
 		weir.Absent: {weir.Pass: weir.Fixed, weir.Fail: quiet, weir.Fault: quiet, weir.Skip: quiet,
@@ -157,7 +157,7 @@ func TestConfirm(t *testing.T) {
 		{"good news stays", accuse("F", weir.Fixed, ""), first, weir.Fixed},
 	}
 	for _, tt := range tests {
-		got := Confirm([]weir.TestChange{tt.change}, first, tt.second, weir.Build{Outcome: weir.Failed})
+		got := Confirm(Comparison{Changes: []weir.TestChange{tt.change}}, first, tt.second, weir.Build{Outcome: weir.Failed}).Changes
 		if got[0].Verdict != tt.want {
 			t.Errorf("%s: %s, want %s", tt.name, got[0].Verdict, tt.want)
 		}
@@ -183,13 +183,13 @@ func TestSettling(t *testing.T) {
 		if weir.CountVerdicts(c.Changes).Worse() > 0 {
 			t.Fatalf("an empty baseline accuses: %+v", c.Changes)
 		}
-		base := Baseline{States: Apply(Baseline{}, c.Changes, c.Quiet, 1)}
+		base := Baseline{States: Apply(Baseline{}, c, 1)}
 		c = Compare(base, passed, b)
 		states := map[weir.TestID]weir.TestState{}
 		for _, s := range base.States {
 			states[s.Test] = s
 		}
-		for _, s := range Apply(base, c.Changes, c.Quiet, 2) {
+		for _, s := range Apply(base, c, 2) {
 			states[s.Test] = s
 		}
 		base = Baseline{}

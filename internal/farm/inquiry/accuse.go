@@ -37,7 +37,7 @@ func (q *Inquiry) accuse(ctx context.Context, b weir.Build, changes []weir.TestC
 			byGood[good.ID], order = r, append(order, good.ID)
 		}
 		r.Victims = append(r.Victims, weir.Victim{Builder: b.Builder, Test: c.Test, Verdict: c.Verdict,
-			Cause: c.Cause, Message: c.Message, Build: b.ID})
+			Cause: c.Cause, Message: c.Message, Signature: c.Signature, Build: b.ID})
 	}
 	var out []weir.Regression
 	for _, id := range order {
@@ -128,7 +128,7 @@ func (q *Inquiry) back(ctx context.Context, from weir.Build, visit func(weir.Bui
 func victimsOf(accused []weir.TestChange) []weir.Victim {
 	out := make([]weir.Victim, len(accused))
 	for i, c := range accused {
-		out[i] = weir.Victim{Test: c.Test, Verdict: c.Verdict}
+		out[i] = weir.Victim{Test: c.Test, Verdict: c.Verdict, Signature: c.Signature}
 	}
 	return out
 }

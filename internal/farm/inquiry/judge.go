@@ -158,11 +158,12 @@ func (q *Inquiry) judgement(ctx context.Context, b weir.Build, base *baseline) (
 	}
 	next := &baseline{j.base.States, &b}
 	if weir.CountVerdicts(j.comparison.Changes).Worse() == 0 {
-		return j.settle(s, j.comparison.Changes), next, nil
+		j.set = weir.ResultSet{} // may be large, and is needed no more
+		return j.settle(s), next, nil
 	}
 	retry, err := q.retryRun(b, j.comparison.Changes)
 	if err != nil { // the builder left the configuration: nothing can be run again
-		return j.settle(s, j.comparison.Changes), next, nil
+		return j.settle(s), next, nil
 	}
 	s.Become, s.Retry = weir.Doubted, &retry
 	return s, nil, nil
@@ -233,11 +234,11 @@ func onlyOwn(b, earlier weir.Build) bool {
 	return true
 }
 
-// settle completes a settlement with these changes.
-func (j judged) settle(s store.Settlement, changes []weir.TestChange) store.Settlement {
-	s.Become, s.Changes = weir.Settled, changes
-	s.States = verdict.Apply(j.base, changes, j.comparison.Quiet, j.build.ID)
-	s.Forget = verdict.Forget(changes)
+// settle completes a settlement with what changed.
+func (j judged) settle(s store.Settlement) store.Settlement {
+	s.Become, s.Changes = weir.Settled, j.comparison.Changes
+	s.States = verdict.Apply(j.base, j.comparison, j.build.ID)
+	s.Forget = verdict.Forget(j.comparison.Changes)
 	return s
 }
 
@@ -262,6 +263,8 @@ func spoken(v weir.Verdict) string {
 	switch v {
 	case weir.NewlyFailing:
 		return "newly failing"
+	case weir.FailingDifferently:
+		return "failing differently"
 	case weir.NewlySkipped:
 		return "newly skipped"
 	}
@@ -289,25 +292,28 @@ func (q *Inquiry) resolveDoubt(ctx context.Context, d store.Doubt) (done bool, e
 	if err != nil {
 		return false, err
 	}
-	changes := j.comparison.Changes
-	if again == nil && len(d.Retries) < maxRetries && q.retryAgain(ctx, d.Build, changes) {
+	if again == nil && len(d.Retries) < maxRetries && q.retryAgain(ctx, d.Build, j.comparison.Changes) {
 		return false, nil
 	}
+	var second weir.ResultSet
 	if again != nil {
-		second, err := q.resultsOf(ctx, *again)
+		second, err = q.resultsOf(ctx, *again)
 		switch {
 		case Unreadable(err): // confirms nothing
 			q.log.Error("the results of a build are lost", "build", again.ID, "err", err)
+			again = nil
 		case err != nil:
 			return false, err
-		default:
-			changes = verdict.Confirm(changes, j.set, second, *again)
 		}
 	}
-	s = j.settle(s, changes)
+	if again == nil {
+		again = &weir.Build{}
+	}
+	j.comparison = verdict.Confirm(j.comparison, j.set, second, *again)
+	s = j.settle(s)
 	// Without a retry that says something the search has to tell a flake from
 	// a break; it begins by asking the bad end again.
-	if s.Open, err = q.accuse(ctx, d.Build, changes); err != nil {
+	if s.Open, err = q.accuse(ctx, d.Build, j.comparison.Changes); err != nil {
 		return false, err
 	}
 	return true, q.store.Settle(ctx, s)

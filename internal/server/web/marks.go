@@ -108,15 +108,17 @@ func statusMark(s weir.Status) Mark {
 }
 
 var verdictMarks = map[weir.Verdict]Mark{
-	weir.Same:         {markNone, "same"},
-	weir.New:          {markNew, "new"},
-	weir.NewlyFailing: {markFail, "newly failing"},
-	weir.NewlySkipped: {markOff, "newly skipped"},
-	weir.Vanished:     {markBroken, "vanished"},
-	weir.Removed:      {markOff, "removed"},
-	weir.Fixed:        {markPass, "fixed"},
-	weir.Flaky:        {markFlaky, "flaky"},
-	weir.InfraError:   {markInfra, "infrastructure error"},
+	weir.Same:               {markNone, "same"},
+	weir.New:                {markNew, "new"},
+	weir.NewlyFailing:       {markFail, "newly failing"},
+	weir.NewlySkipped:       {markOff, "newly skipped"},
+	weir.FailingDifferently: {markFail, "failing differently"},
+	weir.Masked:             {markNone, "masked"},
+	weir.Vanished:           {markBroken, "vanished"},
+	weir.Removed:            {markOff, "removed"},
+	weir.Fixed:              {markPass, "fixed"},
+	weir.Flaky:              {markFlaky, "flaky"},
+	weir.InfraError:         {markInfra, "infrastructure error"},
 }
 
 func verdictMark(v weir.Verdict) Mark {
@@ -170,6 +172,8 @@ var incidentWords = map[weir.IncidentKind]string{
 	weir.TimedOutTest: "a time limit ended the suite",
 	weir.Truncated:    "the results end in the middle",
 	weir.BailedOut:    "the suite gave up",
+	weir.SkippedTest:  "skipped",
+	weir.RenamedTest:  "renamed",
 	weir.Gone:         "renamed or removed",
 }
 

@@ -245,8 +245,8 @@ func newsText(c weir.VerdictCounts) string {
 		n    int
 		word string
 	}{
-		{c.NewlyFailing, "newly failing"}, {c.Vanished, "vanished"}, {c.NewlySkipped, "newly skipped"},
-		{c.Flaky, "flaky"}, {c.Fixed, "fixed"},
+		{c.NewlyFailing, "newly failing"}, {c.FailingDifferently, "failing differently"}, {c.Vanished, "vanished"},
+		{c.NewlySkipped, "newly skipped"}, {c.Masked, "masked"}, {c.Flaky, "flaky"}, {c.Fixed, "fixed"},
 	} {
 		if p.n > 0 {
 			parts = append(parts, fmt.Sprintf("%s %s", thousands(int64(p.n)), p.word))

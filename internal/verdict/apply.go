@@ -1,0 +1,100 @@
+package verdict
+
+import (
+	"slices"
+
+	"github.com/weir-ci/weir"
+)
+
+// Apply turns a comparison into new baseline states. Flaky tests keep their
+// status and count one more flake. Renamed tests take their state with them.
+// Removed tests have no state any more: see Forget.
+func Apply(base Baseline, c Comparison, build weir.BuildID) []weir.TestState {
+	changes := slices.Concat(c.Changes, c.Quiet)
+	old := oldStates(base, changes, c.Renames)
+	out := make([]weir.TestState, 0, len(changes))
+	for _, ch := range changes {
+		if ch.Verdict != weir.Removed {
+			out = append(out, next(old[ch.Test], ch, build))
+		}
+	}
+	return out
+}
+
+// oldStates finds the states that changes start from, by the names that the
+// tests have now.
+func oldStates(base Baseline, changes []weir.TestChange, renames []Rename) map[weir.TestID]weir.TestState {
+	old := map[weir.TestID]weir.TestState{}
+	if len(base.States) == 0 { // all are new, and may be very many
+		return old
+	}
+	moved := make(map[weir.TestID]weir.TestID, len(changes))
+	for _, c := range changes {
+		moved[c.Test] = c.Test
+	}
+	for _, r := range renames {
+		moved[r.From] = r.To
+	}
+	for _, s := range base.States {
+		if now, ok := moved[s.Test]; ok {
+			old[now] = s
+		}
+	}
+	return old
+}
+
+// next is the state behind a change.
+func next(s weir.TestState, c weir.TestChange, build weir.BuildID) weir.TestState {
+	s.Test = c.Test
+	switch {
+	case c.Verdict == weir.Flaky:
+		s.Flakes++
+		s.LastFlake = build
+		s.Masked, s.Cause = 0, "" // it ran, or vanished in one of two runs only
+		return s
+	case s.Status.Bad() && (c.To == weir.Skip || c.To == weir.Absent): // stays bad until it is seen good
+		if s.Masked == 0 {
+			s.Masked = build
+		}
+		s.Cause = c.Cause
+		return s
+	}
+	known := ""
+	if s.Status.Bad() {
+		known = s.Signature
+	}
+	s.Signature = ""
+	if c.To.Bad() {
+		s.Signature = remember(known, c.Signature)
+	}
+	switch {
+	case c.To != weir.Absent:
+		s.Masked, s.Cause = 0, ""
+	case s.Masked == 0:
+		s.Masked, s.Cause = build, c.Cause
+	default:
+		s.Cause = c.Cause
+	}
+	if s.Status != c.To {
+		s.Status, s.Since = c.To, build
+	}
+	return s
+}
+
+// Forget lists the tests that have no baseline any more.
+func Forget(changes []weir.TestChange) []weir.TestID {
+	var out []weir.TestID
+	for _, c := range changes {
+		if c.Verdict == weir.Removed {
+			out = append(out, c.Test)
+		}
+	}
+	return out
+}
+
+// FlakeRate estimates how often a test fails for no reason, on the careful
+// side: high while little is known, falling as quiet builds add up. builds is
+// how many settled builds its builder has.
+func FlakeRate(flakes, builds int) float64 {
+	return min(0.5, float64(2+2*flakes)/float64(10+builds))
+}
