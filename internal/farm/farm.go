@@ -81,6 +81,7 @@ type Farm struct {
 	alike      alike // which queues a lease need not look through
 	book       *logbook.Book
 	sets       setcache.Cache
+	parts      setcache.Parts
 	inquiry    *inquiry.Inquiry
 }
 

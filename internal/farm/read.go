@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/weir-ci/weir"
-	"github.com/weir-ci/weir/internal/results"
+	"github.com/weir-ci/weir/internal/farm/setcache"
 	"github.com/weir-ci/weir/internal/store"
 )
 
@@ -332,17 +332,8 @@ func (f *Farm) Tests(ctx context.Context, id weir.BuildID, all bool, limit int) 
 		return Tests{}, weir.Errorf(weir.NotFound, "build %d has no test results", id).
 			WithHint("its log says why: weir logs %d", id)
 	}
-	content, err := f.blobs.Open(ctx, b.Results)
-	if err != nil {
-		return Tests{}, err
-	}
-	defer content.Close()
-	read := results.ExtractBad
-	if all {
-		read = results.ExtractAll
-	}
-	x, err := read(content, limit)
-	return Tests{Counts: b.Counts, Results: x.Results, Incidents: x.Incidents, Omitted: x.Omitted}, err
+	part, err := f.resultPart(ctx, setcache.PartKey{Set: b.Results, All: all, Limit: limit})
+	return Tests{Counts: b.Counts, Results: part.Results, Incidents: part.Incidents, Omitted: part.Omitted}, err
 }
 
 // Latest finds the newest attempt of a build; NotFound if it never ran.

@@ -5,6 +5,7 @@ import (
 	"context"
 
 	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/farm/setcache"
 	"github.com/weir-ci/weir/internal/protocol"
 	"github.com/weir-ci/weir/internal/results"
 )
@@ -66,4 +67,26 @@ func (f *Farm) checkedCounts(ctx context.Context, d weir.Digest) (weir.Counts, e
 	}
 	set, err := f.resultSet(ctx, d)
 	return set.Count(), err
+}
+
+// resultPart reads what a page shows of a set, from memory if it was read lately.
+func (f *Farm) resultPart(ctx context.Context, k setcache.PartKey) (setcache.Part, error) {
+	if part, ok := f.parts.Get(k); ok {
+		return part, nil
+	}
+	content, err := f.blobs.Open(ctx, k.Set)
+	if err != nil {
+		return setcache.Part{}, err
+	}
+	defer content.Close()
+	read := results.ExtractBad
+	if k.All {
+		read = results.ExtractAll
+	}
+	x, err := read(content, k.Limit)
+	part := setcache.Part{ResultSet: weir.ResultSet{Results: x.Results, Incidents: x.Incidents}, Omitted: x.Omitted}
+	if err == nil {
+		f.parts.Put(k, part)
+	}
+	return part, err
 }

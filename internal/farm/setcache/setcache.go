@@ -1,6 +1,8 @@
 // Package setcache keeps the sets of test results that were read lately, in
-// bounded memory: the end of a build, its judgement, its retry and a search
-// read the same few again and again.
+// bounded memory: the judgement of a build, its retry and a search read the same
+// few again and again. Of sets that people look at it keeps the part that a page
+// shows, because a page is asked for each time that something happens, and to
+// read a million results for the few that are bad takes a while.
 package setcache
 
 import (

@@ -34,3 +34,24 @@ func TestBounded(t *testing.T) {
 		t.Errorf("%d sets with %d bytes are not forgotten: %v", len(c.sets), c.held, err)
 	}
 }
+
+func TestPartsAreBounded(t *testing.T) {
+	t.Parallel()
+	var p Parts
+	part := Part{Omitted: 1, ResultSet: weir.ResultSet{Results: []weir.Result{{Output: strings.Repeat("x", maxPart/2)}}}}
+	key := func(i int) PartKey { return PartKey{Set: weir.Digest(strconv.Itoa(i)), Limit: i} }
+	for i := range 40 {
+		p.Put(key(i), part)
+		p.Put(key(i), part)
+		if got, ok := p.Get(key(i)); !ok || got.Omitted != 1 || p.held > partBytes || len(p.parts) != len(p.order) {
+			t.Fatalf("after part %d: %v, %d bytes, %d of %d parts", i, ok, p.held, len(p.parts), len(p.order))
+		}
+	}
+	if _, ok := p.Get(key(0)); ok {
+		t.Error("the oldest part is still there")
+	}
+	p.Put(key(99), Part{ResultSet: weir.ResultSet{Results: slices.Repeat(part.Results, 3)}})
+	if _, ok := p.Get(key(99)); ok {
+		t.Error("a part that is too large is kept")
+	}
+}
