@@ -128,6 +128,9 @@ func (v *BuildView) pageChanges(d farm.BuildDetail) {
 	}
 	if v.Earlier+v.Later != "" && len(v.Changes) > 0 {
 		v.ChangesAt = thousands(int64(d.From+1)) + " to " + thousands(int64(last))
+		if v.Later == "" && d.Build.Changes.New > last {
+			v.ChangesAt += ", the other new tests are not listed"
+		}
 	}
 }
 
