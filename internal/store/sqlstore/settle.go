@@ -72,47 +72,50 @@ func cleanTest(id weir.TestID) (weir.TestID, error) {
 }
 
 // cleanChanges drops what is not a change; of two for one test the last counts.
-func cleanChanges(changes []weir.TestChange) (out []weir.TestChange, err error) {
-	at := map[weir.TestID]int{}
-	for _, c := range changes {
+// The list stays the caller's, and is not copied if there is nothing to mend,
+// because it may be very long.
+func cleanChanges(changes []weir.TestChange) ([]weir.TestChange, error) {
+	out := changes
+	mended := false
+	for i, c := range changes {
 		if !slices.Contains(weir.Verdicts(), c.Verdict) {
 			return nil, weir.Errorf(weir.Invalid, "%.40q is not a verdict", string(c.Verdict))
 		}
-		if c.Verdict == weir.Same {
-			continue
-		}
-		if c.Test, err = cleanTest(c.Test); err != nil {
+		clean := c
+		var err error
+		if clean.Test, err = cleanTest(c.Test); err != nil {
 			return nil, err
 		}
-		c.Message = sqltx.Clip(c.Message, weir.MaxResultMessage)
-		if i, ok := at[c.Test]; ok {
-			out[i] = c
-			continue
+		clean.Message = sqltx.Clip(c.Message, weir.MaxResultMessage)
+		if !mended && (clean != c || c.Verdict == weir.Same) {
+			mended, out = true, slices.Clone(changes[:i])
 		}
-		at[c.Test] = len(out)
-		out = append(out, c)
+		if mended && c.Verdict != weir.Same {
+			out = append(out, clean)
+		}
 	}
-	return out, nil
+	return lastOfEach(out, func(c *weir.TestChange) weir.TestID { return c.Test }), nil
 }
 
 func cleanStates(st *store.Settlement) (err error) {
-	at := map[weir.TestID]int{}
-	var states []weir.TestState
-	for _, ts := range st.States {
+	states := st.States
+	for i, ts := range st.States {
 		if !slices.Contains(weir.Statuses(), ts.Status) {
 			return weir.Errorf(weir.Invalid, "%.40q is not a status of a test", string(ts.Status))
 		}
-		if ts.Test, err = cleanTest(ts.Test); err != nil {
+		test, err := cleanTest(ts.Test)
+		if err != nil {
 			return err
 		}
-		if i, ok := at[ts.Test]; ok {
-			states[i] = ts
+		if test == ts.Test {
 			continue
 		}
-		at[ts.Test] = len(states)
-		states = append(states, ts)
+		if &states[0] == &st.States[0] {
+			states = slices.Clone(states)
+		}
+		states[i].Test = test
 	}
-	st.States = states
+	st.States = lastOfEach(states, func(ts *weir.TestState) weir.TestID { return ts.Test })
 	st.Forget = slices.Clone(st.Forget)
 	for i := range st.Forget {
 		if st.Forget[i], err = cleanTest(st.Forget[i]); err != nil {
@@ -120,6 +123,31 @@ func cleanStates(st *store.Settlement) (err error) {
 		}
 	}
 	return nil
+}
+
+// lastOfEach keeps the last of several that are about one test, in the place of
+// the first. A list that is in the order of its tests has none, and is nearly
+// always that if it is long.
+func lastOfEach[T any](list []T, test func(*T) weir.TestID) []T {
+	ascending := true
+	for i := 1; i < len(list) && ascending; i++ {
+		ascending = test(&list[i-1]).Compare(test(&list[i])) < 0
+	}
+	if ascending {
+		return list
+	}
+	at := make(map[weir.TestID]int, len(list))
+	out := make([]T, 0, len(list))
+	for i := range list {
+		id := test(&list[i])
+		if first, ok := at[id]; ok {
+			out[first] = list[i]
+			continue
+		}
+		at[id] = len(out)
+		out = append(out, list[i])
+	}
+	return out
 }
 
 func (t *tx) saveJudgement(b weir.Build, st store.Settlement) error {
@@ -169,6 +197,30 @@ func (t *tx) saveStates(builder weir.BuilderID, st store.Settlement) error {
 // may have a million of them.
 const settleChunk = 10_000
 
+// keptChanges leaves out new tests over store.MaxNew, the last ones in order.
+func keptChanges(changes []weir.TestChange) []weir.TestChange {
+	fresh := 0
+	for _, c := range changes {
+		if c.Verdict == weir.New {
+			fresh++
+		}
+	}
+	if fresh <= store.MaxNew {
+		return changes
+	}
+	kept := make([]weir.TestChange, 0, len(changes)-fresh+store.MaxNew)
+	fresh = 0
+	for _, c := range changes {
+		if c.Verdict == weir.New {
+			if fresh++; fresh > store.MaxNew {
+				continue
+			}
+		}
+		kept = append(kept, c)
+	}
+	return kept
+}
+
 // saveChanges replaces the changes of a build: a doubted build is judged twice.
 func (t *tx) saveChanges(b weir.Build, changes []weir.TestChange) error {
 	if len(changes) > 0 || b.Judgement != weir.Unjudged || b.Changes != (weir.VerdictCounts{}) {
@@ -176,7 +228,7 @@ func (t *tx) saveChanges(b weir.Build, changes []weir.TestChange) error {
 			return err
 		}
 	}
-	for some := range slices.Chunk(changes, settleChunk) {
+	for some := range slices.Chunk(keptChanges(changes), settleChunk) {
 		rows := make([][]any, len(some))
 		for i, c := range some {
 			rows[i] = []any{c.Test.Suite, c.Test.Name, badness(c.Verdict), string(c.Verdict),

@@ -16,6 +16,7 @@ func settleTests() []subtest {
 		{"one of many judges wins", testSettleRace},
 		{"a retry is a run like any other", testSettleRetry},
 		{"10,000 states at once", testManyStates},
+		{"more new tests than are kept", testManyNew},
 		{"opens regressions", testSettleOpens},
 		{"a fixed test closes its victim", testSettleCloses},
 		{"a test fixed elsewhere closes nothing", testSettleClosesOwn},
@@ -131,6 +132,30 @@ func testManyStates(f *fixture) {
 	left, _, err := f.Baseline(f.ctx, a.ID)
 	f.ok(err)
 	equal(f, "left", slices.Equal(left, states[forgotten:]), true)
+}
+
+// testManyNew settles a build with more new tests than are kept as changes of it.
+func testManyNew(f *fixture) {
+	const over = 3
+	a := f.builder("a")
+	done := f.done(weir.CauseChange, a, 1, weir.ReasonNone)
+	s := f.settlement(done.ID, weir.Unjudged, weir.Settled)
+	s.Changes = []weir.TestChange{{Test: weir.TestID{Name: "z"}, Verdict: weir.NewlyFailing, From: weir.Pass, To: weir.Fail}}
+	for i := range store.MaxNew + over {
+		id := weir.TestID{Name: fmt.Sprintf("test %06d", i)}
+		s.States = append(s.States, weir.TestState{Test: id, Status: weir.Pass, Since: done.ID})
+		s.Changes = append(s.Changes, weir.TestChange{Test: id, Verdict: weir.New, To: weir.Pass})
+	}
+	f.ok(f.Settle(f.ctx, s))
+	equal(f, "counts", f.get(done.ID).Changes, weir.VerdictCounts{New: store.MaxNew + over, NewlyFailing: 1})
+	last := must[[]weir.TestChange](f)(f.BuildChanges(f.ctx, done.ID, store.MaxNew, 10))
+	equal(f, "last change", last, s.Changes[store.MaxNew:store.MaxNew+1])
+	for _, c := range []weir.TestChange{s.Changes[store.MaxNew], s.Changes[store.MaxNew+over]} {
+		history := must[[]store.TestEvent](f)(f.TestHistory(f.ctx, a.ID, c.Test, 10))
+		if len(history) != 1 || history[0].Build != done.ID || history[0].Change != c || history[0].At.Before(epoch) {
+			f.Errorf("history of %s: %+v", c.Test, history)
+		}
+	}
 }
 
 // regression describes a regression to be opened: these tests of b.
