@@ -171,24 +171,30 @@ func (q *Inquiry) judgement(ctx context.Context, b weir.Build, base *baseline) (
 
 // repeats reports whether a build's results are, test by test, those of the
 // build that its baseline was last moved by, which is what most builds of a
-// large suite report. Then it moves nothing, and neither has to be read. A test
-// that was flaky there is held against its baseline again.
+// large suite report. Then it moves nothing, and neither has to be read. What
+// was doubted there and run again may have to be doubted again.
 func (q *Inquiry) repeats(ctx context.Context, b weir.Build) (bool, error) {
-	earlier, err := q.store.ListBuilds(ctx, store.BuildFilter{Builder: b.Builder.ID, Before: b.ID, Limit: repeatsAmong})
-	if err != nil || b.Results == "" {
+	if b.Results == "" {
+		return false, nil
+	}
+	newest, err := q.store.ListBuilds(ctx, store.BuildFilter{Builder: b.Builder.ID, Limit: repeatsAmong})
+	if err != nil {
 		return false, err
 	}
-	for _, e := range earlier {
-		if e.Cause.Advances() && e.Judgement != weir.Unusable {
+	again := map[weir.BuildID]bool{}
+	for _, e := range newest { // all that are newer than the one before are among them
+		again[e.RetryOf] = true
+		if e.ID < b.ID && e.Cause.Advances() && e.Judgement != weir.Unusable {
 			return e.Judgement == weir.Settled && e.Results == b.Results && verdict.Reached(e) == verdict.Reached(b) &&
-				e.Changes.Flaky == 0, nil
+				e.Changes.Flaky == 0 && !again[e.ID], nil
 		}
 	}
 	return false, nil
 }
 
-// repeatsAmong is how many builds are looked at to find the one before.
-const repeatsAmong = 20
+// repeatsAmong is how many of a builder's newest builds are looked at to find
+// the one before; with more than that waiting, all results are read.
+const repeatsAmong = 50
 
 // baseline is what is recorded of a builder.
 type baseline struct {

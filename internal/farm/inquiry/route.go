@@ -138,6 +138,24 @@ func (r route) position(pins weir.Pins) (int, bool) {
 	return position, true
 }
 
+// built lists the positions at which only the project itself moves: the
+// products of its upstreams are those of the bad end, and exist.
+func (r route) built(project string) []int {
+	position := 0
+	for i, l := range r.legs {
+		n := len(l.revisions) - 1
+		if i == len(r.legs)-1 && l.Project == project {
+			var out []int
+			for at := range n + 1 {
+				out = append(out, position+at)
+			}
+			return out
+		}
+		position += n
+	}
+	return nil
+}
+
 func (r route) moves(project string) bool {
 	for _, l := range r.legs {
 		if l.Project == project {

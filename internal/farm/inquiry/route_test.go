@@ -2,6 +2,7 @@ package inquiry
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/weir-ci/weir"
@@ -41,6 +42,12 @@ func TestRoute(t *testing.T) {
 		if _, rev := r.step(i + 1); rev.ID != w {
 			t.Errorf("step %d takes %s, want %s", i+1, rev.ID, w)
 		}
+	}
+	if got := r.built("p1"); !slices.Equal(got, []int{2, 3}) {
+		t.Errorf("p1 alone moves at %v, want 2 and 3", got)
+	}
+	if got := r.built("p0"); got != nil {
+		t.Errorf("p0 is an upstream, and alone moves at %v", got)
 	}
 	for _, off := range []weir.Pins{
 		{"p0": "p0.0", "p1": "p1.1", "still": "s"}, // the second leg before the first has ended

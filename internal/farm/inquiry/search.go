@@ -21,6 +21,10 @@ const (
 	maxSilent = 3
 	// mostOpen bounds how many regressions one look takes in.
 	mostOpen = 1000
+	// buildCost is what a position costs that needs new products of upstreams,
+	// in builds of the downstream. Compilers build longer than most tests run,
+	// but a search that never leaves what is built takes longest.
+	buildCost = 0.5
 	// maxWidth bounds how many probes of one search run at once.
 	maxWidth = 8
 )
@@ -156,7 +160,7 @@ func (q *Inquiry) gather(ctx context.Context, r weir.Regression, builds []weir.B
 		if !recorded[b.ID] {
 			e.fresh[b.ID] = len(e.trials)
 		}
-		e.trials = append(e.trials, bisect.Trial{Position: position})
+		e.trials = append(e.trials, bisect.Trial{Position: position, Alarm: b.ID == r.Bad.Build})
 		e.said = append(e.said, said)
 		e.builds = append(e.builds, b)
 	}
@@ -190,7 +194,8 @@ func (q *Inquiry) gatherFlakes(ctx context.Context, r weir.Regression, e *eviden
 
 // question puts the evidence to the search.
 func (e evidence) question(r weir.Regression, width int) bisect.Question {
-	q := bisect.Question{Steps: e.route.len(), Pending: e.pending, Width: width}
+	q := bisect.Question{Steps: e.route.len(), Pending: e.pending, Width: width,
+		Built: e.route.built(r.Builder.Project), BuildCost: buildCost}
 	for i, v := range r.Victims {
 		s := bisect.Subject{FlakeRate: verdict.FlakeRate(e.flakes[v.Test].Flakes, e.count)}
 		for b, t := range e.trials {
