@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -36,13 +37,28 @@ func (w *Weir) fill(ctx context.Context, perBuilder int) (regression weir.Regres
 	return h.regress(ctx)
 }
 
-// store opens the farm's database, while no server runs.
+// store opens the farm's database, as another server would.
 func (w *Weir) store(ctx context.Context) (store.Store, error) {
 	farm, problems, err := recipe.Load(w.farmFile())
 	if err != nil {
 		return nil, fmt.Errorf("%w %s", err, problems.Format())
 	}
 	return app.OpenStore(ctx, farm)
+}
+
+// packing reports whether ended logs are left to be sealed or packed.
+func (w *Weir) packing(ctx context.Context) (left bool, err error) {
+	db, err := w.store(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	frames, err := db.Sealable(ctx, math.MaxInt64, 1)
+	if err != nil {
+		return false, err
+	}
+	loose, err := db.Loose(ctx, 1)
+	return len(frames)+len(loose) > 0, err
 }
 
 // history is made through the store's ports.

@@ -88,19 +88,22 @@ func (b *Bench) oneLog(ctx context.Context, s Subject, stored float64) (build in
 	took := seconds(trip.Ended.Sub(trip.Sent))
 	b.add(s, "logs.wall", took)
 	b.add(s, "logs.pipe", took/pipe)
+	ended := process.CPU(p.Server, p.Database)
+	b.add(s, "logs.cpu", ended-serverCPU)
 	if err := b.settled(ctx, s); err != nil {
 		return 0, 0, err
 	}
 	b.add(s, "logs.growth", p.Server.Memory().Peak-server.RSS)
 	b.add(s, "logs.growthworker", p.Worker.Memory().Peak-worker.RSS)
-	b.add(s, "logs.cpu", process.CPU(p.Server, p.Database)-serverCPU) // with what it does afterwards
+	b.add(s, "logs.cpulater", process.CPU(p.Server, p.Database)-ended)
 	b.add(s, "logs.cpuworker", process.CPU(p.Worker)-workerCPU)
 	now, err = b.stored(ctx, s)
 	b.add(s, "logs.stored", now-stored)
 	return trip.Build, now, err
 }
 
-// settled waits until what is stored does not change any more.
+// settled waits until a server has nothing left to do about logs, and what is
+// stored does not change any more.
 func (b *Bench) settled(ctx context.Context, s Subject) error {
 	last, quiet := -1.0, 0
 	for quiet < b.size.settle {
@@ -108,7 +111,13 @@ func (b *Bench) settled(ctx context.Context, s Subject) error {
 		if err != nil {
 			return err
 		}
-		if quiet++; now != last {
+		busy := false
+		if packing := s.Parts().Packing; packing != nil {
+			if busy, err = packing(ctx); err != nil {
+				return err
+			}
+		}
+		if quiet++; now != last || busy {
 			last, quiet = now, 0
 		}
 		if err := pause(ctx, 250*time.Millisecond); err != nil {

@@ -50,6 +50,7 @@ func Rows() []Row {
 		{ID: "logs.wall", Name: "100 MB log, request to known end", Unit: Seconds, Goal: 1.0 / 20},
 		{ID: "logs.pipe", Name: "... against the bare pipe to a file", Unit: Times, Limit: 8},
 		{ID: "logs.cpu", Name: "... server: processor time", Unit: Seconds, Goal: 1.0 / 30},
+		{ID: "logs.cpulater", Name: "... server: processor time of packing it afterwards", Unit: Seconds},
 		{ID: "logs.cpuworker", Name: "... worker: processor time", Unit: Seconds},
 		{ID: "logs.growth", Name: "... server: growth of memory (peak RSS)", Unit: Bytes, Limit: 40e6},
 		{ID: "logs.growthworker", Name: "... worker: growth of memory (peak RSS)", Unit: Bytes},

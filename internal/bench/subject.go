@@ -70,6 +70,9 @@ type Parts struct {
 	Server, Worker *process.Process
 	Database       *process.Process // nil if the server holds the database itself
 	Stored         func(ctx context.Context) (float64, error)
+	// Packing reports whether the server has logs of ended builds left to put
+	// together; nil if it does nothing of the kind.
+	Packing func(ctx context.Context) (bool, error)
 }
 
 // LogURLs are the addresses of parts of a log; empty ones cannot be read.

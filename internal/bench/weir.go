@@ -188,6 +188,7 @@ func (w *Weir) Parts() Parts {
 	p := Parts{Server: w.server, Worker: w.worker}
 	data := filepath.Join(w.Dir, "data")
 	p.Stored = func(context.Context) (float64, error) { return process.DirBytes(data) }
+	p.Packing = w.packing
 	if w.postgres != nil {
 		p.Database = w.postgres.server
 		p.Stored = func(ctx context.Context) (float64, error) {

@@ -12,12 +12,33 @@ import (
 	"github.com/weir-ci/weir"
 )
 
-// Marks at both ends of a segment, and the length of its last part, in bytes.
+// Marks at both ends of a segment, but for the version, and the length of its
+// last part, in bytes.
 const (
-	headMagic  = "WEIRLOG1"
-	footMagic  = "WEIREND1"
+	headMagic  = "WEIRLOG"
+	footMagic  = "WEIREND"
 	footerSize = 48
 )
+
+// format is the version of a segment, as its marks have it. It says how much
+// text a block may have.
+type format byte
+
+const (
+	plain format = '1' // weir.MaxFrame
+	dense format = '2' // MaxBlock
+)
+
+func (f format) head() []byte { return append([]byte(headMagic), byte(f)) }
+func (f format) foot() []byte { return append([]byte(footMagic), byte(f)) }
+
+// block is how long the text of a block may be, in bytes.
+func (f format) block() uint64 {
+	if f == dense {
+		return MaxBlock
+	}
+	return weir.MaxFrame
+}
 
 // Limits of a segment. A writer keeps within them, a reader insists on them.
 const (
@@ -25,7 +46,7 @@ const (
 	maxEntry      = 5 * binary.MaxVarintLen32 // bytes of an index entry
 	maxBlockMarks = 1024
 	maxMarkBytes  = maxBlockMarks * (binary.MaxVarintLen32 + binary.MaxVarintLen64)
-	maxBlockData  = weir.MaxFrame + 4096 // zstd adds little to what it cannot shrink
+	zipSlack      = 4096 // zstd adds little to what it cannot shrink
 )
 
 // Index is what a segment says about itself. It does not change.
@@ -52,19 +73,20 @@ func checksums() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }
 // ReadIndex reads the index of the segment that is the first size bytes of r.
 // It is Internal if they are no segment, Unsupported if they are of another version.
 func ReadIndex(r io.ReaderAt, size int64) (*Index, error) {
-	if size < int64(len(headMagic)+footerSize) {
+	if size < int64(len(plain.head())+footerSize) {
 		return nil, damaged("it has %d bytes", size)
 	}
 	var foot [footerSize]byte
 	if err := readAt(r, foot[:], size-footerSize); err != nil {
 		return nil, err
 	}
-	if got := string(foot[40:]); got != footMagic {
-		if got[:7] == footMagic[:7] {
-			return nil, weir.Errorf(weir.Unsupported, "a sealed log has version %.1q; this program knows version 1", got[7:]).
-				WithHint("run the newer version of weir that wrote it")
-		}
+	if string(foot[40:47]) != footMagic {
 		return nil, damaged("its end is missing")
+	}
+	f := format(foot[47])
+	if f != plain && f != dense {
+		return nil, weir.Errorf(weir.Unsupported, "a sealed log has version %q; this program knows versions 1 and 2", string(foot[47:])).
+			WithHint("run the newer version of weir that wrote it")
 	}
 	le := binary.LittleEndian
 	at, length, blocks := le.Uint64(foot[0:]), le.Uint32(foot[8:]), le.Uint32(foot[12:])
@@ -78,7 +100,7 @@ func ReadIndex(r io.ReaderAt, size int64) (*Index, error) {
 	if crc32.Checksum(data, checksums()) != le.Uint32(foot[32:]) {
 		return nil, damaged("its index was changed")
 	}
-	x, err := parseIndex(data, int(blocks))
+	x, err := parseIndex(data, int(blocks), f)
 	if err != nil {
 		return nil, err
 	}
@@ -88,9 +110,9 @@ func ReadIndex(r io.ReaderAt, size int64) (*Index, error) {
 	return x, nil
 }
 
-func parseIndex(data []byte, blocks int) (*Index, error) {
+func parseIndex(data []byte, blocks int, f format) (*Index, error) {
 	x := &Index{blocks: make([]entry, 0, blocks+1)}
-	next := entry{at: int64(len(headMagic))}
+	next := entry{at: int64(len(f.head()))}
 	for range blocks {
 		var field [5]uint64
 		for i := range field {
@@ -101,7 +123,7 @@ func parseIndex(data []byte, blocks int) (*Index, error) {
 			field[i], data = v, data[n:]
 		}
 		marks, zipped, size, lines, sum := field[0], field[1], field[2], field[3], field[4]
-		if marks > maxMarkBytes || zipped > maxBlockData || size < 1 || size > weir.MaxFrame || lines > size || sum > 1<<32-1 {
+		if marks > maxMarkBytes || zipped > f.block()+zipSlack || size < 1 || size > f.block() || lines > size || sum > 1<<32-1 {
 			return nil, damaged("a block of it has impossible sizes")
 		}
 		next.marks, next.sum = uint32(marks), uint32(sum)
@@ -128,7 +150,7 @@ func readAt(r io.ReaderAt, p []byte, at int64) error {
 	return weir.Errorf(weir.Internal, "%d bytes at %d of a sealed log cannot be read", len(p), at).WithCause(err)
 }
 
-// Bytes and Lines are how long the segment's text is.
+// Bytes is how long the segment's text is.
 func (x *Index) Bytes() int64 { return x.bytes }
 
 // Lines is how many newlines the segment's text has.
@@ -145,6 +167,8 @@ type Segment struct {
 	extent Extent
 	packed []byte
 	buffer []byte
+	number int   // of the block that was read last
+	last   Block // that one; who looks for a line and then reads wants it twice
 }
 
 // Open makes a source of a segment that lies in a log at the place given.
@@ -176,6 +200,10 @@ func (s *Segment) LineBlock(_ context.Context, line int64) (Block, error) {
 }
 
 func (s *Segment) block(i int) (Block, error) {
+	if i == s.number && s.last.Text != nil {
+		return s.last, nil
+	}
+	s.last = Block{} // its text is about to be overwritten
 	e, next := s.index.blocks[i], s.index.blocks[i+1]
 	length := int(next.at - e.at)
 	if cap(s.packed) < length {
@@ -197,6 +225,7 @@ func (s *Segment) block(i int) (Block, error) {
 	if b.Marks, err = readMarks(packed[:e.marks], len(text)); err != nil {
 		return Block{}, err
 	}
+	s.number, s.last = i, b
 	return b, nil
 }
 

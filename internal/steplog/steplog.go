@@ -3,7 +3,7 @@
 //
 // A log is text of any bytes. While its step runs it arrives in frames
 // (weir.LogFrame); later frames are sealed into segments. Both are read in
-// blocks of at most weir.MaxFrame bytes through Source, and everything else
+// blocks of at most MaxBlock bytes through Source, and everything else
 // stands on that interface: pieces by byte or by line, the last lines, a
 // seekable reader of the whole, times, search, sections. None of it holds more
 // than a block and a line at once, so a log of a gigabyte costs what a small
@@ -27,6 +27,10 @@
 // index begins (8 bytes), how long it is (4), how many blocks there are (4),
 // bytes and newlines of the text (8 each), the CRC-32C of the index (4), four
 // zero bytes, "WEIREND1".
+//
+// A block has at most weir.MaxFrame bytes of text. Those of a dense segment, which
+// is made of others when nobody waits for it, have up to MaxBlock; the digits
+// are "2" then, so that programs which do not know such blocks say so.
 //
 // A reader fetches the footer and the index, then single blocks. A segment does
 // not know where in the log it lies: whoever keeps it does.
@@ -73,7 +77,7 @@ type Source interface {
 	LineBlock(ctx context.Context, line int64) (Block, error)
 }
 
-// Block is a piece of a log, at most weir.MaxFrame bytes.
+// Block is a piece of a log, at most MaxBlock bytes.
 type Block struct {
 	Offset    int64
 	FirstLine int64
@@ -127,11 +131,11 @@ func NewCodec() *Codec {
 // Decode decompresses data that must be size bytes of text into a buffer, which
 // it makes longer if it must. Its error is Internal.
 func (c *Codec) Decode(data, buffer []byte, size int) ([]byte, error) {
-	if size < 0 || size > weir.MaxFrame {
-		return nil, weir.Errorf(weir.Internal, "a piece of the log claims %d bytes, %d are the most", size, weir.MaxFrame)
+	if size < 0 || size > MaxBlock {
+		return nil, weir.Errorf(weir.Internal, "a piece of the log claims %d bytes, %d are the most", size, MaxBlock)
 	}
 	if cap(buffer) < size {
-		buffer = make([]byte, 0, max(size, min(2*cap(buffer), weir.MaxFrame)))
+		buffer = make([]byte, 0, max(size, min(2*cap(buffer), MaxBlock)))
 	}
 	text, err := c.unzip.DecodeAll(data, buffer[:0:min(cap(buffer), size+decodeSlack)])
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -69,6 +70,56 @@ func segment(t testing.TB, c *Codec, frames []weir.LogFrame) *Segment {
 	return x.Open(c, bytes.NewReader(data), frames[0].Offset, frames[0].FirstLine)
 }
 
+// densed makes a dense segment of another source.
+func densed(t testing.TB, c *Codec, s Source) *Segment {
+	t.Helper()
+	b := NewDenser(c).Begin()
+	for e, at := s.Extent(), s.Extent().Offset; at < e.End(); {
+		block, err := s.ByteBlock(t.Context(), at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := b.AddBlock(block); err != nil {
+			t.Fatal(err)
+		}
+		at = block.end()
+	}
+	data := b.Finish().Bytes()
+	x, err := ReadIndex(bytes.NewReader(data), int64(len(data)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return x.Open(c, bytes.NewReader(data), s.Extent().Offset, s.Extent().FirstLine)
+}
+
+// TestDenseBlocks makes larger blocks of others, and loses no time, however
+// many there are.
+func TestDenseBlocks(t *testing.T) {
+	t.Parallel()
+	c := NewCodec()
+	var frames []weir.LogFrame
+	for i := range 3 * maxBlockMarks {
+		text := fmt.Appendf(nil, "line %d\n", i)
+		frames = append(frames, weir.LogFrame{Offset: int64(100 + 10*i), FirstLine: int64(i), Size: 10, Lines: 1, At: epoch.Add(time.Duration(i) * time.Second),
+			Data: c.zip.EncodeAll(append(text, "         "...)[:10], nil)})
+	}
+	times := func(s Source) []LineTime {
+		p, err := Read(t.Context(), s, 0, 1<<20, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p.Times
+	}
+	if got, want := times(densed(t, c, rows(c, frames))), times(rows(c, frames)); !slices.Equal(got, want) {
+		t.Errorf("%d times became %d", len(want), len(got))
+	}
+	text := randomLog(rand.New(rand.NewPCG(1, 1)), 3<<20)
+	s := segment(t, c, cut(c, text, 0, 0, weir.MaxFrame, rand.New(rand.NewPCG(1, 1))))
+	if d := densed(t, c, s); d.index.Blocks() > len(text)/MaxBlock*2 || d.index.Blocks() >= s.index.Blocks()/2 {
+		t.Errorf("%d blocks became %d", s.index.Blocks(), d.index.Blocks())
+	}
+}
+
 func randomLog(rnd *rand.Rand, size int) []byte {
 	var b bytes.Buffer
 	words := []string{"alpha", "Beta", "\x1b[31mred\x1b[0m", "ÄÖ", "needle", "NEEDLE", "\x1b]8;;u\x07link", "\xff\xfe", "--- x", ""}
@@ -93,7 +144,7 @@ func TestSourcesAgree(t *testing.T) {
 		rnd := rand.New(rand.NewPCG(seed, 1))
 		text := randomLog(rnd, 1+rnd.IntN(1<<18))
 		frames := cut(c, text, 0, 0, []int{100, 5000, weir.MaxFrame}[seed%3], rnd)
-		for name, s := range map[string]Source{"rows": rows(c, frames), "segment": segment(t, c, frames)} {
+		for name, s := range map[string]Source{"rows": rows(c, frames), "segment": segment(t, c, frames), "dense": densed(t, c, segment(t, c, frames))} {
 			t.Run(fmt.Sprint(seed, name), func(t *testing.T) { checkSource(t, s, text, rand.New(rand.NewPCG(seed, 2))) })
 		}
 	}

@@ -47,7 +47,7 @@ func (s *server) Finish(ctx context.Context, id weir.AttemptID, p protocol.Finis
 // desk is a server with one attempt, whose log a test writes.
 type desk struct {
 	*server
-	t      *testing.T
+	t      testing.TB
 	at     store.Leased
 	zip    *zstd.Encoder
 	offset int64
@@ -55,7 +55,7 @@ type desk struct {
 	clock  time.Time
 }
 
-func newDesk(t *testing.T) *desk {
+func newDesk(t testing.TB) *desk {
 	t.Helper()
 	ctx := t.Context()
 	db, err := sqlite.Open(ctx, filepath.Join(t.TempDir(), "weir.db"))

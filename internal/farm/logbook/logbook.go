@@ -3,13 +3,17 @@
 //
 // What a worker sends is checked, and much of it becomes a segment at once
 // (take.go); the rest lies as frames in the database until it is sealed
-// (seal.go). Readers (read.go) need not know which is where: they see a log as
+// (seal.go). When a log has ended and its server has time, its segments are put
+// together into fewer, denser ones (pack.go). Readers (read.go) need not know which is where: they see a log as
 // a steplog.Source (open.go). A Book remembers nothing that matters: any number
 // of servers may have one on the same store.
 package logbook
 
 import (
+	"context"
 	"log/slog"
+	"sync/atomic"
+	"time"
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/blob"
@@ -45,6 +49,10 @@ type Book struct {
 	indexes  recent[weir.Digest, *steplog.Index]
 	segments recent[string, []store.LogSegment] // by where they end: see listKey
 	sections recent[string, LogSections]
+	taken    atomic.Int64 // when frames came in last, in nanoseconds
+	// rest is called by whoever packs after each piece of work, with how long it took.
+	rest     func(ctx context.Context, worked time.Duration) error
+	packSize int // about how large a dense segment gets, in bytes
 }
 
 // New makes a book of what is in a store.
@@ -55,5 +63,7 @@ func New(o Options) *Book {
 	if o.Wake == nil {
 		o.Wake = func() <-chan struct{} { return nil }
 	}
-	return &Book{store: o.Store, blobs: o.Blobs, log: o.Log, wake: o.Wake, codec: steplog.NewCodec()}
+	b := &Book{store: o.Store, blobs: o.Blobs, log: o.Log, wake: o.Wake, codec: steplog.NewCodec(), packSize: sealSize}
+	b.rest = b.breathe
+	return b
 }

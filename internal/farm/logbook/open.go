@@ -16,7 +16,8 @@ import (
 
 // stepLog is one step's log, segments and frames, as far as it was recorded
 // when it was opened. Segments are read first, then frames: what is sealed in
-// between is missing from the frames, and then the segments are read again.
+// between is missing from the frames, and what is packed in between is missing
+// from the blobs; then the segments are read again.
 type stepLog struct {
 	book     *Book
 	id       weir.AttemptID
@@ -53,12 +54,15 @@ func (b *Book) open(ctx context.Context, id weir.AttemptID, step int) (*stepLog,
 	return l, nil
 }
 
-// listKey names the list of the segments of the log's first bytes, so many:
-// they never change.
+// listKey names the list of the segments of the log's first bytes, so many.
+// Until they are packed they never change.
 func (l *stepLog) listKey(sealed int64) string { return fmt.Sprintf("%s-%d-%d", l.id, l.step, sealed) }
 
 // look reads which part of the log is sealed.
 func (l *stepLog) look(ctx context.Context) (err error) {
+	if err := l.Close(); err != nil {
+		return err
+	}
 	if l.segments, err = l.book.store.LogSegments(ctx, l.id, l.step); err != nil {
 		return err
 	}
@@ -126,16 +130,16 @@ func (l *stepLog) LineBlock(ctx context.Context, line int64) (steplog.Block, err
 	})
 }
 
-// block reads, and again if something was sealed meanwhile. It cuts off what
-// came after the log was opened.
+// block reads, and again if something was sealed or packed meanwhile. It cuts
+// off what came after the log was opened.
 func (l *stepLog) block(ctx context.Context, read func() (steplog.Block, error)) (steplog.Block, error) {
 	b, err := read()
-	for weir.CodeOf(err) == weir.Conflict {
-		known := len(l.segments)
+	for code := weir.CodeOf(err); code == weir.Conflict || code == weir.NotFound; code = weir.CodeOf(err) {
+		known := l.segments
 		if err := l.look(ctx); err != nil {
 			return b, err
 		}
-		if len(l.segments) == known {
+		if slices.EqualFunc(known, l.segments, sameSegment) {
 			return b, weir.Errorf(weir.Internal, "a part of the log of step %d of attempt %s is missing", l.step, l.id).WithCause(err)
 		}
 		b, err = read()
@@ -145,6 +149,10 @@ func (l *stepLog) block(ctx context.Context, read func() (steplog.Block, error))
 		b.Lines = int64(bytes.Count(b.Text, []byte{'\n'}))
 	}
 	return b, err
+}
+
+func sameSegment(a, b store.LogSegment) bool {
+	return a.Offset == b.Offset && a.Bytes == b.Bytes && a.Digest == b.Digest
 }
 
 // segment opens a segment.

@@ -22,20 +22,23 @@ func (c *recent[K, V]) get(key K) (V, bool) {
 	return v.value, ok
 }
 
-// put keeps a value, in place of the oldest ones if all together would weigh
+// put keeps a value, in place of what the key had, and of the oldest ones if all together would weigh
 // more than most. One that is heavy by itself is not kept.
 func (c *recent[K, V]) put(key K, value V, weight, most int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if _, ok := c.values[key]; ok || weight > most/4 {
+	if weight > most/4 {
 		return
 	}
 	if c.values == nil {
 		c.values = map[K]weighed[V]{}
 	}
+	old, known := c.values[key]
 	c.values[key] = weighed[V]{value, weight}
-	c.order = append(c.order, key)
-	for c.weight += weight; c.weight > most; c.order = c.order[1:] {
+	if !known {
+		c.order = append(c.order, key)
+	}
+	for c.weight += weight - old.weight; c.weight > most; c.order = c.order[1:] {
 		c.weight -= c.values[c.order[0]].weight
 		delete(c.values, c.order[0])
 	}

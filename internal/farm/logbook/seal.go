@@ -29,14 +29,26 @@ const (
 	errorPause = 2 * time.Second
 )
 
-// Run seals logs when builds have changed, and at intervals, until ctx ends.
+// Run seals and packs logs when builds have changed, and at intervals, until ctx ends.
 // Errors of the store are logged and tried again.
 func (b *Book) Run(ctx context.Context) error {
+	var packFrom time.Time
 	for {
 		woken := b.wake()
 		more, err := b.seal(ctx)
 		if ctx.Err() != nil {
 			return nil
+		}
+		if err == nil && !more && time.Now().After(packFrom) {
+			var failed error
+			more, failed = b.pack(ctx)
+			if ctx.Err() != nil {
+				return nil
+			}
+			if failed != nil {
+				b.log.Error("logs cannot be packed", "err", failed, "cause", errors.Unwrap(failed))
+				packFrom = time.Now().Add(packPause)
+			}
 		}
 		pause, next := sealPause, woken
 		if err != nil {

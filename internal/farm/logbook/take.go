@@ -2,6 +2,7 @@ package logbook
 
 import (
 	"context"
+	"time"
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/blob"
@@ -28,6 +29,9 @@ func (b *Book) Check(id weir.AttemptID, steps []weir.StepRecord, frames []weir.L
 	if len(frames) > protocol.MaxSyncFrames || len(steps) > protocol.MaxSteps || size > protocol.MaxSyncBytes {
 		return weir.Errorf(weir.TooLarge, "a message of attempt %s has %d frames with %d bytes and %d steps, allowed are %d, %d and %d",
 			id, len(frames), size, len(steps), protocol.MaxSyncFrames, protocol.MaxSyncBytes, protocol.MaxSteps)
+	}
+	if len(frames) > 0 {
+		b.taken.Store(time.Now().UnixNano())
 	}
 	for _, frame := range frames {
 		if err := b.checkFrame(frame); err != nil {

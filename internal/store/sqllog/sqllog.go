@@ -140,7 +140,7 @@ func (s Logs) Seal(ctx context.Context, g store.LogSegment) error {
 		if err := insertSegment(t, g); err != nil {
 			return err
 		}
-		_, err = t.Exec(`UPDATE logs SET sealed = $4, sealed_lines = $5, frames = frames - $6, pending = pending - $7,
+		_, err = t.Exec(`UPDATE logs SET sealed = $4, sealed_lines = $5, frames = frames - $6, pending = pending - $7, loose = `+loosened(g)+`,
 			sealable = CASE WHEN `+worthSealing("frames - CAST($6 AS BIGINT)", "pending - CAST($7 AS BIGINT)")+` THEN 1 ELSE 0 END
 			WHERE build_id = $1 AND attempt = $2 AND step = $3`, append(log, g.Offset+g.Bytes, g.FirstLine+g.Lines, frames, packed)...)
 		return err
@@ -239,11 +239,16 @@ func appendSegment(t *sqltx.Tx, g store.LogSegment, frames []weir.LogFrame, logs
 	if err := insertSegment(t, g); err != nil {
 		return 0, err
 	}
-	if _, err := t.Exec(`INSERT INTO logs (build_id, attempt, step, bytes, lines, sealed, sealed_lines, frames, pending, sealable)
-		VALUES ($1, $2, $3, $4, $5, $4, $5, 0, 0, 0)
+	loose := 0
+	if worthPacking(g) {
+		loose = 1
+	}
+	if _, err := t.Exec(`INSERT INTO logs (build_id, attempt, step, bytes, lines, sealed, sealed_lines, frames, pending, sealable, loose)
+		VALUES ($1, $2, $3, $4, $5, $4, $5, 0, 0, 0, $6)
 		ON CONFLICT (build_id, attempt, step) DO UPDATE SET bytes = excluded.bytes, lines = excluded.lines,
-			sealed = excluded.sealed, sealed_lines = excluded.sealed_lines, frames = 0, pending = 0, sealable = 0`,
-		append(log, l.Bytes, l.Lines)...); err != nil {
+			sealed = excluded.sealed, sealed_lines = excluded.sealed_lines, frames = 0, pending = 0, sealable = 0,
+			loose = `+loosened(g),
+		append(log, l.Bytes, l.Lines, loose)...); err != nil {
 		return 0, err
 	}
 	l.Sealed, l.Pending = l.Bytes, 0

@@ -25,6 +25,9 @@ func logTests() []subtest {
 		{"sealed as it comes", testDirect},
 		{"what comes sealed and does not fit", testDirectMisfit},
 		{"sealed as it comes, doubled and delayed", testDirectProperty},
+		{"segments are packed", testPack},
+		{"only exact segments are packed", testPackExact},
+		{"several pack one log", testPackRace},
 	}
 }
 
