@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"context"
 	"database/sql"
 	"database/sql/driver"
 	"errors"
@@ -31,7 +30,10 @@ func dialect() sqltx.Dialect {
 		Item:         `value->>%d`,
 		ItemInt:      `CAST(value->>%d AS BIGINT)`,
 		BeforeEvents: beforeEvents,
-		Snapshot:     &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},
+		Share:        true,
+		Impatient:    `SET LOCAL lock_timeout = '` + patience + `'`,
+		Undone:       undone,
+		Numbers:      `SELECT nextval(CAST('%s_id_seq' AS REGCLASS)) FROM generate_series(1, CAST($1 AS INT))`,
 		Classify:     classify,
 	}
 }
@@ -45,10 +47,15 @@ func dialect() sqltx.Dialect {
 // little on top of what NOTIFY costs already, which makes such commits queue
 // up in any case. The lock is the last one a transaction takes, so nobody can
 // wait for it in a circle.
-func beforeEvents(ctx context.Context, tx *sql.Tx) error {
-	_, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock($1), pg_notify($2, '')`, int64(eventLock), channel)
-	return err
+//
+// It is waited for with patience, also in transactions that have none else.
+func beforeEvents(put func(query string, args ...any) error) error {
+	return put(`SELECT set_config('lock_timeout', '0', true), pg_advisory_xact_lock($1), pg_notify($2, '')`, int64(eventLock), channel)
 }
+
+// patience is how long a transaction that several verbs share waits for a lock.
+// Other such transactions take less, as a rule.
+const patience = "50ms"
 
 // SQLSTATEs and classes of them, as PostgreSQL documents them.
 const (

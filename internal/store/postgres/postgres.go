@@ -78,7 +78,7 @@ func Open(ctx context.Context, dsn string) (store.Store, error) {
 	}
 	db := stdlib.OpenDBFromPool(pool)
 	s := &Store{
-		Store:  sqlstore.New(sqltx.New(db, db, dialect())),
+		Store:  sqlstore.New(sqltx.NewOn(backend{pool}, db, dialect())),
 		schema: sqltx.Schema{Dialect: goose.DialectPostgres, Files: files, Options: []goose.ProviderOption{goose.WithSessionLocker(locker)}},
 	}
 	if err := s.CheckVersion(ctx, s.schema.Newest()); err != nil {

@@ -29,9 +29,14 @@ type Logs struct {
 // New makes logs of a database.
 func New(db *sqltx.DB) Logs { return Logs{db: db} }
 
+// Ask asks how much of each step's log is recorded; see Sizes.
+func Ask(c sqltx.Conn, id weir.AttemptID) sqltx.Asked {
+	return c.Later(`SELECT step, bytes, lines, sealed, pending FROM logs WHERE build_id = $1 AND attempt = $2 ORDER BY step`, int64(id.Build), id.Number)
+}
+
 // Sizes reads how much of each step's log is recorded, by step.
-func Sizes(c sqltx.Conn, id weir.AttemptID) (map[int]store.LogSize, error) {
-	sizes, err := list(c, id)
+func Sizes(asked sqltx.Asked) (map[int]store.LogSize, error) {
+	sizes, err := read(asked)
 	logs := make(map[int]store.LogSize, len(sizes))
 	for _, l := range sizes {
 		logs[l.Step] = l
@@ -39,11 +44,11 @@ func Sizes(c sqltx.Conn, id weir.AttemptID) (map[int]store.LogSize, error) {
 	return logs, err
 }
 
-func list(c sqltx.Conn, id weir.AttemptID) ([]store.LogSize, error) {
-	return sqltx.Collect(c, func(r sqltx.Scanner) (l store.LogSize, err error) {
+func read(asked sqltx.Asked) ([]store.LogSize, error) {
+	return sqltx.Collect(asked, func(r sqltx.Scanner) (l store.LogSize, err error) {
 		err = r.Scan(&l.Step, &l.Bytes, &l.Lines, &l.Sealed, &l.Pending)
 		return l, err
-	}, `SELECT step, bytes, lines, sealed, pending FROM logs WHERE build_id = $1 AND attempt = $2 ORDER BY step`, int64(id.Build), id.Number)
+	}, "")
 }
 
 // Limits on reading logs, in frames.
@@ -55,7 +60,7 @@ const (
 // LogSizes tells how much of each step's log is recorded.
 func (s Logs) LogSizes(ctx context.Context, id weir.AttemptID) (sizes []store.LogSize, err error) {
 	err = s.db.Read(ctx, "read the sizes of logs", func(c sqltx.Conn) error {
-		sizes, err = list(c, id)
+		sizes, err = read(Ask(c, id))
 		return err
 	})
 	return sizes, err
@@ -134,13 +139,13 @@ func (s Logs) Seal(ctx context.Context, g store.LogSegment) error {
 		if size != g.Bytes || newlines != g.Lines {
 			return changed()
 		}
-		if _, err := t.Exec(`DELETE`+covered, append(log, g.Offset+g.Bytes)...); err != nil {
+		if err := t.Put(`DELETE`+covered, append(log, g.Offset+g.Bytes)...); err != nil {
 			return err
 		}
 		if err := insertSegment(t, g); err != nil {
 			return err
 		}
-		_, err = t.Exec(`UPDATE logs SET sealed = $4, sealed_lines = $5, frames = frames - $6, pending = pending - $7, loose = `+loosened(g)+`,
+		err = t.Put(`UPDATE logs SET sealed = $4, sealed_lines = $5, frames = frames - $6, pending = pending - $7, loose = `+loosened(g)+`,
 			sealable = CASE WHEN `+worthSealing("frames - CAST($6 AS BIGINT)", "pending - CAST($7 AS BIGINT)")+` THEN 1 ELSE 0 END
 			WHERE build_id = $1 AND attempt = $2 AND step = $3`, append(log, g.Offset+g.Bytes, g.FirstLine+g.Lines, frames, packed)...)
 		return err
@@ -177,7 +182,7 @@ func Append(t *sqltx.Tx, id weir.AttemptID, frames []weir.LogFrame, segments []s
 			continue
 		}
 		// The line is counted here: it must agree with what the index says.
-		if _, err := t.Exec(`INSERT INTO log_frames (build_id, attempt, step, seq_offset, first_line, size, lines, at, data)
+		if err := t.Put(`INSERT INTO log_frames (build_id, attempt, step, seq_offset, first_line, size, lines, at, data)
 			VALUES (`+sqltx.Placeholders(1, 9)+`)`, int64(id.Build), id.Number, f.Step, f.Offset, l.Lines, f.Size, f.Lines,
 			sqltx.Micros(f.At), f.Data); err != nil {
 			return taken, err
@@ -193,7 +198,7 @@ func Append(t *sqltx.Tx, id weir.AttemptID, frames []weir.LogFrame, segments []s
 		l := logs[step]
 		// What is added to is added by the database: sealing takes from it at
 		// the same time.
-		if _, err := t.Exec(`INSERT INTO logs (build_id, attempt, step, bytes, lines, frames, pending, sealable)
+		if err := t.Put(`INSERT INTO logs (build_id, attempt, step, bytes, lines, frames, pending, sealable)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, CASE WHEN `+worthSealing("CAST($6 AS BIGINT)", "CAST($7 AS BIGINT)")+` THEN 1 ELSE 0 END)
 			ON CONFLICT (build_id, attempt, step) DO UPDATE SET bytes = excluded.bytes, lines = excluded.lines,
 				frames = logs.frames + excluded.frames, pending = logs.pending + excluded.pending,
@@ -232,7 +237,7 @@ func appendSegment(t *sqltx.Tx, g store.LogSegment, frames []weir.LogFrame, logs
 		return 0, nil
 	}
 	if err == nil {
-		if _, err := t.Exec(`DELETE FROM log_frames WHERE build_id = $1 AND attempt = $2 AND step = $3`, log...); err != nil {
+		if err := t.Put(`DELETE FROM log_frames WHERE build_id = $1 AND attempt = $2 AND step = $3`, log...); err != nil {
 			return 0, err
 		}
 	}
@@ -243,7 +248,7 @@ func appendSegment(t *sqltx.Tx, g store.LogSegment, frames []weir.LogFrame, logs
 	if worthPacking(g) {
 		loose = 1
 	}
-	if _, err := t.Exec(`INSERT INTO logs (build_id, attempt, step, bytes, lines, sealed, sealed_lines, frames, pending, sealable, loose)
+	if err := t.Put(`INSERT INTO logs (build_id, attempt, step, bytes, lines, sealed, sealed_lines, frames, pending, sealable, loose)
 		VALUES ($1, $2, $3, $4, $5, $4, $5, 0, 0, 0, $6)
 		ON CONFLICT (build_id, attempt, step) DO UPDATE SET bytes = excluded.bytes, lines = excluded.lines,
 			sealed = excluded.sealed, sealed_lines = excluded.sealed_lines, frames = 0, pending = 0, sealable = 0,
@@ -258,7 +263,7 @@ func appendSegment(t *sqltx.Tx, g store.LogSegment, frames []weir.LogFrame, logs
 }
 
 func insertSegment(t *sqltx.Tx, g store.LogSegment) error {
-	_, err := t.Exec(`INSERT INTO log_segments (build_id, attempt, step, seq_offset, first_line, size, lines, digest, data)
+	err := t.Put(`INSERT INTO log_segments (build_id, attempt, step, seq_offset, first_line, size, lines, digest, data)
 		VALUES (`+sqltx.Placeholders(1, 9)+`)`, int64(g.Attempt.Build), g.Attempt.Number, g.Step, g.Offset, g.FirstLine, g.Bytes, g.Lines,
 		string(g.Digest), append([]byte{}, g.Data...))
 	return err

@@ -32,7 +32,7 @@ type sourceRow struct {
 
 // lockSource makes the source's row if there is none, and locks it.
 func (t *tx) lockSource(project, branch string) (r sourceRow, err error) {
-	_, err = t.Exec(`INSERT INTO sources (project, branch) VALUES ($1, $2) ON CONFLICT DO NOTHING`, project, branch)
+	err = t.Put(`INSERT INTO sources (project, branch) VALUES ($1, $2) ON CONFLICT DO NOTHING`, project, branch)
 	if err != nil {
 		return r, err
 	}
@@ -63,7 +63,7 @@ func (s Store) RecordRevisions(ctx context.Context, p store.Poll) (tip weir.Tip,
 		if src.message != "" || src.polled == 0 {
 			t.Tell(weir.EventSource, project)
 		}
-		if _, err := t.Exec(`UPDATE sources SET polled = $3, error = '', err_since = 0, claimed_until = 0, next_poll = $4, tip = $5
+		if err := t.Put(`UPDATE sources SET polled = $3, error = '', err_since = 0, claimed_until = 0, next_poll = $4, tip = $5
 			WHERE project = $1 AND branch = $2`,
 			project, branch, sqltx.Micros(p.Now), sqltx.Micros(p.Next), src.tip+int64(added)); err != nil {
 			return err
@@ -115,7 +115,7 @@ func (t *tx) insertRevisions(project, branch string, revisions []weir.Revision) 
 		rows[i] = []any{r.Position, r.ID, sqltx.Clip(r.Author, weir.MaxReason), sqltx.Micros(r.Time), sqltx.Clip(r.Message, weir.MaxMessage)}
 	}
 	return t.InChunks(rows, func(data string) error {
-		_, err := t.Exec(`INSERT INTO revisions (project, branch, position, id, author, time, message)
+		err := t.Put(`INSERT INTO revisions (project, branch, position, id, author, time, message)
 			SELECT CAST($1 AS TEXT), CAST($2 AS TEXT), q.position, q.id, q.author, q.moment, q.message
 			FROM `+t.Table(3, "q", "position int", "id", "author", "moment int", "message"), project, branch, data)
 		return err
@@ -162,7 +162,7 @@ func (s Store) RecordPollError(ctx context.Context, project, branch, message str
 		if src.message != message {
 			t.Tell(weir.EventSource, project)
 		}
-		_, err = t.Exec(`UPDATE sources SET error = $3, err_since = $4, claimed_until = 0, next_poll = $5
+		err = t.Put(`UPDATE sources SET error = $3, err_since = $4, claimed_until = 0, next_poll = $5
 			WHERE project = $1 AND branch = $2`, project, branch, message, since, sqltx.Micros(next))
 		return err
 	})

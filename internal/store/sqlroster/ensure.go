@@ -93,7 +93,7 @@ func (t *tx) insertBuilders(byHash map[string]weir.BuilderKey, found map[string]
 	}
 	slices.SortFunc(rows, func(a, b []any) int { return cmp.Compare(a[0].(string), b[0].(string)) })
 	return t.InChunks(rows, func(data string) error {
-		_, err := t.Exec(`INSERT INTO builders (key_hash, project, job, cell, platform, branch, upstreams)
+		err := t.Put(`INSERT INTO builders (key_hash, project, job, cell, platform, branch, upstreams)
 			SELECT q.hash, q.project, q.job, q.cell, q.platform, q.branch, q.upstreams
 			FROM `+t.Table(1, "q", "hash", "project", "job", "cell", "platform", "branch", "upstreams")+`
 			WHERE true ON CONFLICT (key_hash) DO NOTHING`, data)

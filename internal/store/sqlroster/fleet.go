@@ -59,7 +59,7 @@ func (s Store) Pause(ctx context.Context, name, reason string, now time.Time) er
 		if reason == "" {
 			t.Tell(weir.EventQueue, string(w.Platform)) // it may have something now
 		}
-		_, err = t.Exec(`UPDATE workers SET paused = $2, barred = $3 WHERE name = $1`, name, reason, sqltx.Micros(barred))
+		err = t.Put(`UPDATE workers SET paused = $2, barred = $3 WHERE name = $1`, name, reason, sqltx.Micros(barred))
 		return err
 	})
 }
@@ -116,7 +116,7 @@ func (s Store) Forget(ctx context.Context, name string, now time.Time) error {
 		if !known {
 			return noWorker(name)
 		}
-		live, err := LiveOf(t.Conn, name)
+		live, err := ReadLive(AskLive(t.Conn, name))
 		if err != nil {
 			return err
 		}
@@ -127,7 +127,7 @@ func (s Store) Forget(ctx context.Context, name string, now time.Time) error {
 			return weir.Errorf(weir.Conflict, "worker %.80q has attempt %s still", name, live[0]).WithHint("wait until its lease expires, or cancel the build")
 		}
 		t.Tell(weir.EventWorker, name)
-		_, err = t.Exec(`DELETE FROM workers WHERE name = $1`, name)
+		err = t.Put(`DELETE FROM workers WHERE name = $1`, name)
 		return err
 	})
 }

@@ -45,7 +45,7 @@ func Seen(t *sqltx.Tx, w Worker, now time.Time) error {
 	if w.Seen.IsZero() || !w.Stale(now) {
 		return nil
 	}
-	_, err := t.Exec(`UPDATE workers SET seen = $2 WHERE name = $1 AND seen < $2`, w.Name, sqltx.Micros(now))
+	err := t.Put(`UPDATE workers SET seen = $2 WHERE name = $1 AND seen < $2`, w.Name, sqltx.Micros(now))
 	return err
 }
 
@@ -100,10 +100,20 @@ func (t *tx) saveWorker(w weir.Worker, labels string) (epoch int64, err error) {
 // LockWorker reads a worker and keeps it from changing until the transaction
 // ends, if it ever said hello.
 func LockWorker(t *sqltx.Tx, name string) (w Worker, known bool, err error) {
-	var draining int
+	return ReadWorker(AskWorker(t, name))
+}
+
+// AskWorker asks for a worker as LockWorker reads it.
+func AskWorker(t *sqltx.Tx, name string) sqltx.Asked {
 	c := t.Reader()
-	err = c.Row(`SELECT b.name, b.platform, b.labels, b.slots, b.version, b.host, b.seen, b.draining, b.paused, b.strikes, b.barred, b.epoch, b.lease_seq
-		FROM workers b WHERE b.name = $1`+c.Lock(), name).Scan(&w.Name, &w.Platform, sqltx.JSON(&w.Labels), &w.Slots, &w.Version, &w.Host,
+	return c.Later(`SELECT b.name, b.platform, b.labels, b.slots, b.version, b.host, b.seen, b.draining, b.paused, b.strikes, b.barred, b.epoch, b.lease_seq
+		FROM workers b WHERE b.name = $1`+c.Lock(), name)
+}
+
+// ReadWorker reads a worker that was asked for.
+func ReadWorker(asked sqltx.Asked) (w Worker, known bool, err error) {
+	var draining int
+	err = asked.Row().Scan(&w.Name, &w.Platform, sqltx.JSON(&w.Labels), &w.Slots, &w.Version, &w.Host,
 		sqltx.Time(&w.Seen), &draining, &w.Paused, &w.Strikes, sqltx.Time(&w.Barred), &w.Epoch, &w.LeaseSeq)
 	w.Draining = draining != 0
 	if errors.Is(err, sql.ErrNoRows) {
@@ -126,7 +136,7 @@ func (c conn) stillHeld(worker string, holds []weir.AttemptID) (keep []weir.Atte
 	if len(holds) == 0 {
 		return nil, nil
 	}
-	live, err := LiveOf(c.Conn, worker)
+	live, err := ReadLive(AskLive(c.Conn, worker))
 	for _, id := range holds {
 		if slices.Contains(live, id) {
 			keep = append(keep, id)
@@ -135,10 +145,15 @@ func (c conn) stillHeld(worker string, holds []weir.AttemptID) (keep []weir.Atte
 	return keep, err
 }
 
-// LiveOf lists the live attempts of a worker.
-func LiveOf(c sqltx.Conn, worker string) ([]weir.AttemptID, error) {
-	return sqltx.Collect(c, func(r sqltx.Scanner) (id weir.AttemptID, err error) {
+// AskLive asks for the live attempts of a worker.
+func AskLive(c sqltx.Conn, worker string) sqltx.Asked {
+	return c.Later(`SELECT build_id, number FROM attempts WHERE worker = $1 AND ended = 0`, worker)
+}
+
+// ReadLive lists the attempts that were asked for.
+func ReadLive(asked sqltx.Asked) ([]weir.AttemptID, error) {
+	return sqltx.Collect(asked, func(r sqltx.Scanner) (id weir.AttemptID, err error) {
 		err = r.Scan(&id.Build, &id.Number)
 		return id, err
-	}, `SELECT build_id, number FROM attempts WHERE worker = $1 AND ended = 0`, worker)
+	}, "")
 }

@@ -42,7 +42,13 @@ func (s *Store) listBuilds(ctx context.Context, verb, rest string, args ...any) 
 
 // build reads one build; NotFound if there is none.
 func (c conn) build(id weir.BuildID, lock string) (weir.Build, error) {
-	b, err := scanBuild(c.Row(`SELECT `+buildColumns+fromBuilds+`WHERE b.id = $1`+lock, int64(id)))
+	return readBuild(id, c.Row(oneBuild+lock, int64(id)))
+}
+
+const oneBuild = `SELECT ` + buildColumns + fromBuilds + `WHERE b.id = $1`
+
+func readBuild(id weir.BuildID, row sqltx.Row) (weir.Build, error) {
+	b, err := scanBuild(row)
 	if errors.Is(err, sql.ErrNoRows) {
 		return b, weir.Errorf(weir.NotFound, "there is no build %d", id)
 	}
@@ -76,10 +82,17 @@ func (s *Store) BuildSpec(ctx context.Context, id weir.BuildID) (spec weir.Spec,
 
 // spec reads a specification and fills in the products that it uses.
 func (c conn) spec(b weir.Build) (spec weir.Spec, err error) {
+	return c.readSpec(b, c.askSpec(b.ID))
+}
+
+func (c conn) askSpec(id weir.BuildID) sqltx.Asked {
+	return c.Later(`SELECT b.product_key, r.pinned <> 0, r.spec FROM builds b JOIN recipes r ON r.id = b.recipe_id WHERE b.id = $1`, int64(id))
+}
+
+func (c conn) readSpec(b weir.Build, asked sqltx.Asked) (spec weir.Spec, err error) {
 	var key string
 	var pinned bool
-	err = c.Row(`SELECT b.product_key, r.pinned <> 0, r.spec FROM builds b JOIN recipes r ON r.id = b.recipe_id WHERE b.id = $1`,
-		int64(b.ID)).Scan(&key, &pinned, sqltx.JSON(&spec))
+	err = asked.Row().Scan(&key, &pinned, sqltx.JSON(&spec))
 	if pinned {
 		fillPins(&spec, b.Pins)
 		spec.ProductKey = key

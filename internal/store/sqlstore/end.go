@@ -25,7 +25,7 @@ func (t *tx) save(b weir.Build) error {
 	if err != nil {
 		return err
 	}
-	_, err = t.Exec(`UPDATE builds SET state = $2, outcome = $3, reason_code = $4, reason_text = $5,
+	err = t.Put(`UPDATE builds SET state = $2, outcome = $3, reason_code = $4, reason_text = $5,
 		started = $6, finished = $7, attempts = $8, worker = $9,
 		product_digest = $10, product_prefix = $11, product_size = $12, results = $13, counts = $14
 		WHERE id = $1`,
@@ -69,7 +69,7 @@ func (t *tx) enqueue(builds []weir.Build, now, notBefore time.Time) error {
 		ids[i] = builds[i].ID
 		t.tellQueue(builds[i].Builder.Platform)
 	}
-	_, err := t.Exec(`UPDATE builds SET state = 'queued', queued = $1, not_before = $2 WHERE id IN `+t.In(3),
+	err := t.Put(`UPDATE builds SET state = 'queued', queued = $1, not_before = $2 WHERE id IN `+t.In(3),
 		sqltx.Micros(now), sqltx.Micros(notBefore), sqltx.IDs(ids))
 	return err
 }
@@ -131,12 +131,28 @@ func wordOf(o weir.Outcome) string {
 	return string(o)
 }
 
+// askWaiting asks for the builds that wait for one, locked.
+func (t *tx) askWaiting(id weir.BuildID) sqltx.Asked {
+	return t.Later(`SELECT `+buildColumns+fromBuilds+`JOIN needs n ON n.build_id = b.id
+		WHERE n.need_id = $1 AND b.state = 'blocked' ORDER BY b.id`+t.Lock(), int64(id))
+}
+
+// expectEnd asks early for what has to be known if a build ends, which was
+// locked before: whoever makes another one wait for it locks it, too.
+func (t *tx) expectEnd(id weir.BuildID) {
+	t.waiting = map[weir.BuildID]sqltx.Asked{id: t.askWaiting(id)}
+}
+
 // follow takes the end of a build to those that wait for it, and their ends
 // to those that wait for them.
 func (t *tx) follow(ended weir.BuildID, now time.Time) error {
 	for work := []weir.BuildID{ended}; len(work) > 0; work = work[1:] {
-		waiting, err := t.builds(`JOIN needs n ON n.build_id = b.id
-			WHERE n.need_id = $1 AND b.state = 'blocked' ORDER BY b.id`+t.Lock(), int64(work[0]))
+		asked, ok := t.waiting[work[0]]
+		if !ok {
+			asked = t.askWaiting(work[0])
+		}
+		delete(t.waiting, work[0]) // an answer is read once
+		waiting, err := sqltx.Collect(asked, scanBuild, "")
 		if err != nil || len(waiting) == 0 {
 			if err != nil {
 				return err
@@ -203,6 +219,9 @@ func (c conn) needsOf(builds []weir.Build) (map[weir.BuildID][]weir.Build, error
 
 // load reads the builds whose ids are the map's keys.
 func (c conn) load(builds map[weir.BuildID]weir.Build) error {
+	if len(builds) == 0 {
+		return nil
+	}
 	ids := make([]weir.BuildID, 0, len(builds))
 	for id := range builds {
 		ids = append(ids, id)

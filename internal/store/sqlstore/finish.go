@@ -20,9 +20,15 @@ func (s *Store) Finish(ctx context.Context, f store.Finish) (b weir.Build, err e
 	f.Reason = weir.Reason{Code: weir.ReasonCode(sqltx.Clean(string(f.Reason.Code))), Text: sqltx.Clip(f.Reason.Text, weir.MaxReason)}
 	f.Product = weir.Product{Digest: weir.Digest(sqltx.Clean(string(f.Product.Digest))), Prefix: sqltx.Clean(f.Product.Prefix), Size: f.Product.Size}
 	f.Results = weir.Digest(sqltx.Clean(string(f.Results)))
-	err = s.write(ctx, "record how an attempt ended", f.Now, func(t *tx) error {
+	err = s.writeShort(ctx, "record how an attempt ended", f.Now, func(t *tx) error {
 		var a attempt
-		if b, a, err = t.lockAttempt(f.Attempt, f.Token); err != nil {
+		asked := t.lockAttempt(f.Attempt)
+		var sizes sqltx.Asked
+		if len(f.Frames) > 0 {
+			sizes = sqllog.Ask(t.Reader(), f.Attempt)
+		}
+		t.expectEnd(f.Attempt.Build)
+		if b, a, err = asked.read(f.Token); err != nil {
 			return err
 		}
 		if a.by == byFinish {
@@ -31,7 +37,7 @@ func (s *Store) Finish(ctx context.Context, f store.Finish) (b weir.Build, err e
 		if fencing && !a.Live() {
 			return fenced(a.ID)
 		}
-		if err := t.lastFrames(a.ID, f); err != nil {
+		if err := t.lastFrames(a.ID, f, sizes); err != nil {
 			return err
 		}
 		if err := t.saveSteps(a.ID, f.Steps); err != nil {
@@ -50,11 +56,11 @@ func (s *Store) Finish(ctx context.Context, f store.Finish) (b weir.Build, err e
 
 // lastFrames appends the frames that came with the end of an attempt. Nobody
 // sends again what does not fit now, so all of them must.
-func (t *tx) lastFrames(id weir.AttemptID, f store.Finish) error {
+func (t *tx) lastFrames(id weir.AttemptID, f store.Finish, sizes sqltx.Asked) error {
 	if len(f.Frames) == 0 {
 		return nil
 	}
-	logs, err := sqllog.Sizes(t.Reader(), id)
+	logs, err := sqllog.Sizes(sizes)
 	if err != nil {
 		return err
 	}
@@ -72,7 +78,7 @@ func (t *tx) blame(a attempt, f store.Finish) error {
 	switch {
 	case f.Outcome != weir.Infra && (a.strikes > 0 || !a.barred.IsZero()):
 		t.Tell(weir.EventWorker, a.Worker)
-		_, err := t.Exec(`UPDATE workers SET seen = CASE WHEN seen > $2 THEN seen ELSE $2 END, strikes = 0, barred = 0 WHERE name = $1`,
+		err := t.Put(`UPDATE workers SET seen = CASE WHEN seen > $2 THEN seen ELSE $2 END, strikes = 0, barred = 0 WHERE name = $1`,
 			a.Worker, sqltx.Micros(f.Now))
 		return err
 	case f.Outcome == weir.Infra && f.Barred != nil:
@@ -81,7 +87,7 @@ func (t *tx) blame(a attempt, f store.Finish) error {
 			return err
 		}
 		t.Tell(weir.EventWorker, w.Name)
-		_, err = t.Exec(`UPDATE workers SET seen = CASE WHEN seen > $2 THEN seen ELSE $2 END, strikes = $3, barred = $4 WHERE name = $1`,
+		err = t.Put(`UPDATE workers SET seen = CASE WHEN seen > $2 THEN seen ELSE $2 END, strikes = $3, barred = $4 WHERE name = $1`,
 			w.Name, sqltx.Micros(f.Now), w.Strikes+1, sqltx.Micros(f.Barred(w.Strikes+1)))
 		return err
 	}

@@ -8,6 +8,18 @@ import (
 	"github.com/weir-ci/weir/internal/store/sqltx"
 )
 
+// askHeads asks where the builders' lines are.
+func (p *plan) askHeads() sqltx.Asked {
+	ids := make([]weir.BuilderID, 0, len(p.nr.Heads))
+	for id := range p.nr.Heads {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	among, arg := sqltx.Among(p.Conn, 1, ids)
+	return p.Later(`SELECT b.builder_id, b.id, b.pins_key FROM builds b WHERE b.id IN
+		(SELECT (SELECT MAX(x.id) FROM builds x WHERE x.builder_id = y.id AND x.advances = 1) FROM builders y WHERE y.id `+among+`)`, arg)
+}
+
 // checkHeads is Conflict if a builder's line has moved on since the caller of
 // CreateRun looked. The builders are locked, so it stays as it is.
 func (p *plan) checkHeads() error {
@@ -19,17 +31,10 @@ func (p *plan) checkHeads() error {
 		build   weir.BuildID
 		pins    string
 	}
-	ids := make([]weir.BuilderID, 0, len(p.nr.Heads))
-	for id := range p.nr.Heads {
-		ids = append(ids, id)
-	}
-	slices.Sort(ids)
-	list, err := sqltx.Collect(p, func(r sqltx.Scanner) (h head, err error) {
+	list, err := sqltx.Collect(p.asked.heads, func(r sqltx.Scanner) (h head, err error) {
 		err = r.Scan(&h.builder, &h.build, &h.pins)
 		return h, err
-	}, `SELECT b.builder_id, b.id, b.pins_key FROM builds b WHERE b.id IN
-		(SELECT (SELECT MAX(x.id) FROM builds x WHERE x.builder_id = y.id AND x.advances = 1) FROM builders y WHERE y.id IN `+p.In(1)+`)`,
-		sqltx.IDs(ids))
+	}, "")
 	if err != nil {
 		return err
 	}

@@ -54,18 +54,29 @@ func (a *attempt) dest() []any {
 		sqltx.Time(&a.Ended), &a.by, &a.Outcome, &a.Reason.Code, &a.Reason.Text}
 }
 
-// lockAttempt reads an attempt and its build, locked, if the token is the
-// attempt's own; Fenced otherwise.
-func (t *tx) lockAttempt(id weir.AttemptID, token string) (b weir.Build, a attempt, err error) {
-	if b, err = t.lockBuild(id.Build); err != nil {
+// askedAttempt is an attempt that was asked for, and its build.
+type askedAttempt struct {
+	id             weir.AttemptID
+	build, attempt sqltx.Asked
+}
+
+// lockAttempt asks for an attempt and its build, locked.
+func (t *tx) lockAttempt(id weir.AttemptID) askedAttempt {
+	return askedAttempt{id, t.Later(oneBuild+t.Lock(), int64(id.Build)), t.Later(`SELECT `+attemptColumns+`, COALESCE(w.seen, 0), COALESCE(w.strikes, 0), COALESCE(w.barred, 0)
+		FROM attempts a LEFT JOIN workers w ON w.name = a.worker WHERE a.build_id = $1 AND a.number = $2`, int64(id.Build), id.Number)}
+}
+
+// read gives the attempt and its build if the token is the attempt's own;
+// Fenced otherwise.
+func (asked askedAttempt) read(token string) (b weir.Build, a attempt, err error) {
+	id := asked.id
+	if b, err = readBuild(id.Build, asked.build.Row()); err != nil {
 		if weir.CodeOf(err) == weir.NotFound {
 			err = fenced(id)
 		}
 		return b, a, err
 	}
-	err = t.Row(`SELECT `+attemptColumns+`, COALESCE(w.seen, 0), COALESCE(w.strikes, 0), COALESCE(w.barred, 0)
-		FROM attempts a LEFT JOIN workers w ON w.name = a.worker WHERE a.build_id = $1 AND a.number = $2`,
-		int64(id.Build), id.Number).Scan(append(a.dest(), sqltx.Time(&a.seen), &a.strikes, sqltx.Time(&a.barred))...)
+	err = asked.attempt.Row().Scan(append(a.dest(), sqltx.Time(&a.seen), &a.strikes, sqltx.Time(&a.barred))...)
 	if errors.Is(err, sql.ErrNoRows) || err == nil && fencing && !a.hasToken(token) {
 		err = fenced(id)
 	}
@@ -102,7 +113,7 @@ func (a attempt) spoke(t *tx, now time.Time) error {
 
 // endAttempt ends a live attempt. Its build must be locked.
 func (t *tx) endAttempt(id weir.AttemptID, by endedBy, outcome weir.Outcome, reason weir.Reason, now time.Time) error {
-	_, err := t.Exec(`UPDATE attempts SET ended = $3, ended_by = $4, outcome = $5, reason_code = $6, reason_text = $7
+	err := t.Put(`UPDATE attempts SET ended = $3, ended_by = $4, outcome = $5, reason_code = $6, reason_text = $7
 		WHERE build_id = $1 AND number = $2 AND ended = 0`,
 		int64(id.Build), id.Number, sqltx.Micros(now), string(by), string(outcome), sqltx.Clean(string(reason.Code)), sqltx.Clip(reason.Text, weir.MaxReason))
 	return err
@@ -142,9 +153,12 @@ func (s *Store) Lease(ctx context.Context, ask store.LeaseAsk, choose func([]sto
 	if idle, err := s.idle(ctx, ask); idle || err != nil {
 		return nil, err
 	}
-	err = s.write(ctx, "lease builds", ask.Now, func(t *tx) error {
+	err = s.writeShort(ctx, "lease builds", ask.Now, func(t *tx) error {
 		leased = nil
-		w, known, err := sqlroster.LockWorker(t.Tx, ask.Worker)
+		worker := sqlroster.AskWorker(t.Tx, ask.Worker)
+		live := sqlroster.AskLive(t.Conn, ask.Worker)
+		first := t.askCandidates(ask, glance(ask))
+		w, known, err := sqlroster.ReadWorker(worker)
 		if err != nil {
 			return err
 		}
@@ -152,20 +166,24 @@ func (s *Store) Lease(ctx context.Context, ask store.LeaseAsk, choose func([]sto
 			if err := checkTurn(w, ask, known); err != nil {
 				return err
 			}
-			if err := t.takeBack(ask); err != nil {
+			back, err := t.takeBack(ask, live)
+			if err != nil {
 				return err
+			}
+			if back { // the queue is not what it was
+				first = t.askCandidates(ask, glance(ask))
 			}
 		}
 		if w.Held(ask.Now) {
 			return sqlroster.Seen(t.Tx, w, ask.Now)
 		}
-		if leased, err = t.give(&s.builders, ask, choose); err != nil || !known {
+		if leased, err = t.give(&s.builders, ask, first, choose); err != nil || !known {
 			return err
 		}
 		if len(leased) == 0 || ask.Epoch == 0 {
 			return sqlroster.Seen(t.Tx, w, ask.Now)
 		}
-		_, err = t.Exec(`UPDATE workers SET lease_seq = $2, seen = CASE WHEN seen > $3 THEN seen ELSE $3 END WHERE name = $1`,
+		err = t.Put(`UPDATE workers SET lease_seq = $2, seen = CASE WHEN seen > $3 THEN seen ELSE $3 END WHERE name = $1`,
 			ask.Worker, ask.Seq, sqltx.Micros(ask.Now))
 		return err
 	})
@@ -176,21 +194,21 @@ func (s *Store) Lease(ctx context.Context, ask store.LeaseAsk, choose func([]sto
 }
 
 // give leases what choose picks from the queue.
-func (t *tx) give(k *sqlroster.Builders, ask store.LeaseAsk, choose func([]store.Candidate) []weir.BuildID) ([]store.Leased, error) {
-	for limit := cmp.Or(min(ask.Glance, store.CandidateLimit), store.CandidateLimit); ; limit = store.CandidateLimit {
-		offers, err := t.candidates(k, ask.Platform, ask.Now, limit)
+func (t *tx) give(k *sqlroster.Builders, ask store.LeaseAsk, queue sqltx.Asked, choose func([]store.Candidate) []weir.BuildID) ([]store.Leased, error) {
+	for limit := glance(ask); ; limit, queue = store.CandidateLimit, t.askCandidates(ask, store.CandidateLimit) {
+		offers, err := t.candidates(k, queue)
 		all := len(offers) < limit || limit == store.CandidateLimit
 		for err == nil && len(offers) > 0 {
 			picked := pick(choose(slices.Clone(offers)), offers, len(ask.Tokens))
 			if len(picked) == 0 {
 				break
 			}
-			got, err := t.lockQueued(picked)
+			got, specs, err := t.lockQueued(picked)
 			if err != nil {
 				return nil, err
 			}
 			if len(got) > 0 {
-				return t.assign(ask, picked, got)
+				return t.assign(ask, picked, got, specs)
 			}
 			offers = slices.DeleteFunc(offers, func(c store.Candidate) bool { return slices.Contains(picked, c.Build) })
 		}
@@ -198,6 +216,11 @@ func (t *tx) give(k *sqlroster.Builders, ask store.LeaseAsk, choose func([]store
 			return nil, err
 		}
 	}
+}
+
+// glance is how much of the queue a lease looks at first.
+func glance(ask store.LeaseAsk) int {
+	return cmp.Or(min(ask.Glance, store.CandidateLimit), store.CandidateLimit)
 }
 
 // checkTurn is Conflict unless a lease is newer than all that gave something.
@@ -219,11 +242,11 @@ func checkTurn(w sqlroster.Worker, ask store.LeaseAsk, known bool) error {
 // their builds. A build that is locked is passed over: its attempt is just
 // being ended, or is taken back by the next lease. That way a lease never waits
 // for a build while it holds the worker's row, for which others wait who hold
-// a build.
-func (t *tx) takeBack(ask store.LeaseAsk) error {
-	strays, err := t.strays(ask)
+// a build. It reports whether there were any.
+func (t *tx) takeBack(ask store.LeaseAsk, live sqltx.Asked) (back bool, err error) {
+	strays, err := strays(ask, live)
 	if err != nil || len(strays) == 0 {
-		return err
+		return false, err
 	}
 	ids := make([]weir.BuildID, len(strays))
 	for i, id := range strays {
@@ -231,7 +254,7 @@ func (t *tx) takeBack(ask store.LeaseAsk) error {
 	}
 	builds, err := t.builds(`WHERE b.state IN ('leased', 'running') AND b.id IN `+t.In(1)+` ORDER BY b.id`+t.LockSkip(), sqltx.IDs(ids))
 	if err != nil {
-		return err
+		return false, err
 	}
 	for _, b := range builds {
 		// What was live before the lock may be over, and another one live.
@@ -241,22 +264,22 @@ func (t *tx) takeBack(ask store.LeaseAsk) error {
 		}
 		reason := weir.Reason{Code: weir.ReasonUndelivered, Text: "worker " + ask.Worker + " does not know of it"}
 		if err := t.endAttempt(id, byLease, weir.Infra, reason, ask.Now); err != nil {
-			return err
+			return false, err
 		}
 		var again time.Time
 		if ask.Undelivered != nil {
 			again = ask.Undelivered(b.Attempts)
 		}
 		if err := t.enqueue([]weir.Build{b}, ask.Now, again); err != nil {
-			return err
+			return false, err
 		}
 	}
-	return nil
+	return true, nil
 }
 
 // strays lists the live attempts of a worker that it does not say it holds.
-func (c conn) strays(ask store.LeaseAsk) ([]weir.AttemptID, error) {
-	live, err := sqlroster.LiveOf(c.Conn, ask.Worker)
+func strays(ask store.LeaseAsk, asked sqltx.Asked) ([]weir.AttemptID, error) {
+	live, err := sqlroster.ReadLive(asked)
 	return slices.DeleteFunc(live, func(id weir.AttemptID) bool { return slices.Contains(ask.Holds, id) }), err
 }
 
@@ -281,7 +304,7 @@ func (s *Store) idle(ctx context.Context, ask store.LeaseAsk) (idle bool, err er
 		if checkTurn(w, ask, true) != nil {
 			return nil
 		}
-		strays, err := c.strays(ask)
+		strays, err := strays(ask, sqlroster.AskLive(c.Conn, ask.Worker))
 		idle = len(strays) == 0
 		return err
 	})
@@ -295,13 +318,20 @@ func scanTurn(r sqltx.Scanner, queued *bool) (w sqlroster.Worker, err error) {
 	return w, err
 }
 
-// candidates lists queued builds that may be leased. It reads as little of each
-// as it can: nothing else costs a lease as much.
-func (c conn) candidates(k *sqlroster.Builders, p weir.Platform, now time.Time, limit int) ([]store.Candidate, error) {
+// askCandidates asks for queued builds that may be leased. It reads as little of
+// each as it can: nothing else costs a lease as much.
+func (c conn) askCandidates(ask store.LeaseAsk, limit int) sqltx.Asked {
+	return c.Later(`SELECT b.id, b.builder_id, b.priority, b.queued, b.attempts, b.cause, b.labels FROM builds b
+		WHERE b.platform = $1 AND b.state = 'queued' AND b.not_before <= $2 ORDER BY b.priority DESC, b.id LIMIT $3`,
+		sqltx.Clean(string(ask.Platform)), sqltx.Micros(ask.Now), limit)
+}
+
+// candidates reads queued builds that were asked for.
+func (c conn) candidates(k *sqlroster.Builders, queue sqltx.Asked) ([]store.Candidate, error) {
 	var builders []weir.BuilderID
 	var id, builder, priority, queued, attempts, cause, labels any // what drivers give, unchanged
 	into := []any{&id, &builder, &priority, &queued, &attempts, &cause, &labels}
-	offers, err := sqltx.Collect(c, func(row sqltx.Scanner) (o store.Candidate, err error) {
+	offers, err := sqltx.Collect(queue, func(row sqltx.Scanner) (o store.Candidate, err error) {
 		if err := row.Scan(into...); err != nil {
 			return o, err
 		}
@@ -312,9 +342,7 @@ func (c conn) candidates(k *sqlroster.Builders, p weir.Platform, now time.Time, 
 		}
 		builders = append(builders, weir.BuilderID(number(builder)))
 		return o, err
-	}, `SELECT b.id, b.builder_id, b.priority, b.queued, b.attempts, b.cause, b.labels FROM builds b
-		WHERE b.platform = $1 AND b.state = 'queued' AND b.not_before <= $2 ORDER BY b.priority DESC, b.id LIMIT $3`,
-		sqltx.Clean(string(p)), sqltx.Micros(now), limit)
+	}, "")
 	if err != nil || len(offers) == 0 {
 		return nil, err
 	}
@@ -347,18 +375,25 @@ func pick(chosen []weir.BuildID, offers []store.Candidate, room int) (picked []w
 }
 
 // lockQueued locks those of the builds that are queued still. Ones that are
-// locked by somebody else are as good as gone.
-func (t *tx) lockQueued(ids []weir.BuildID) (map[weir.BuildID]weir.Build, error) {
-	builds, err := t.builds(`WHERE b.state = 'queued' AND b.id IN `+t.In(1)+` ORDER BY b.id`+t.LockSkip(), sqltx.IDs(ids))
+// locked by somebody else are as good as gone. It asks for what is to be done
+// for them, too.
+func (t *tx) lockQueued(ids []weir.BuildID) (map[weir.BuildID]weir.Build, map[weir.BuildID]sqltx.Asked, error) {
+	among, arg := sqltx.Among(t.Conn, 1, ids)
+	queued := t.Later(`SELECT `+buildColumns+fromBuilds+`WHERE b.state = 'queued' AND b.id `+among+` ORDER BY b.id`+t.LockSkip(), arg)
+	specs := make(map[weir.BuildID]sqltx.Asked, len(ids))
+	for _, id := range ids {
+		specs[id] = t.askSpec(id)
+	}
+	builds, err := sqltx.Collect(queued, scanBuild, "")
 	got := make(map[weir.BuildID]weir.Build, len(builds))
 	for _, b := range builds {
 		got[b.ID] = b
 	}
-	return got, err
+	return got, specs, err
 }
 
 // assign turns locked builds into attempts, in the order picked.
-func (t *tx) assign(ask store.LeaseAsk, picked []weir.BuildID, got map[weir.BuildID]weir.Build) (leased []store.Leased, err error) {
+func (t *tx) assign(ask store.LeaseAsk, picked []weir.BuildID, got map[weir.BuildID]weir.Build, specs map[weir.BuildID]sqltx.Asked) (leased []store.Leased, err error) {
 	for _, id := range picked {
 		b, ok := got[id]
 		if !ok {
@@ -373,11 +408,11 @@ func (t *tx) assign(ask store.LeaseAsk, picked []weir.BuildID, got map[weir.Buil
 			return nil, err
 		}
 		l := store.Leased{Attempt: weir.AttemptID{Build: id, Number: b.Attempts}, Token: ask.Tokens[len(leased)], Build: b}
-		if _, err := t.Exec(`INSERT INTO attempts (build_id, number, worker, token, leased, deadline) VALUES ($1, $2, $3, $4, $5, $6)`,
+		if err := t.Put(`INSERT INTO attempts (build_id, number, worker, token, leased, deadline) VALUES ($1, $2, $3, $4, $5, $6)`,
 			int64(id), b.Attempts, b.Worker, shorten(l.Token), sqltx.Micros(ask.Now), sqltx.Micros(ask.Deadline)); err != nil {
 			return nil, err
 		}
-		if l.Spec, err = t.spec(b); err != nil {
+		if l.Spec, err = t.readSpec(b, specs[id]); err != nil {
 			return nil, err
 		}
 		leased = append(leased, l)

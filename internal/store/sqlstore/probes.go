@@ -59,7 +59,7 @@ func (t *tx) saveProbe(id weir.RegressionID, p weir.Probe) error {
 			return err
 		}
 	}
-	_, err := t.Exec(`INSERT INTO probes (regression_id, build_id, position, good, bad, none, victims) VALUES ($1, $2, $3, $4, $5, $6, $7)
+	err := t.Put(`INSERT INTO probes (regression_id, build_id, position, good, bad, none, victims) VALUES ($1, $2, $3, $4, $5, $6, $7)
 		ON CONFLICT (regression_id, build_id) DO UPDATE SET position = excluded.position, good = excluded.good,
 			bad = excluded.bad, none = excluded.none, victims = excluded.victims`,
 		int64(id), int64(p.Build), p.Position, p.Good, p.Bad, p.None, victims)

@@ -40,27 +40,47 @@ func fillPins(spec *weir.Spec, pins weir.Pins) {
 	}
 }
 
-// recipe finds or makes the row that holds a build's specification.
-func (p *plan) recipe(nb store.NewBuild) (id int64, err error) {
+// recipe is a specification as it is kept.
+type recipe struct {
+	text, hash string
+	pinned     bool
+}
+
+func recipeOf(nb store.NewBuild) (r recipe, err error) {
 	spec, pinned := withoutPins(nb.Spec, nb.Pins)
 	if !pinned {
 		spec = nb.Spec
 	}
 	text, err := sqltx.Encode(spec)
-	if err != nil {
-		return 0, err
+	return recipe{text, sqltx.HashOf(text, itoa(sqltx.Flag(pinned)))[:32], pinned}, err
+}
+
+func (p *plan) askRecipe(hash string) sqltx.Asked {
+	return p.Later(`SELECT id FROM recipes WHERE hash = $1`, hash)
+}
+
+// recipe finds or makes the row that holds a build's specification.
+func (p *plan) recipe(i int) (id int64, err error) {
+	r, ok := p.asked.made[i]
+	if !ok {
+		if r, err = recipeOf(p.nr.Builds[i]); err != nil {
+			return 0, err
+		}
 	}
-	hash := sqltx.HashOf(text, itoa(sqltx.Flag(pinned)))[:32]
+	hash := r.hash
 	if id := p.recipes[hash]; id != 0 {
 		return id, nil
 	}
 	// Another server may add the same one between the two statements; the
 	// insertion then waits for its end, and finds nothing to do.
-	for id == 0 && err == nil {
-		err = p.Row(`SELECT id FROM recipes WHERE hash = $1`, hash).Scan(&id)
+	for asked, ok := p.asked.recipes[hash]; id == 0 && err == nil; ok = false {
+		if !ok {
+			asked = p.askRecipe(hash)
+		}
+		err = asked.Row().Scan(&id)
 		if errors.Is(err, sql.ErrNoRows) {
 			err = p.Row(`INSERT INTO recipes (hash, pinned, spec) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING RETURNING id`,
-				hash, sqltx.Flag(pinned), text).Scan(&id)
+				hash, sqltx.Flag(r.pinned), r.text).Scan(&id)
 			if errors.Is(err, sql.ErrNoRows) {
 				err = nil
 			}

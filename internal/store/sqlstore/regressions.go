@@ -149,7 +149,7 @@ func (t *tx) saveRegression(r weir.Regression) error {
 		return err
 	}
 	t.tellRegression(r.ID)
-	_, err = t.Exec(`UPDATE regressions SET state = $2, updated = $3, closed = $4, culprit_project = $5, culprit = $6,
+	err = t.Put(`UPDATE regressions SET state = $2, updated = $3, closed = $4, culprit_project = $5, culprit = $6,
 		first_suspect = $7, last_suspect = $8, note = $9, merged_into = $10 WHERE id = $1`,
 		int64(r.ID), string(r.State), sqltx.Micros(r.Updated), sqltx.Micros(r.Closed), r.Culprit.Project, culprit,
 		r.Suspects.First, r.Suspects.Last, sqltx.Clip(r.Note, weir.MaxReason), int64(r.MergedInto))
@@ -179,7 +179,7 @@ func uniqueVictims(victims []weir.Victim) []weir.Victim {
 
 // saveVictims replaces the victims of a regression.
 func (t *tx) saveVictims(id weir.RegressionID, victims []weir.Victim) error {
-	if _, err := t.Exec(`DELETE FROM victims WHERE regression_id = $1`, int64(id)); err != nil {
+	if err := t.Put(`DELETE FROM victims WHERE regression_id = $1`, int64(id)); err != nil {
 		return err
 	}
 	var rows [][]any
@@ -192,7 +192,7 @@ func (t *tx) saveVictims(id weir.RegressionID, victims []weir.Victim) error {
 			sqltx.Clip(v.Message, weir.MaxResultMessage), int64(v.Build), int64(v.FixedIn)})
 	}
 	return t.InChunks(rows, func(data string) error {
-		_, err := t.Exec(`INSERT INTO victims (regression_id, ordinal, builder_id, suite, name, verdict, cause, message, build_id, fixed_in)
+		err := t.Put(`INSERT INTO victims (regression_id, ordinal, builder_id, suite, name, verdict, cause, message, build_id, fixed_in)
 			SELECT CAST($1 AS BIGINT), q.ordinal, q.builder_id, q.suite, q.name, q.verdict, q.cause, q.message, q.build_id, q.fixed_in
 			FROM `+t.Table(2, "q", "ordinal int", "builder_id int", "suite", "name", "verdict", "cause", "message", "build_id int", "fixed_in int"),
 			int64(id), data)

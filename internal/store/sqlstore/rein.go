@@ -37,18 +37,18 @@ func (s *Store) Rein(ctx context.Context, h store.Horizon) error {
 			ids = append(ids, b.ID)
 			t.tellQueue(b.Builder.Platform)
 		}
-		if _, err := t.Exec(`UPDATE builds SET not_before = $1 WHERE id IN `+t.In(2), now, sqltx.IDs(ids)); err != nil {
+		if err := t.Put(`UPDATE builds SET not_before = $1 WHERE id IN `+t.In(2), now, sqltx.IDs(ids)); err != nil {
 			return err
 		}
 		ids = ids[:0]
 		for _, b := range live {
 			ids = append(ids, b.ID)
 		}
-		if _, err := t.Exec(`UPDATE attempts SET deadline = $1 WHERE ended = 0 AND deadline > $2 AND build_id IN `+t.In(3),
+		if err := t.Put(`UPDATE attempts SET deadline = $1 WHERE ended = 0 AND deadline > $2 AND build_id IN `+t.In(3),
 			sqltx.Micros(h.Now.Add(h.Lease)), late, sqltx.IDs(ids)); err != nil {
 			return err
 		}
-		_, err = t.Exec(`UPDATE workers SET barred = $1 WHERE barred > $2`, now, barred)
+		err = t.Put(`UPDATE workers SET barred = $1 WHERE barred > $2`, now, barred)
 		return err
 	})
 }

@@ -15,7 +15,11 @@ import (
 
 // CreateRun makes a run and its builds, in the order given.
 func (s *Store) CreateRun(ctx context.Context, nr store.NewRun) (run weir.Run, ids []weir.BuildID, err error) {
-	err = s.write(ctx, "make a run", nr.Now, func(t *tx) error {
+	write := s.writeShort
+	if len(nr.Builds) > shortRun {
+		write = s.write
+	}
+	err = write(ctx, "make a run", nr.Now, func(t *tx) error {
 		run, ids, err = t.createRun(nr)
 		return err
 	})
@@ -24,6 +28,9 @@ func (s *Store) CreateRun(ctx context.Context, nr store.NewRun) (run weir.Run, i
 	}
 	return run, ids, nil
 }
+
+// shortRun is how many builds are made in a moment.
+const shortRun = 20
 
 // plan is a run in the making.
 type plan struct {
@@ -36,6 +43,7 @@ type plan struct {
 	made     map[lineKey]weir.BuildID    // in this run
 	recipes  map[string]int64            // by hash
 	run      weir.Run
+	asked    early
 }
 
 // lineKey says which builds may stand in for each other.
@@ -56,6 +64,9 @@ func (t *tx) createRun(nr store.NewRun) (weir.Run, []weir.BuildID, error) {
 	p := &plan{tx: t, nr: nr, builds: map[weir.BuildID]weir.Build{}, made: map[lineKey]weir.BuildID{}, recipes: map[string]int64{}}
 	for _, nb := range nr.Builds {
 		p.keys = append(p.keys, pinsKey(nb.Pins))
+	}
+	if err := p.ask(); err != nil {
+		return weir.Run{}, nil, err
 	}
 	if err := p.lockBuilders(); err != nil {
 		return weir.Run{}, nil, err
@@ -79,19 +90,22 @@ func (t *tx) createRun(nr store.NewRun) (weir.Run, []weir.BuildID, error) {
 	return p.run, ids, nil
 }
 
-// lockBuilders keeps other planners away from the builders of the run.
-func (p *plan) lockBuilders() error {
+// builderIDs lists the builders of the run, in order.
+func (p *plan) builderIDs() []weir.BuilderID {
 	var ids []weir.BuilderID
 	for _, nb := range p.nr.Builds {
 		ids = append(ids, nb.Builder)
 	}
 	slices.Sort(ids)
-	ids = slices.Compact(ids)
-	locked, err := sqltx.Collect(p, func(r sqltx.Scanner) (b weir.Builder, err error) {
+	return slices.Compact(ids)
+}
+
+// lockBuilders keeps other planners away from the builders of the run.
+func (p *plan) lockBuilders() error {
+	locked, err := sqltx.Collect(p.asked.builders, func(r sqltx.Scanner) (b weir.Builder, err error) {
 		err = r.Scan(builderDest(&b)...)
 		return b, err
-	}, `SELECT b.id, b.project, b.job, b.cell, b.platform, b.branch, b.upstreams
-		FROM builders b WHERE b.id IN `+p.In(1)+` ORDER BY b.id`+p.Lock(), sqltx.IDs(ids))
+	}, "")
 	if err != nil {
 		return err
 	}
@@ -99,7 +113,7 @@ func (p *plan) lockBuilders() error {
 	for _, b := range locked {
 		p.builders[b.ID] = b
 	}
-	for _, id := range ids {
+	for _, id := range p.builderIDs() {
 		if _, ok := p.builders[id]; !ok {
 			return weir.Errorf(weir.NotFound, "there is no builder %d", id)
 		}
@@ -225,7 +239,7 @@ func (p *plan) place(i int, ids []weir.BuildID) (weir.BuildID, error) {
 	if b.State.Final() {
 		b.Finished = p.nr.Now
 	}
-	if err := p.insert(&b, nb, p.keys[i], needIDs); err != nil {
+	if err := p.insert(&b, i, needIDs); err != nil {
 		return 0, err
 	}
 	p.builds[b.ID] = b
@@ -238,7 +252,8 @@ func mayStandIn(b weir.Build, s store.Share) bool {
 		s == store.ShareAny && (!b.State.Final() || b.Outcome.SaysSomething())
 }
 
-func (p *plan) insert(b *weir.Build, nb store.NewBuild, key string, needs []weir.BuildID) error {
+func (p *plan) insert(b *weir.Build, i int, needs []weir.BuildID) error {
+	nb, key := p.nr.Builds[i], p.keys[i]
 	if err := p.ensureRun(); err != nil {
 		return err
 	}
@@ -251,7 +266,7 @@ func (p *plan) insert(b *weir.Build, nb store.NewBuild, key string, needs []weir
 	if err != nil {
 		return err
 	}
-	recipe, err := p.recipe(nb)
+	recipe, err := p.recipe(i)
 	if err != nil {
 		return err
 	}
@@ -260,18 +275,19 @@ func (p *plan) insert(b *weir.Build, nb store.NewBuild, key string, needs []weir
 		queued = p.nr.Now
 		p.tellQueue(b.Builder.Platform)
 	}
-	if err := p.Row(`INSERT INTO builds (run_id, builder_id, platform, cause, advances, unsettled, state, outcome,
-			reason_code, reason_text, priority, labels, pins, pins_key, created, queued, finished, retry_of, recipe_id, product_key)
-		VALUES (`+sqltx.Placeholders(1, 20)+`) RETURNING id`,
+	number, err := p.add(p.asked.builds, "builds", `run_id, builder_id, platform, cause, advances, unsettled, state, outcome,
+			reason_code, reason_text, priority, labels, pins, pins_key, created, queued, finished, retry_of, recipe_id, product_key`,
 		int64(b.Run), int64(b.Builder.ID), string(b.Builder.Platform), string(b.Cause), sqltx.Flag(b.Cause.Advances()), sqltx.Flag(b.Cause.Advances()),
 		string(b.State), string(b.Outcome), string(b.Reason.Code), sqltx.Clip(b.Reason.Text, weir.MaxReason), nb.Priority, labels, pins, key,
 		sqltx.Micros(b.Created), sqltx.Micros(queued), sqltx.Micros(b.Finished), int64(b.RetryOf),
-		recipe, sqltx.Clean(nb.Spec.ProductKey)).Scan(&b.ID); err != nil {
+		recipe, sqltx.Clean(nb.Spec.ProductKey))
+	if err != nil {
 		return err
 	}
+	b.ID = weir.BuildID(number)
 	p.tellBuild(b.ID)
 	for i, need := range needs {
-		if _, err := p.Exec(`INSERT INTO needs (build_id, ordinal, need_id) VALUES ($1, $2, $3)`, int64(b.ID), i, int64(need)); err != nil {
+		if err := p.Put(`INSERT INTO needs (build_id, ordinal, need_id) VALUES ($1, $2, $3)`, int64(b.ID), i, int64(need)); err != nil {
 			return err
 		}
 	}
@@ -285,8 +301,9 @@ func (p *plan) ensureRun() error {
 	}
 	p.run = weir.Run{Cause: p.nr.Cause, Project: sqltx.Clean(p.nr.Project), Reason: sqltx.Clip(p.nr.Reason, weir.MaxReason),
 		Created: sqltx.TimeOf(sqltx.Micros(p.nr.Now)), Regression: p.nr.Regression}
-	err := p.Row(`INSERT INTO runs (cause, project, reason, created, regression_id) VALUES ($1, $2, $3, $4, $5) RETURNING id`,
-		string(p.run.Cause), p.run.Project, p.run.Reason, sqltx.Micros(p.run.Created), int64(p.run.Regression)).Scan(&p.run.ID)
+	number, err := p.add(p.asked.runs, "runs", `cause, project, reason, created, regression_id`,
+		string(p.run.Cause), p.run.Project, p.run.Reason, sqltx.Micros(p.run.Created), int64(p.run.Regression))
+	p.run.ID = weir.RunID(number)
 	p.Tell(weir.EventRun, itoa(p.run.ID))
 	return err
 }

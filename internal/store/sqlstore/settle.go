@@ -27,7 +27,11 @@ func (s *Store) Settle(ctx context.Context, st store.Settlement) error {
 		return err
 	}
 	now := sqltx.TimeOf(sqltx.Micros(st.Now))
-	return s.write(ctx, "record a judgement", now, func(t *tx) error {
+	write := s.writeShort
+	if len(st.States)+len(st.Changes)+len(st.Forget) > shortSettle || st.Retry != nil {
+		write = s.write
+	}
+	return write(ctx, "record a judgement", now, func(t *tx) error {
 		b, err := t.lockBuild(st.Build)
 		if err != nil {
 			return err
@@ -157,7 +161,7 @@ func (t *tx) saveJudgement(b weir.Build, st store.Settlement) error {
 	}
 	holdsUp := b.Cause.Advances() && st.Become != weir.Settled && st.Become != weir.Unusable
 	t.tellBuild(b.ID)
-	_, err = t.Exec(`UPDATE builds SET judgement = $2, changes = $3, unsettled = $4 WHERE id = $1`,
+	err = t.Put(`UPDATE builds SET judgement = $2, changes = $3, unsettled = $4 WHERE id = $1`,
 		int64(b.ID), string(st.Become), counts, sqltx.Flag(holdsUp))
 	return err
 }
@@ -168,7 +172,7 @@ func (t *tx) saveStates(builder weir.BuilderID, st store.Settlement) error {
 		forget[i] = []any{id.Suite, id.Name}
 	}
 	if err := t.InChunks(forget, func(data string) error {
-		_, err := t.Exec(`DELETE FROM test_states WHERE builder_id = $1 AND (suite, name) IN
+		err := t.Put(`DELETE FROM test_states WHERE builder_id = $1 AND (suite, name) IN
 			(SELECT q.suite, q.name FROM `+t.Table(2, "q", "suite", "name")+`)`, int64(builder), data)
 		return err
 	}); err != nil {
@@ -180,7 +184,7 @@ func (t *tx) saveStates(builder weir.BuilderID, st store.Settlement) error {
 			rows[i] = []any{ts.Test.Suite, ts.Test.Name, string(ts.Status), int64(ts.Since), ts.Flakes, int64(ts.LastFlake)}
 		}
 		if err := t.InChunks(rows, func(data string) error {
-			_, err := t.Exec(`INSERT INTO test_states (builder_id, suite, name, status, since, flakes, last_flake)
+			err := t.Put(`INSERT INTO test_states (builder_id, suite, name, status, since, flakes, last_flake)
 				SELECT CAST($1 AS BIGINT), q.suite, q.name, q.status, q.since, q.flakes, q.last_flake
 				FROM `+t.Table(2, "q", "suite", "name", "status", "since int", "flakes int", "last_flake int")+`
 				WHERE true ON CONFLICT (builder_id, suite, name) DO UPDATE SET status = excluded.status,
@@ -192,6 +196,9 @@ func (t *tx) saveStates(builder weir.BuilderID, st store.Settlement) error {
 	}
 	return nil
 }
+
+// shortSettle is how many tests a judgement moves in a moment.
+const shortSettle = 100
 
 // settleChunk is how many tests are made ready to be written at a time: a build
 // may have a million of them.
@@ -224,7 +231,7 @@ func keptChanges(changes []weir.TestChange) []weir.TestChange {
 // saveChanges replaces the changes of a build: a doubted build is judged twice.
 func (t *tx) saveChanges(b weir.Build, changes []weir.TestChange) error {
 	if len(changes) > 0 || b.Judgement != weir.Unjudged || b.Changes != (weir.VerdictCounts{}) {
-		if _, err := t.Exec(`DELETE FROM test_changes WHERE build_id = $1`, int64(b.ID)); err != nil {
+		if err := t.Put(`DELETE FROM test_changes WHERE build_id = $1`, int64(b.ID)); err != nil {
 			return err
 		}
 	}
@@ -235,7 +242,7 @@ func (t *tx) saveChanges(b weir.Build, changes []weir.TestChange) error {
 				sqltx.Clean(string(c.From)), sqltx.Clean(string(c.To)), sqltx.Clean(string(c.Cause)), c.Message}
 		}
 		if err := t.InChunks(rows, func(data string) error {
-			_, err := t.Exec(`INSERT INTO test_changes (build_id, builder_id, suite, name, badness, verdict, from_status, to_status, cause, message)
+			err := t.Put(`INSERT INTO test_changes (build_id, builder_id, suite, name, badness, verdict, from_status, to_status, cause, message)
 				SELECT CAST($1 AS BIGINT), CAST($2 AS BIGINT), q.suite, q.name, q.badness, q.verdict, q.from_status, q.to_status, q.cause, q.message
 				FROM `+t.Table(3, "q", "suite", "name", "badness int", "verdict", "from_status", "to_status", "cause", "message"),
 				int64(b.ID), int64(b.Builder.ID), data)
@@ -299,7 +306,7 @@ func (t *tx) lockAffected(builder weir.BuilderID, data string) ([]weir.Regressio
 }
 
 func (t *tx) fixVictimsOf(r weir.Regression, b weir.Build, data string, now time.Time) error {
-	if _, err := t.Exec(`UPDATE victims SET fixed_in = $1 WHERE regression_id = $2 AND builder_id = $3 AND fixed_in = 0
+	if err := t.Put(`UPDATE victims SET fixed_in = $1 WHERE regression_id = $2 AND builder_id = $3 AND fixed_in = 0
 		AND (suite, name) IN (SELECT q.suite, q.name FROM `+t.Table(4, "q", "suite", "name")+`)`,
 		int64(b.ID), int64(r.ID), int64(b.Builder.ID), data); err != nil {
 		return err

@@ -31,11 +31,20 @@ type conn struct{ sqltx.Conn }
 type tx struct {
 	conn
 	*sqltx.Tx
+	waiting map[weir.BuildID]sqltx.Asked // asked by expectEnd
 }
+
+func newTx(t *sqltx.Tx) *tx { return &tx{conn: conn{t.Reader()}, Tx: t} }
 
 // write runs a verb in one transaction, see sqltx.DB.Write.
 func (s *Store) write(ctx context.Context, verb string, at time.Time, do func(*tx) error) error {
-	return s.Write(ctx, verb, at, func(t *sqltx.Tx) error { return do(&tx{conn{t.Reader()}, t}) })
+	return s.Write(ctx, verb, at, func(t *sqltx.Tx) error { return do(newTx(t)) })
+}
+
+// writeShort is write for a verb that takes a moment only, see
+// sqltx.DB.WriteShort.
+func (s *Store) writeShort(ctx context.Context, verb string, at time.Time, do func(*tx) error) error {
+	return s.WriteShort(ctx, verb, at, func(t *sqltx.Tx) error { return do(newTx(t)) })
 }
 
 // read runs a verb of one query.

@@ -15,16 +15,17 @@ func (s *Store) Sync(ctx context.Context, report store.Sync) (answer store.SyncA
 		return answer, err
 	}
 	now := sqltx.TimeOf(sqltx.Micros(report.Now))
-	err = s.write(ctx, "record a sync", now, func(t *tx) error {
+	err = s.writeShort(ctx, "record a sync", now, func(t *tx) error {
 		answer = store.SyncAnswer{}
-		b, a, err := t.lockAttempt(report.Attempt, report.Token)
+		asked, sizes := t.lockAttempt(report.Attempt), sqllog.Ask(t.Reader(), report.Attempt)
+		b, a, err := asked.read(report.Token)
 		if err != nil {
 			return err
 		}
 		if fencing && !a.Live() && a.by != byCancel {
 			return fenced(a.ID)
 		}
-		logs, err := sqllog.Sizes(t.Reader(), a.ID)
+		logs, err := sqllog.Sizes(sizes)
 		if err != nil {
 			return err
 		}
@@ -56,7 +57,7 @@ func (t *tx) record(b *weir.Build, a attempt, report store.Sync, logs map[int]st
 		}
 	}
 	deadline := max(sqltx.Micros(a.Deadline), sqltx.Micros(report.Deadline))
-	if _, err := t.Exec(`UPDATE attempts SET deadline = $3, seq = $4 WHERE build_id = $1 AND number = $2`,
+	if err := t.Put(`UPDATE attempts SET deadline = $3, seq = $4 WHERE build_id = $1 AND number = $2`,
 		int64(a.ID.Build), a.ID.Number, deadline, a.seq); err != nil {
 		return err
 	}
@@ -98,7 +99,7 @@ func (t *tx) saveSteps(id weir.AttemptID, steps []weir.StepRecord) error {
 		}
 	}
 	return t.InChunks(rows, func(data string) error {
-		_, err := t.Exec(`INSERT INTO steps (build_id, attempt, step, name, state, started, ended, exit_code, signal, note)
+		err := t.Put(`INSERT INTO steps (build_id, attempt, step, name, state, started, ended, exit_code, signal, note)
 			SELECT CAST($1 AS BIGINT), CAST($2 AS BIGINT), q.step, q.name, q.state, q.started, q.ended, q.exit_code, q.signal, q.note
 			FROM `+t.Table(3, "q", "step int", "name", "state", "started int", "ended int", "exit_code int", "signal", "note")+`
 			WHERE true ON CONFLICT (build_id, attempt, step) DO UPDATE SET name = excluded.name, state = excluded.state,

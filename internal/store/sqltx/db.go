@@ -13,17 +13,23 @@ import (
 // DB runs verbs in transactions on a database, and keeps its list of events.
 // It is safe for concurrent use.
 type DB struct {
-	writer *sql.DB
-	reader *sql.DB
-	d      Dialect
-	hub    hub
-	queue  queue // of writers, if the dialect has them share transactions
+	writer  *sql.DB // for the schema
+	backend Backend
+	d       Dialect
+	hub     hub
+	queue   queue // of verbs that share transactions
 }
 
 // New makes a DB that writes through one pool of connections and reads through
 // another; they may be the same. The caller closes both.
 func New(write, read *sql.DB, d Dialect) *DB {
-	return &DB{writer: write, reader: read, d: d}
+	return NewOn(pools{write, read}, write, d)
+}
+
+// NewOn makes a DB on a backend; the pool is for migrations. The caller closes
+// both.
+func NewOn(b Backend, schema *sql.DB, d Dialect) *DB {
+	return &DB{writer: schema, backend: b, d: d}
 }
 
 // How often a transaction is tried, and for how long it waits in between at
@@ -38,13 +44,24 @@ const (
 // The verb, such as "lease builds", is for the message when it goes wrong; the
 // time is that of the events it tells.
 func (db *DB) Write(ctx context.Context, verb string, at time.Time, do func(*Tx) error) error {
-	write := db.writeOnce
-	if db.d.Together {
-		write = db.writeTogether
-	}
+	return db.write(ctx, verb, at, do, db.d.Together)
+}
+
+// WriteShort is Write for a verb that takes a moment only. Where transactions
+// are dear it shares one with others of its kind.
+func (db *DB) WriteShort(ctx context.Context, verb string, at time.Time, do func(*Tx) error) error {
+	return db.write(ctx, verb, at, do, db.d.Together || db.d.Share)
+}
+
+func (db *DB) write(ctx context.Context, verb string, at time.Time, do func(*Tx) error, together bool) error {
 	wait := minWait
 	for try := 1; ; try++ {
-		err := write(ctx, at, do)
+		var err error
+		if together && (try == 1 || db.d.Together) {
+			err = db.writeTogether(ctx, at, do)
+		} else {
+			err = db.writeOnce(ctx, at, do)
+		}
 		if err == nil {
 			return nil
 		}
@@ -63,26 +80,19 @@ func (db *DB) Write(ctx context.Context, verb string, at time.Time, do func(*Tx)
 }
 
 func (db *DB) writeOnce(ctx context.Context, at time.Time, do func(*Tx) error) error {
-	stx, err := db.writer.BeginTx(ctx, nil)
+	w, err := db.backend.Begin(ctx)
 	if err != nil {
 		return err
 	}
-	defer stx.Rollback() // does nothing once it is committed
-	t := &Tx{conn: Conn{ctx: ctx, q: stx, d: &db.d}, at: at}
+	defer w.Rollback() // does nothing once it is committed
+	t := db.newTx(ctx, w, at)
 	if err := do(t); err != nil {
 		return err
 	}
-	if len(t.events) > 0 {
-		if db.d.BeforeEvents != nil {
-			if err := db.d.BeforeEvents(ctx, stx); err != nil {
-				return err
-			}
-		}
-		if err := t.writeEvents(); err != nil {
-			return err
-		}
+	if err := db.writeEvents(ctx, w, t); err != nil {
+		return err
 	}
-	if err := stx.Commit(); err != nil {
+	if err := w.Commit(ctx); err != nil {
 		return err
 	}
 	if len(t.events) > 0 {
@@ -91,19 +101,23 @@ func (db *DB) writeOnce(ctx context.Context, at time.Time, do func(*Tx) error) e
 	return nil
 }
 
+func (db *DB) newTx(ctx context.Context, w Work, at time.Time) *Tx {
+	return &Tx{conn: Conn{ctx: ctx, q: w, d: &db.d}, work: w, at: at}
+}
+
 // Read runs a verb of one query.
 func (db *DB) Read(ctx context.Context, verb string, do func(Conn) error) error {
-	return db.explain(ctx, verb, do(Conn{ctx: ctx, q: db.reader, d: &db.d}))
+	return db.explain(ctx, verb, do(Conn{ctx: ctx, q: db.backend, d: &db.d}))
 }
 
 // Snapshot runs a verb of several queries that must agree.
 func (db *DB) Snapshot(ctx context.Context, verb string, do func(Conn) error) error {
-	stx, err := db.reader.BeginTx(ctx, db.d.Snapshot)
+	w, err := db.backend.Snapshot(ctx)
 	if err != nil {
 		return db.explain(ctx, verb, err)
 	}
-	defer stx.Rollback() // nothing was written
-	return db.explain(ctx, verb, do(Conn{ctx: ctx, q: stx, d: &db.d}))
+	defer w.Rollback() // nothing was written
+	return db.explain(ctx, verb, do(Conn{ctx: ctx, q: w, d: &db.d}))
 }
 
 // List is a verb that reads all rows of one query.

@@ -1,8 +1,6 @@
 package sqltx
 
 import (
-	"context"
-	"database/sql"
 	"fmt"
 	"strings"
 )
@@ -32,15 +30,24 @@ type Dialect struct {
 	// Item is an expression for item %d of the JSON array in column value, as
 	// text; ItemInt the same as an integer.
 	Item, ItemInt string
-	// BeforeEvents runs in a transaction right before it writes its events,
-	// which is the last thing it does. It sees to it that numbers become
-	// visible in order; nil where the database writes one transaction at a time.
-	BeforeEvents func(ctx context.Context, tx *sql.Tx) error
+	// BeforeEvents puts the statement that runs right before a transaction
+	// writes its events, which is the last thing it does. It sees to it that
+	// numbers become visible in order; nil where the database writes one
+	// transaction at a time.
+	BeforeEvents func(put func(query string, args ...any) error) error
 	// Together says that the database writes one transaction at a time and
 	// knows savepoints: verbs that wait for their turn share a transaction.
 	Together bool
-	// Snapshot holds the options of transactions that read.
-	Snapshot *sql.TxOptions
+	// Share says that short verbs share transactions, without savepoints.
+	// Impatient is what such a transaction runs first: it keeps it from waiting
+	// long for locks. Undone reports whether an error, of a statement or a
+	// commit, leaves no doubt that nothing was committed.
+	Share     bool
+	Impatient string
+	Undone    func(error) bool
+	// Numbers is a query of $1 new numbers for rows of table %s, where that is
+	// faster than to be told the number of a row that was added; or empty.
+	Numbers string
 	// Classify tells what an error means.
 	Classify func(error) Failure
 }

@@ -6,7 +6,9 @@
 // databases is in Dialect, which packages sqlite and postgres fill in.
 //
 //	db.go conn.go      transactions: tried again, explained, with their events
-//	together.go        transactions that several verbs share
+//	backend.go         a database as a verb sees it, through database/sql or not
+//	together.go        transactions that several verbs share, where one writes at a time
+//	share.go           the same where several write at a time
 //	dialect.go         what differs, and lists of rows as one parameter
 //	value.go query.go  times, texts and JSON in columns; conditions and limits
 //	events.go          the list of what happened, and waking those who wait

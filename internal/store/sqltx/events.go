@@ -17,28 +17,44 @@ const maxEvents = 10_000
 // faster than a list in JSON, and the statements are few enough to be kept.
 const fewEvents = 8
 
-// writeEvents writes what was told, in order.
-func (t *Tx) writeEvents() error {
-	if len(t.events) <= fewEvents {
-		args := []any{Micros(t.at)}
-		values := make([]string, len(t.events))
-		for i, e := range t.events {
-			values[i] = "(CAST($1 AS BIGINT), " + Placeholders(len(args)+1, 2) + ")"
-			args = append(args, string(e.kind), e.subject)
+// writeEvents writes what was told in transactions of one Work, in order.
+func (db *DB) writeEvents(ctx context.Context, w Work, txs ...*Tx) error {
+	n := 0
+	for _, t := range txs {
+		n += len(t.events)
+	}
+	if n == 0 {
+		return nil
+	}
+	put := func(query string, args ...any) error { return w.Put(ctx, query, args) }
+	if db.d.BeforeEvents != nil {
+		if err := db.d.BeforeEvents(put); err != nil {
+			return err
 		}
-		_, err := t.Exec(`INSERT INTO events (at, kind, subject) VALUES `+strings.Join(values, ", "), args...)
-		return err
 	}
-	rows := make([][]any, len(t.events))
-	for i, e := range t.events {
-		rows[i] = []any{string(e.kind), e.subject}
+	if n <= fewEvents && len(txs) == 1 {
+		return txs[0].writeFew(put)
 	}
-	return t.InChunks(rows, func(data string) error {
-		_, err := t.Exec(`INSERT INTO events (at, kind, subject)
-			SELECT CAST($1 AS BIGINT), q.kind, q.subject FROM `+t.conn.Table(2, "q", "kind", "subject"),
-			Micros(t.at), data)
-		return err
+	rows := make([][]any, 0, n)
+	for _, t := range txs {
+		for _, e := range t.events {
+			rows = append(rows, []any{Micros(t.at), string(e.kind), e.subject})
+		}
+	}
+	return txs[0].InChunks(rows, func(data string) error {
+		return put(`INSERT INTO events (at, kind, subject)
+			SELECT q.at, q.kind, q.subject FROM `+db.d.table(1, "q", []string{"at int", "kind", "subject"}), data)
 	})
+}
+
+func (t *Tx) writeFew(put func(query string, args ...any) error) error {
+	args := []any{Micros(t.at)}
+	values := make([]string, len(t.events))
+	for i, e := range t.events {
+		values[i] = "(CAST($1 AS BIGINT), " + Placeholders(len(args)+1, 2) + ")"
+		args = append(args, string(e.kind), e.subject)
+	}
+	return put(`INSERT INTO events (at, kind, subject) VALUES `+strings.Join(values, ", "), args...)
 }
 
 // EventsAfter lists events with a higher number, in order; limit 0 is 1,000.

@@ -2,7 +2,6 @@ package sqltx
 
 import (
 	"context"
-	"database/sql"
 	"sync"
 	"time"
 
@@ -27,6 +26,7 @@ type job struct {
 	err   error
 	panic any
 	told  bool          // it has events
+	alone bool          // it is to run in a transaction of its own
 	turn  chan struct{} // closed when it is done, or should lead
 	done  bool          // which of the two, once turn is closed
 }
@@ -64,6 +64,9 @@ func (db *DB) writeTogether(ctx context.Context, at time.Time, do func(*Tx) erro
 	}
 	if j.panic != nil {
 		panic(j.panic) // in the goroutine whose verb it was
+	}
+	if j.alone {
+		return db.writeOnce(ctx, at, do)
 	}
 	return j.err
 }
@@ -118,7 +121,11 @@ func (db *DB) lead() {
 			j.finish()
 		}
 	}()
-	db.runTogether(&jobs)
+	if db.d.Together {
+		db.runTogether(&jobs)
+	} else {
+		db.runShared(&jobs)
+	}
 }
 
 // finish lets the caller of a job go on.
@@ -146,24 +153,24 @@ func (db *DB) runTogether(list *[]*job) {
 	own := db.queue.next()
 	*list = append(*list, own)
 	ctx := context.WithoutCancel(own.ctx)
-	stx, err := db.writer.BeginTx(ctx, nil)
+	w, err := db.backend.Begin(ctx)
 	if err != nil {
 		own.err, finished = err, true
 		return
 	}
-	defer stx.Rollback() // does nothing once it is committed
+	defer w.Rollback() // does nothing once it is committed
 	whole := true
 	for j := own; j != nil; {
 		if j != own {
 			*list = append(*list, j)
 		}
-		if whole = db.runInside(ctx, stx, j); !whole || len(*list) == mostTogether {
+		if whole = db.runInside(ctx, w, j); !whole || len(*list) == mostTogether {
 			break
 		}
 		j = db.queue.next()
 	}
 	if whole {
-		err = stx.Commit()
+		err = w.Commit(ctx)
 	}
 	switch jobs := *list; {
 	case whole && err == nil:
@@ -173,7 +180,7 @@ func (db *DB) runTogether(list *[]*job) {
 			own.err = err
 		}
 	default:
-		_ = stx.Rollback() // the connection is needed
+		w.Rollback() // the connection is needed
 		for _, j := range jobs {
 			j.err, j.panic = nil, nil
 			db.runAlone(j)
@@ -184,48 +191,48 @@ func (db *DB) runTogether(list *[]*job) {
 
 // runInside runs a job in a savepoint. It reports whether the transaction is
 // whole: a job that failed has left nothing in it.
-func (db *DB) runInside(ctx context.Context, stx *sql.Tx, j *job) bool {
-	if _, err := stx.ExecContext(ctx, `SAVEPOINT verb`); err != nil {
+func (db *DB) runInside(ctx context.Context, w Work, j *job) bool {
+	if _, err := w.Exec(ctx, `SAVEPOINT verb`, nil); err != nil {
 		return false
 	}
-	db.run(ctx, stx, j)
+	db.run(ctx, w, j)
 	if j.err != nil || j.panic != nil {
 		// Some errors end the whole transaction; then there is no savepoint.
-		if _, err := stx.ExecContext(ctx, `ROLLBACK TO verb`); err != nil {
+		if _, err := w.Exec(ctx, `ROLLBACK TO verb`, nil); err != nil {
 			return false
 		}
 	}
-	_, err := stx.ExecContext(ctx, `RELEASE verb`)
+	_, err := w.Exec(ctx, `RELEASE verb`, nil)
 	return err == nil
 }
 
 // runAlone runs a job in a transaction of its own.
 func (db *DB) runAlone(j *job) {
 	ctx := context.WithoutCancel(j.ctx)
-	stx, err := db.writer.BeginTx(ctx, nil)
+	w, err := db.backend.Begin(ctx)
 	if err != nil {
 		j.err = err
 		return
 	}
-	defer stx.Rollback() // does nothing once it is committed
-	if db.run(ctx, stx, j); j.err != nil || j.panic != nil {
+	defer w.Rollback() // does nothing once it is committed
+	if db.run(ctx, w, j); j.err != nil || j.panic != nil {
 		return
 	}
-	if j.err = stx.Commit(); j.err == nil {
+	if j.err = w.Commit(ctx); j.err == nil {
 		db.ringFor([]*job{j})
 	}
 }
 
 // run runs a job's verb and writes its events.
-func (db *DB) run(ctx context.Context, stx *sql.Tx, j *job) {
+func (db *DB) run(ctx context.Context, w Work, j *job) {
 	defer func() { j.panic = recover() }()
 	if j.err = j.ctx.Err(); j.err != nil {
 		return // nobody waits for it any more
 	}
-	t := &Tx{conn: Conn{ctx: ctx, q: stx, d: &db.d}, at: j.at}
+	t := db.newTx(ctx, w, j.at)
 	if j.err = j.do(t); j.err == nil && len(t.events) > 0 {
 		j.told = true
-		j.err = t.writeEvents()
+		j.err = db.writeEvents(ctx, w, t)
 	}
 }
 
