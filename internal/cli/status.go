@@ -123,6 +123,9 @@ func buildLine(b weir.Build) string {
 	if n := b.Changes.Worse(); n > 0 {
 		s += fmt.Sprintf(", %d newly", n)
 	}
+	if n := b.Changes.Masked; n > 0 {
+		s += fmt.Sprintf(", %d masked", n)
+	}
 	return s
 }
 

@@ -13,7 +13,7 @@ var (
 	nativeFrame = regexp.MustCompile(`^\s*#[0-9]+ +(?:0x[0-9a-f]+ +)?(?:in )?([\w:~<>]+)`)
 	rustPlace   = regexp.MustCompile(`panicked at (?:'.*', )?(\S+?\.rs):[0-9]+`)
 	goCall      = regexp.MustCompile(`^([\w.~/%-]+\.[\w.()*\[\]]+)\((?:.*)\)$`)
-	atPlace     = regexp.MustCompile(`^\s*at ([^\s:()]+\.\w+):[0-9]+$`)
+	atPlace     = regexp.MustCompile(`^\s*at ([^\s:()]+\.\w+)(?::[0-9]+$| line [0-9]+)`)
 )
 
 // frameworks are what frames begin with that say only that a test was running,
@@ -40,18 +40,31 @@ func place(lines []string) string {
 		case trimmed == traceback:
 			return pythonPlace(lines[i+1:])
 		}
-		if m := rustPlace.FindStringSubmatch(trimmed); m != nil {
-			return base(m[1])
+		if strings.Contains(trimmed, "panicked at ") {
+			if m := rustPlace.FindStringSubmatch(trimmed); m != nil {
+				return base(m[1])
+			}
 		}
 		if at := framePlace(trimmed); at != "" {
 			return at
 		}
 	}
-	return pytestLast(lines)
+	if at := pytestLast(lines); at != "" {
+		return at
+	}
+	for _, text := range lines {
+		if at, rest := cutPlace(text); at != "" && rest == "" {
+			return at
+		}
+	}
+	return ""
 }
 
 // framePlace understands stacks whose first frame is the innermost.
 func framePlace(line string) string {
+	if !strings.HasPrefix(line, "at ") && !strings.HasPrefix(line, "#") { // regular expressions take time
+		return ""
+	}
 	if m := jvmFrame.FindStringSubmatch(line); m != nil {
 		if framework("jvm", m[1]) {
 			return ""
@@ -111,6 +124,9 @@ func pythonPlace(lines []string) string {
 func pytestLast(lines []string) string {
 	at := ""
 	for _, text := range lines {
+		if !strings.Contains(text, ".py:") {
+			continue
+		}
 		m := pytestPlace.FindStringSubmatch(text)
 		if m == nil || framework("python", m[1]) {
 			continue

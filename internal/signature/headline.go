@@ -19,16 +19,16 @@ var (
 	placePrefix = regexp.MustCompile(`^\s*((?:[a-zA-Z]:)?[^\s:()'"]+\.[A-Za-z]\w{0,9}):[0-9]+(?::[0-9]+)?(?:: |:?$)`)
 	// Words of somebody who complains.
 	complaint = regexp.MustCompile(`(?i)\b(?:errors?|fail(?:ed|s|ure|ures)?|fatal|panic|exception|assert\w*|expect(?:ed|s)?|want(?:ed)?|got|not equal|mismatch\w*|` +
-		`unexpected|undefined|undeclared|cannot|can't|could not|couldn't|unable|invalid|timed? ?out|exceeded|refused|no such|not found|missing|denied|unknown|unsupported|` +
+		`unexpected|undefined|undeclared|cannot|can't|could not|couldn't|unable|invalid|timed? ?out|exceeded|refused|no such|not found|missing|denied|unknown|unsupported|wrong|value of|` +
 		`should|must|segmentation fault|aborted|leak(?:s|ed)?|race)\b|!==?|[^=]==[^=]`)
 	// Lines that say only that something failed, or nothing.
 	boilerplate = regexp.MustCompile(`^(?i:fail(?:ed|ure|ures|s)?:?|errors?:?|ok|test failed|the test failed|collection failure|exit status [0-9]+|exit code:? [0-9]+|` +
 		`fail\s+\S+(?:\s+[0-9.]+s|\s+\[.*\])?|FAIL: .*|error trace:.*|messages?:|stack ?trace:?|traceback:?|traceback \(most recent call last\):|unknown file(?:: failure)?|` +
-		`failures:|running [0-9]+ tests?|note: run with .*|note: .*backtrace.*|goroutine [0-9]+ \[.*\]:|\[signal .*\]|.* test suite failed to run|` +
+		`failures:|failed test(?: '.*'| ".*")?|running [0-9]+ tests?|running main\(\) from .*|\[ *(?:run|ok|failed|passed|skipped|disabled|[=-]+) *\].*|note: run with .*|note: .*backtrace.*|goroutine [0-9]+ \[.*\]:|\[signal .*\]|.* test suite failed to run|` +
 		`at .*|in .*|the above exception was .*|during handling of the above .*|test result: .*|[^\pL\pN]*)$`)
-	expectation = regexp.MustCompile(`(?i)^(?:expected|want)\b`)
-	reality     = regexp.MustCompile(`(?i)^\s*(?:got|actual|received|but was)\b`)
-	frameLine   = regexp.MustCompile(`^\s*(?:at \S|File "|#[0-9]+ |[0-9]+: )`)
+	// What was expected and what was got, in any order; GoogleTest tells first of what.
+	sides     = regexp.MustCompile(`(?i)^\s*(?:value of|expected|wanted|want|got|actual|received|but was)\s*:`)
+	frameLine = regexp.MustCompile(`^\s*(?:at \S|File "|#[0-9]+ |[0-9]+: )`)
 )
 
 // headline finds the line that says what is wrong, and the place that it names
@@ -37,17 +37,20 @@ func headline(lines []string) (line, frame string) {
 	if line, ok := pronounced(lines); ok {
 		return line, ""
 	}
-	best, loud := -1, false
+	best := -1
 	for i, text := range lines {
 		if silent(text) {
 			continue
 		}
-		_, rest := cutPlace(text)
-		if best < 0 || !loud && complaint.MatchString(rest) {
-			best, loud = i, complaint.MatchString(rest)
-		}
-		if loud {
+		at, rest := cutPlace(text)
+		if complaint.MatchString(rest) {
+			best = i
 			break
+		}
+		// What a test of Go logs looks like what it says when it fails, and
+		// comes before it.
+		if best < 0 || strings.HasSuffix(at, "_test.go") {
+			best = i
 		}
 	}
 	if best < 0 {
@@ -81,14 +84,14 @@ func pronounced(lines []string) (string, bool) {
 			return trimmed[strings.Index(trimmed, "ERROR: "):], true
 		case strings.HasPrefix(trimmed, "terminate called after throwing"):
 			return withDetail(trimmed+":", lines[i+1:]), true
-		case strings.HasPrefix(trimmed, "Value of: "): // GoogleTest
-			return withDetail(trimmed+":", lines[i+1:min(i+3, len(lines))]), true
 		}
-		if m := rustPanic.FindStringSubmatch(trimmed); m != nil {
-			if m[1] != "" {
-				return m[1], true
+		if strings.Contains(trimmed, "panicked at ") {
+			if m := rustPanic.FindStringSubmatch(trimmed); m != nil {
+				if m[1] != "" {
+					return m[1], true
+				}
+				return next(lines[i+1:]), true
 			}
-			return withDetail(next(lines[i+1:]), nil), true
 		}
 		if trimmed == traceback {
 			thrown = afterTraceback(lines[i+1:]) // the last of a chain is the one that got out
@@ -124,13 +127,10 @@ func afterTraceback(lines []string) string {
 }
 
 // withDetail adds to a line that ends in a colon what stands below it: at most
-// four lines. What was expected is told together with what was got.
+// four lines.
 func withDetail(line string, below []string) string {
 	if !strings.HasSuffix(line, ":") {
-		if len(below) > 0 && expectation.MatchString(line) && reality.MatchString(below[0]) {
-			line += " " + strings.TrimSpace(below[0])
-		}
-		return line
+		return withSides(line, below)
 	}
 	if len(below) > 0 && below[0] == "" {
 		below = below[1:]
@@ -141,6 +141,22 @@ func withDetail(line string, below []string) string {
 			break
 		}
 		line += " " + text
+	}
+	return line
+}
+
+// withSides adds to a line what was expected and got, if that stands below it.
+func withSides(line string, below []string) string {
+	if len(below) > 0 && below[0] == "" {
+		if below = below[1:]; len(below) < 2 || !sides.MatchString(below[1]) {
+			return line
+		}
+	}
+	for _, text := range below[:min(2, len(below))] {
+		if !sides.MatchString(text) {
+			break
+		}
+		line += " " + strings.TrimSpace(text)
 	}
 	return line
 }
@@ -158,8 +174,11 @@ func next(lines []string) string {
 // silent reports whether a line does not say what is wrong.
 func silent(line string) bool {
 	line = strings.TrimSpace(line)
-	if results.GoMark(line) || boilerplate.MatchString(line) || frameLine.MatchString(line) {
+	if line == "" || results.GoMark(line) || boilerplate.MatchString(line) || frameLine.MatchString(line) {
 		return true
+	}
+	if !strings.Contains(line, ":") {
+		return false
 	}
 	at, rest := cutPlace(line)
 	return at != "" && (rest == "" || failureOnly(rest))

@@ -15,6 +15,8 @@ type rule struct {
 	replace string
 	// fits looks closer at a match; nil: all fit.
 	fits func(match string) bool
+	// needs are characters without one of which nothing matches.
+	needs string
 }
 
 // days and months name times that are written for people.
@@ -29,14 +31,14 @@ const (
 var rules = []rule{
 	// The end of an absolute path says something, the way to it says where the
 	// worker checks out.
-	{pattern: regexp.MustCompile(`(?:[a-zA-Z]:)?(?:[/\\]+[^\s/\\:;,"'<>|()\[\]{}` + "`" + `=]+)+[/\\]+`), replace: "<dir>/"},
-	{pattern: regexp.MustCompile(`[0-9]{4}[-/][0-9]{2}[-/][0-9]{2}[T ]` + clock + zone), replace: "<time>"},
-	{pattern: regexp.MustCompile(`(?:` + days + `,? )?(?:` + months + ` +[0-9]{1,2}|[0-9]{1,2} ` + months + `),?(?: [0-9]{4})?(?: ` + clock + zone + `)?(?: [0-9]{4})?`), replace: "<time>"},
-	{pattern: regexp.MustCompile(clock + zone), replace: "<time>"},
-	{pattern: regexp.MustCompile(`[0-9]{4}[-/][0-9]{2}[-/][0-9]{2}`), replace: "<time>"},
+	{pattern: regexp.MustCompile(`(?:[a-zA-Z]:)?(?:[/\\]+[^\s/\\:;,"'<>|()\[\]{}` + "`" + `=]+)+[/\\]+`), replace: "<dir>/", needs: `/\`},
+	{pattern: regexp.MustCompile(`[0-9]{4}[-/][0-9]{2}[-/][0-9]{2}[T ]` + clock + zone), replace: "<time>", needs: ":"},
+	{pattern: regexp.MustCompile(`(?:` + days + `,? )?(?:` + months + ` +[0-9]{1,2}|[0-9]{1,2} ` + months + `),?(?: [0-9]{4})?(?: ` + clock + zone + `)?(?: [0-9]{4})?`), replace: "<time>", needs: "JFMASOND"},
+	{pattern: regexp.MustCompile(clock + zone), replace: "<time>", needs: ":"},
+	{pattern: regexp.MustCompile(`[0-9]{4}[-/][0-9]{2}[-/][0-9]{2}`), replace: "<time>", needs: "-/"},
 	{pattern: regexp.MustCompile(`(?:[0-9]+(?:\.[0-9]+)?(?:ns|us|\x{b5}s|\x{3bc}s|ms|s|m|h))+`), replace: "<dur>"},
 	{pattern: regexp.MustCompile(`[0-9]+(?:\.[0-9]+)? ?(?:nanoseconds?|microseconds?|milliseconds?|millis|seconds?|secs?|minutes?|hours?)`), replace: "<dur>"},
-	{pattern: regexp.MustCompile(`0[xX][0-9a-fA-F]+`), replace: "<ptr>"},
+	{pattern: regexp.MustCompile(`0[xX][0-9a-fA-F]+`), replace: "<ptr>", needs: "xX"},
 	{pattern: regexp.MustCompile(`[0-9a-fA-F]{8,}`), replace: "<hex>", fits: hasDigit},
 	{pattern: regexp.MustCompile(`[0-9a-zA-Z+/_]{10,}={0,2}`), replace: "<id>", fits: random},
 }
@@ -67,7 +69,7 @@ func Mask(line string) string {
 // apply replaces matches that neither a letter nor a digit touches. A path is
 // one only where it begins: not behind a dot, a scheme or another element.
 func (r *rule) apply(s string) string {
-	if !strings.ContainsAny(s, `0123456789/\`) {
+	if !strings.ContainsAny(s, `0123456789/\`) || r.needs != "" && !strings.ContainsAny(s, r.needs) {
 		return s
 	}
 	var b strings.Builder

@@ -194,3 +194,9 @@ func BenchmarkOf(b *testing.B) {
 		signature.Of(hostile, hostile)
 	}
 }
+
+func BenchmarkOfShort(b *testing.B) {
+	for b.Loop() {
+		signature.Of("upper_test.go:41: Upper(\"a\") = 12, want 17", "    upper_test.go:41: Upper(\"a\") = 12, want 17")
+	}
+}

@@ -14,7 +14,7 @@ import (
 // That a test is FailingDifferently is believed only if the second build fails
 // with the same new signature. If it fails with another one, the message is
 // unstable: that is quiet, now and from now on (AnySignature). If it says
-// nothing, nothing moves, and the next build asks again.
+// nothing, the signature stays as it was, and the next build asks again.
 //
 // A build without an outcome that says something, such as the zero Build,
 // stands for no second build at all.
@@ -54,6 +54,8 @@ func Confirm(c Comparison, first, second weir.ResultSet, again weir.Build) Compa
 			out.Quiet = append(out.Quiet, ch)
 			continue
 		case ch.Verdict == weir.FailingDifferently && said == weir.ObservedNone:
+			ch.Verdict, ch.Signature = weir.Same, ""
+			out.Quiet = append(out.Quiet, ch)
 			continue
 		case said == weir.ObservedGood:
 			ch.Verdict = weir.Flaky

@@ -98,6 +98,7 @@ func TestLedgerCauses(t *testing.T) {
 	in := weir.ResultSet{Incidents: []weir.Incident{{Kind: weir.BailedOut, Suite: "bail"}, {Kind: weir.Truncated, Suite: "cut"},
 		{Kind: weir.TimedOutTest, Suite: "time"}, {Kind: weir.Panicked, Suite: "panic"}, {Kind: weir.Exited, Suite: "exit"},
 		{Kind: weir.DidNotBuild, Suite: "build"}, {Kind: weir.Gone, Suite: "fine", Message: "forged"}, {Kind: weir.RenamedTest, Message: "forged"},
+		{Kind: weir.SkippedTest, Message: "forged"}, {Kind: weir.SkippedTest, Suite: "fine", Message: "forged"},
 		{Kind: "no such kind", Message: "forged"}}}
 	for _, name := range []string{"TestGone", "TestReadsFile", "TestSkips", "TestWasSkipped", "TestStaysSkipped"} {
 		s := weir.TestState{Test: weir.TestID{Suite: "fine", Name: name}, Status: weir.Pass}

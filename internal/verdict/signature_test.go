@@ -163,11 +163,11 @@ func TestConfirmAnotherFailure(t *testing.T) {
 		{"the old one", set(says("T", weir.Fail, "one is wrong")), failed, weir.Same, weir.AnySignature, 0},
 		{"a third one", set(says("T", weir.Fail, "three is wrong")), failed, weir.Same, weir.AnySignature, 0},
 		{"passes", set(says("T", weir.Pass, "")), failed, weir.Flaky, s.Signature, 1},
-		{"says nothing", set(says("T", weir.Fail, "")), failed, "", s.Signature, 0},
-		{"is absent", set(), failed, "", s.Signature, 0},
-		{"is skipped", set(says("T", weir.Skip, "")), failed, "", s.Signature, 0},
-		{"was not reached", first, weir.Build{Outcome: weir.Broken}, "", s.Signature, 0},
-		{"there is no second build", set(), weir.Build{}, "", s.Signature, 0},
+		{"says nothing", set(says("T", weir.Fail, "")), failed, weir.Same, s.Signature, 0},
+		{"is absent", set(), failed, weir.Same, s.Signature, 0},
+		{"is skipped", set(says("T", weir.Skip, "")), failed, weir.Same, s.Signature, 0},
+		{"was not reached", first, weir.Build{Outcome: weir.Broken}, weir.Same, s.Signature, 0},
+		{"there is no second build", set(), weir.Build{}, weir.Same, s.Signature, 0},
 	} {
 		c := Confirm(Compare(base, failed, first), first, tt.second, tt.again)
 		var got weir.Verdict
@@ -182,9 +182,21 @@ func TestConfirmAnotherFailure(t *testing.T) {
 			t.Errorf("%s: %q, and the state %+v", tt.name, got, after)
 		}
 	}
-	// A message that is unstable from the first failure on is known as such.
+	// A second build that did not get to the tests has seen nothing else.
 	base.States[0] = state("T", weir.Pass)
-	c := Confirm(Compare(base, failed, first), first, set(says("T", weir.Fail, "three is wrong")), failed)
+	third := set(says("T", weir.Fail, "three is wrong"))
+	c := Confirm(Compare(base, failed, first), first, third, weir.Build{Outcome: weir.Broken})
+	if len(c.Changes) != 1 || c.Changes[0].Signature != key("two is wrong") {
+		t.Errorf("a build that did not get to the tests changes what is accused: %+v", c)
+	}
+	base.States = append(base.States, state("U", weir.Pass))
+	c = Confirm(Compare(base, failed, first), first, set(), weir.Build{Outcome: weir.Broken})
+	if n := weir.CountVerdicts(c.Changes); n.Vanished != 1 || n.Flaky != 0 {
+		t.Errorf("a build that did not get to the tests lists other tests: %+v", c)
+	}
+	// A message that is unstable from the first failure on is known as such.
+	base.States = base.States[:1]
+	c = Confirm(Compare(base, failed, first), first, third, failed)
 	if len(c.Changes) != 1 || c.Changes[0].Verdict != weir.NewlyFailing || Apply(base, c, 9)[0].Signature != weir.AnySignature {
 		t.Errorf("an unstable new failure gives %+v", c)
 	}
@@ -211,5 +223,19 @@ func TestObserveAnotherFailure(t *testing.T) {
 		if got := ObserveAll([]weir.Victim{v}, weir.Build{Outcome: weir.Failed}, tt.set); got[0] != tt.want {
 			t.Errorf("%+v says %s, want %s", tt.set, got[0], tt.want)
 		}
+	}
+}
+
+func TestRemember(t *testing.T) {
+	t.Parallel()
+	known := ""
+	for _, now := range []string{"", "a", "b", "", "a", "c", "d", "e"} {
+		known = remember(known, now)
+	}
+	if known != "e d c a" {
+		t.Errorf("remembered are %q", known)
+	}
+	if known = remember(known, weir.AnySignature); known != weir.AnySignature || remember(known, "f") != known || differs(known, "f") {
+		t.Errorf("any signature became %q", known)
 	}
 }

@@ -137,6 +137,8 @@ func (w *walk) check(t *rapid.T, before Baseline, b weir.Build, name string, now
 		t.Fatalf("%s: it is masked, once, and keeps what it said", what)
 	case known && old.Status.Good() && !now.Status.Good() && !ch.Verdict.Worse() && ch.Verdict != weir.Flaky && ch.Verdict != weir.Removed:
 		t.Fatalf("%s: nobody was told", what)
+	case kept && s.Masked != 0 && now.Status != weir.Skip && now.Status != weir.Absent:
+		t.Fatalf("%s: it ran, and is masked", what)
 	case kept && (s.Masked != 0) != (s.Cause != ""), kept && s.Status == weir.Absent && s.Masked == 0,
 		kept && s.Masked != 0 && !s.Status.Bad() && s.Status != weir.Absent, kept && s.Signature != "" && !s.Status.Bad(),
 		s.Masked > w.build, s.Since > w.build, len(strings.Fields(s.Signature)) > maxSignatures:

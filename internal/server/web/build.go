@@ -203,6 +203,9 @@ func judgementText(b weir.Build, first bool) string {
 		if first {
 			return "first build, nothing to compare with"
 		}
+		if b.Changes.Worse() == 0 && b.Changes.Masked > 0 {
+			return fmt.Sprintf("hides failures: tests that were bad did not run (%s), which mends nothing", thousands(int64(b.Changes.Masked)))
+		}
 		if b.Outcome != weir.Passed && b.Changes.Worse() == 0 {
 			return "as bad as before: nothing in it is new"
 		}

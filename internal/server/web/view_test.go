@@ -104,6 +104,16 @@ func TestBuildView(t *testing.T) {
 	if v := buildView(quiet, buildQuery{step: -1}, f.Now); v.Judgement != "as bad as before: nothing in it is new" {
 		t.Errorf("judgement %q", v.Judgement)
 	}
+	masked := d
+	masked.Build.Outcome, masked.Build.Changes = weir.Passed, weir.VerdictCounts{Masked: 1200, Fixed: 1}
+	if v := buildView(masked, buildQuery{step: -1}, f.Now); v.News != "1,200 masked, 1 fixed" ||
+		v.Judgement != "hides failures: tests that were bad did not run (1,200), which mends nothing" {
+		t.Errorf("a build that hides failures: %q, %q", v.News, v.Judgement)
+	}
+	masked.Build.Changes = weir.VerdictCounts{FailingDifferently: 2, Masked: 1}
+	if v := buildView(masked, buildQuery{step: -1}, f.Now); v.News != "2 failing differently, 1 masked" || v.Judgement != "" {
+		t.Errorf("a build that fails differently: %q, %q", v.News, v.Judgement)
+	}
 	first := d
 	first.First, first.Build.Changes = true, weir.VerdictCounts{New: 100_000}
 	first.Changes = make([]weir.TestChange, 200)
