@@ -1,21 +1,18 @@
 package verdict
 
-import (
-	"slices"
-
-	"github.com/weir-ci/weir"
-)
+import "github.com/weir-ci/weir"
 
 // Apply turns a comparison into new baseline states. Flaky tests keep their
 // status and count one more flake. Renamed tests take their state with them.
 // Removed tests have no state any more: see Forget.
 func Apply(base Baseline, c Comparison, build weir.BuildID) []weir.TestState {
-	changes := slices.Concat(c.Changes, c.Quiet)
-	old := oldStates(base, changes, c.Renames)
-	out := make([]weir.TestState, 0, len(changes))
-	for _, ch := range changes {
-		if ch.Verdict != weir.Removed {
-			out = append(out, next(old[ch.Test], ch, build))
+	old := oldStates(base, c)
+	out := make([]weir.TestState, 0, len(c.Changes)+len(c.Quiet))
+	for _, list := range [][]weir.TestChange{c.Changes, c.Quiet} {
+		for i := range list {
+			if ch := &list[i]; ch.Verdict != weir.Removed {
+				out = append(out, next(old[ch.Test], ch, build))
+			}
 		}
 	}
 	return out
@@ -23,16 +20,18 @@ func Apply(base Baseline, c Comparison, build weir.BuildID) []weir.TestState {
 
 // oldStates finds the states that changes start from, by the names that the
 // tests have now.
-func oldStates(base Baseline, changes []weir.TestChange, renames []Rename) map[weir.TestID]weir.TestState {
+func oldStates(base Baseline, c Comparison) map[weir.TestID]weir.TestState {
 	old := map[weir.TestID]weir.TestState{}
 	if len(base.States) == 0 { // all are new, and may be very many
 		return old
 	}
-	moved := make(map[weir.TestID]weir.TestID, len(changes))
-	for _, c := range changes {
-		moved[c.Test] = c.Test
+	moved := make(map[weir.TestID]weir.TestID, len(c.Changes)+len(c.Quiet))
+	for _, list := range [][]weir.TestChange{c.Changes, c.Quiet} {
+		for i := range list {
+			moved[list[i].Test] = list[i].Test
+		}
 	}
-	for _, r := range renames {
+	for _, r := range c.Renames {
 		moved[r.From] = r.To
 	}
 	for _, s := range base.States {
@@ -44,7 +43,7 @@ func oldStates(base Baseline, changes []weir.TestChange, renames []Rename) map[w
 }
 
 // next is the state behind a change.
-func next(s weir.TestState, c weir.TestChange, build weir.BuildID) weir.TestState {
+func next(s weir.TestState, c *weir.TestChange, build weir.BuildID) weir.TestState {
 	s.Test = c.Test
 	switch {
 	case c.Verdict == weir.Flaky:

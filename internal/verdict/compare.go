@@ -44,6 +44,9 @@ func Reached(b weir.Build) bool {
 // not reach its tests is compared by its steps only.
 func Compare(base Baseline, b weir.Build, set weir.ResultSet) Comparison {
 	var c Comparison
+	if len(base.States) == 0 && Reached(b) { // all are new, and may be very many
+		c.Changes = make([]weir.TestChange, 0, len(set.Results))
+	}
 	why := explain(set.Incidents)
 	fresh := func(r *weir.Result) {
 		c.add(weir.TestChange{Test: r.Test, Verdict: weir.New, To: r.Status, Message: r.Message, Signature: signatureOf(*r)}, true)
@@ -82,6 +85,9 @@ func Compare(base Baseline, b weir.Build, set weir.ResultSet) Comparison {
 		if !taken[r.Test] {
 			fresh(r)
 		}
+	}
+	if len(c.Changes) == 0 {
+		c.Changes = nil
 	}
 	sortChanges(c.Changes)
 	return c

@@ -11,9 +11,9 @@ import (
 const (
 	// mostEdits is how many bytes of a name may differ when a test was renamed.
 	mostEdits = 8
-	// renameWork bounds the search for renames, in steps of a comparison: about
-	// a tenth of a second. What is not found then is gone and new, as without it.
-	renameWork = 20_000_000
+	// renameWork bounds the search for renames, in steps of a comparison: a
+	// fraction of a second. What is not found then is gone and new, as without it.
+	renameWork = 10_000_000
 )
 
 // findRenames finds tests that go on under another name: a known test is gone

@@ -120,7 +120,7 @@ func TestRenamesOfThousands(t *testing.T) {
 	t.Parallel()
 	var base Baseline
 	var in weir.ResultSet
-	for i := range 4000 {
+	for i := range 2500 {
 		name := fmt.Sprintf("TestThatHasALongNameAndDoesThings%c%c%c", 'a'+i%26, 'a'+i/26%26, 'a'+i/676)
 		base.States = append(base.States, state(name, weir.Pass))
 		in.Results = append(in.Results, result(name+"More", weir.Pass))
