@@ -14,7 +14,8 @@
 //	expire    ends leases that ran out                 (expire.go)
 //	judge     holds finished builds against baselines  (package inquiry)
 //	search    moves open regressions towards a culprit (package inquiry)
-//	seal      puts log frames together into segments   (package logbook)
+//	seal      puts log frames together into segments,
+//	          and those of ended logs into denser ones (package logbook)
 package farm
 
 import (
