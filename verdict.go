@@ -62,8 +62,8 @@ type TestState struct {
 	// four; or AnySignature. Empty: unknown.
 	Signature string `json:"signature,omitempty"`
 	// Masked is the build since which a test that was good or bad has not run
-	// although it should: a bad one that is skipped or absent and keeps its
-	// Status, or one whose Status is Absent. 0: not so, or not known.
+	// although it should: a bad one that is skipped or absent keeps its Status, a
+	// good one has the Status Skip or Absent. 0: it runs, or never has, or not known.
 	Masked BuildID `json:"masked,omitempty"`
 	// Cause says why a masked test does not run; empty otherwise.
 	Cause IncidentKind `json:"cause,omitempty"`

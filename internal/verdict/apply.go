@@ -45,6 +45,10 @@ func oldStates(base Baseline, c Comparison) map[weir.TestID]weir.TestState {
 // next is the state behind a change.
 func next(s weir.TestState, c *weir.TestChange, build weir.BuildID) weir.TestState {
 	s.Test = c.Test
+	cause := c.Cause
+	if c.To == weir.Skip {
+		cause = weir.SkippedTest
+	}
 	switch {
 	case c.Verdict == weir.Flaky:
 		s.Flakes++
@@ -55,7 +59,7 @@ func next(s weir.TestState, c *weir.TestChange, build weir.BuildID) weir.TestSta
 		if s.Masked == 0 {
 			s.Masked = build
 		}
-		s.Cause = c.Cause
+		s.Cause = cause
 		return s
 	}
 	known := ""
@@ -66,13 +70,14 @@ func next(s weir.TestState, c *weir.TestChange, build weir.BuildID) weir.TestSta
 	if c.To.Bad() {
 		s.Signature = remember(known, c.Signature)
 	}
+	ran := s.Status.Good() // when it was settled last; a bad one was dealt with above
 	switch {
-	case c.To != weir.Absent:
+	case c.To != weir.Absent && c.To != weir.Skip, c.To == weir.Skip && s.Status == "":
 		s.Masked, s.Cause = 0, ""
-	case s.Masked == 0:
-		s.Masked, s.Cause = build, c.Cause
-	default:
-		s.Cause = c.Cause
+	case ran:
+		s.Masked, s.Cause = build, cause
+	case s.Masked != 0:
+		s.Cause = cause
 	}
 	if s.Status != c.To {
 		s.Status, s.Since = c.To, build

@@ -19,7 +19,7 @@ type Ledger struct {
 	// Added is how many tests reported that the baseline does not know.
 	Added int
 	// Absent lists the expected tests that did not run or have another name now,
-	// but for those that were skipped before as well: by cause in the order of
+	// but for those that were skipped from the beginning: by cause in the order of
 	// weir.IncidentKinds, then by test.
 	Absent []Absence
 }
@@ -27,8 +27,8 @@ type Ledger struct {
 // Absence is a test that should have run and did not.
 type Absence struct {
 	Test weir.TestID
-	// Was is its status in the baseline. Absent: it was good, and has been absent
-	// since an earlier build.
+	// Was is its status in the baseline. Skip or Absent with a Since: it was good,
+	// and has not run since an earlier build.
 	Was weir.Status
 	// Since is the build since which it has not run; 0 if this one is the first.
 	Since weir.BuildID
@@ -100,7 +100,7 @@ func NewLedger(base Baseline, b weir.Build, set weir.ResultSet) Ledger {
 		switch {
 		case ran(r.Status):
 			l.Executed++
-		case s.Status != weir.Skip:
+		case s.Status != weir.Skip || s.Masked != 0:
 			l.Absent = append(l.Absent, Absence{Test: s.Test, Was: s.Status, Since: s.Masked, Cause: weir.SkippedTest, Message: r.Message})
 		}
 	})

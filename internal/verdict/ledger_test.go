@@ -128,6 +128,30 @@ func TestLedgerCauses(t *testing.T) {
 	}
 }
 
+// TestMassSkip makes sure that a suite that skips all of its tests does not
+// look complete from the second build on.
+func TestMassSkip(t *testing.T) {
+	t.Parallel()
+	base := suiteOf(3, 2)
+	base.States = append(base.States, state("TestNever", weir.Skip))
+	var in weir.ResultSet
+	for _, s := range base.States {
+		in.Results = append(in.Results, weir.Result{Test: s.Test, Status: weir.Skip, Message: "no network"})
+	}
+	for build := weir.BuildID(7); build < 10; build++ {
+		l := NewLedger(base, passed, in)
+		if l.Expected != 6 || l.Reported != 6 || l.Executed != 0 || l.Hidden() != 5 || l.Masked() != 2 {
+			t.Errorf("in build %d the ledger is %+v", build, l)
+		}
+		for _, a := range l.Absent {
+			if a.Cause != weir.SkippedTest || a.Message != "no network" || build > 7 && a.Since != 7 {
+				t.Errorf("build %d: %+v", build, a)
+			}
+		}
+		base.States = merge(base.States, Apply(base, Compare(base, passed, in), build))
+	}
+}
+
 func TestLedgerOfUnreachedTests(t *testing.T) {
 	t.Parallel()
 	base := suiteOf(2, 1)
@@ -153,7 +177,7 @@ func TestLedgerAddsUp(t *testing.T) {
 		for _, name := range rapid.SliceOfDistinct(rapid.StringMatching(`Test(Parse|Parser|Read|Reads|Write)(Files?|Dirs?)(/[a-c])?`), rapid.ID).Draw(t, "names") {
 			if rapid.Bool().Draw(t, "known") {
 				s := state(name, rapid.SampledFrom(weir.Statuses()).Draw(t, "was"))
-				if s.Status == weir.Absent || s.Status.Bad() && rapid.Bool().Draw(t, "masked") {
+				if s.Status == weir.Absent || !s.Status.Good() && rapid.Bool().Draw(t, "masked") {
 					s.Masked, s.Cause = 3, weir.Gone
 				}
 				base.States = append(base.States, s)

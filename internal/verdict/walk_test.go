@@ -139,8 +139,10 @@ func (w *walk) check(t *rapid.T, before Baseline, b weir.Build, name string, now
 		t.Fatalf("%s: nobody was told", what)
 	case kept && s.Masked != 0 && now.Status != weir.Skip && now.Status != weir.Absent:
 		t.Fatalf("%s: it ran, and is masked", what)
+	case old.Status.Good() && (s.Status == weir.Skip || s.Status == weir.Absent) && s.Masked != w.build:
+		t.Fatalf("%s: nobody knows since when it does not run", what)
 	case kept && (s.Masked != 0) != (s.Cause != ""), kept && s.Status == weir.Absent && s.Masked == 0,
-		kept && s.Masked != 0 && !s.Status.Bad() && s.Status != weir.Absent, kept && s.Signature != "" && !s.Status.Bad(),
+		kept && s.Masked != 0 && s.Status.Good(), kept && s.Signature != "" && !s.Status.Bad(),
 		s.Masked > w.build, s.Since > w.build, len(strings.Fields(s.Signature)) > maxSignatures:
 		t.Fatalf("%s: the state contradicts itself", what)
 	}
