@@ -142,21 +142,33 @@ func (b *Builder) AddBlock(t Block) error {
 		return weir.Errorf(weir.Exhausted, "a sealed piece of a log has %d blocks", maxBlocks)
 	}
 	b.next = t.end()
-	// One mark more than the block has: for a stretch without a time.
-	if len(b.text)+len(t.Text) > MaxBlock || len(b.marks)+len(t.Marks) >= maxBlockMarks {
-		b.flush()
-	}
-	from := len(b.text)
-	b.text = append(b.text, t.Text...)
-	b.newlines += t.Lines
-	b.held++
-	for _, m := range t.Marks {
-		b.until(from+m.End, m.At)
-	}
-	if n := len(b.marks); n == 0 || b.marks[n-1].End < len(b.text) {
-		b.until(len(b.text), time.Time{})
+	for at := 0; at < len(t.Text); {
+		if len(b.text) == MaxBlock || len(b.marks)+len(t.Marks) >= maxBlockMarks {
+			b.flush()
+		}
+		n := min(len(t.Text)-at, MaxBlock-len(b.text))
+		b.part(t, at, at+n)
+		at += n
 	}
 	return nil
+}
+
+// part appends a part of a block. It fits.
+func (b *Builder) part(t Block, from, to int) {
+	base := len(b.text) - from
+	b.text = append(b.text, t.Text[from:to]...)
+	b.newlines += countLines(t.Text[from:to])
+	b.held++
+	done := from
+	for _, m := range t.Marks {
+		if end := min(m.End, to); end > done {
+			b.until(base+end, m.At)
+			done = end
+		}
+	}
+	if done < to {
+		b.until(len(b.text), time.Time{})
+	}
 }
 
 // until notes that the text up to a place was read at a time.

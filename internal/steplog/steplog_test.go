@@ -115,8 +115,10 @@ func TestDenseBlocks(t *testing.T) {
 	}
 	text := randomLog(rand.New(rand.NewPCG(1, 1)), 3<<20)
 	s := segment(t, c, cut(c, text, 0, 0, weir.MaxFrame, rand.New(rand.NewPCG(1, 1))))
-	if d := densed(t, c, s); d.index.Blocks() > len(text)/MaxBlock*2 || d.index.Blocks() >= s.index.Blocks()/2 {
-		t.Errorf("%d blocks became %d", s.index.Blocks(), d.index.Blocks())
+	if d := densed(t, c, s); d.index.Blocks() != (len(text)+MaxBlock-1)/MaxBlock {
+		t.Errorf("%d blocks of %d bytes became %d", s.index.Blocks(), len(text), d.index.Blocks())
+	} else {
+		checkSource(t, d, text, rand.New(rand.NewPCG(3, 3)))
 	}
 }
 
