@@ -3,6 +3,7 @@ package steplog
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"hash/crc32"
 	"io"
 	"time"
@@ -37,6 +38,7 @@ type Builder struct {
 	blocks uint32
 	bytes  int64
 	lines  int64
+	owner  uint32
 	next   int64 // offset in the log of the frame to come
 
 	text     []byte // of small frames that are not written yet
@@ -82,6 +84,14 @@ func (d *Denser) Begin() *Builder {
 func newBuilder(c *Codec, zip *zstd.Encoder, f format) *Builder {
 	head := f.head()
 	return &Builder{codec: c, zip: zip, format: f, parts: [][]byte{head}, size: len(head), next: -1}
+}
+
+// Of notes whose log it is. Two logs never have the same segment then, even if
+// they say the same at the same time, so that a segment that its log needs no
+// more can be removed without a look at all others.
+func (b *Builder) Of(id weir.AttemptID, step int) *Builder {
+	b.owner = crc32.Checksum(fmt.Appendf(nil, "%s/%d", id, step), checksums())
+	return b
 }
 
 // Len is about how many bytes the segment has.
@@ -243,7 +253,7 @@ func (b *Builder) Finish() Packed {
 	end = le.AppendUint64(end, uint64(b.bytes))
 	end = le.AppendUint64(end, uint64(b.lines))
 	end = le.AppendUint32(end, crc32.Checksum(b.index, checksums()))
-	end = le.AppendUint32(end, 0)
+	end = le.AppendUint32(end, b.owner)
 	end = append(end, b.format.foot()...)
 	return Packed{parts: append(b.parts, end), size: b.size + len(end)}
 }

@@ -25,8 +25,8 @@
 // one, how many microseconds later than the stretch before (than 1970, for the
 // first) they were read. The footer has fixed places, little endian: where the
 // index begins (8 bytes), how long it is (4), how many blocks there are (4),
-// bytes and newlines of the text (8 each), the CRC-32C of the index (4), four
-// zero bytes, "WEIREND1".
+// bytes and newlines of the text (8 each), the CRC-32C of the index (4), that of
+// whose log it is (4, "BUILD.ATTEMPT/STEP"; nobody reads it), "WEIREND1".
 //
 // A block has at most weir.MaxFrame bytes of text. Those of a dense segment, which
 // is made of others when nobody waits for it, have up to MaxBlock; the digits

@@ -350,6 +350,34 @@ func TestSections(t *testing.T) {
 	}
 }
 
+// TestSegmentsOfTwoLogsDiffer: a segment is removed when its own log has no use
+// for it, so no other log may have the same.
+func TestSegmentsOfTwoLogsDiffer(t *testing.T) {
+	t.Parallel()
+	c := NewCodec()
+	seen := map[string]string{}
+	for _, of := range []struct {
+		id   weir.AttemptID
+		step int
+	}{{weir.AttemptID{Build: 1, Number: 1}, 0}, {weir.AttemptID{Build: 1, Number: 1}, 1},
+		{weir.AttemptID{Build: 1, Number: 2}, 0}, {weir.AttemptID{Build: 11, Number: 1}, 0}} {
+		b := NewBuilder(c).Of(of.id, of.step)
+		for _, f := range cut(c, []byte("one\ntwo\nthree\n"), 0, 0, 4, rand.New(rand.NewPCG(1, 1))) {
+			if err := b.Add(f); err != nil {
+				t.Fatal(err)
+			}
+		}
+		is, data := fmt.Sprint(of), b.Finish().Bytes()
+		if _, err := ReadIndex(bytes.NewReader(data), int64(len(data))); err != nil {
+			t.Errorf("%s: %v", is, err)
+		}
+		if other, known := seen[string(data)]; known {
+			t.Errorf("%s and %s have the same segment", is, other)
+		}
+		seen[string(data)] = is
+	}
+}
+
 func TestBuilderKeepsWhatItCannotRead(t *testing.T) {
 	t.Parallel()
 	c := NewCodec()

@@ -116,7 +116,7 @@ func (b *Book) packLog(ctx context.Context, dense *steplog.Denser, p store.Packi
 // packed reads segments until they make a dense one, and returns that, how many
 // they were, and how many bytes they have as they are.
 func (b *Book) packed(ctx context.Context, dense *steplog.Denser, segments []store.LogSegment) (made *steplog.Builder, n int, before int64, err error) {
-	made = dense.Begin()
+	made = dense.Begin().Of(segments[0].Attempt, segments[0].Step)
 	for _, g := range segments {
 		if n > 0 && (made.Len() >= b.packSize || made.Full()) {
 			break

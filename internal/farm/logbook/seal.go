@@ -101,7 +101,7 @@ func (b *Book) seal(ctx context.Context) (more bool, err error) {
 // many as make a segment.
 func (b *Book) sealLog(ctx context.Context, l store.Sealing) error {
 	for offset, end := l.Offset, l.Offset+l.Bytes; offset < end; {
-		made := steplog.NewBuilder(b.codec)
+		made := steplog.NewBuilder(b.codec).Of(l.Attempt, l.Step)
 		g := store.LogSegment{Attempt: l.Attempt, Step: l.Step, Offset: offset}
 		if err := b.addRows(ctx, made, &g, end); err != nil {
 			return err

@@ -105,7 +105,7 @@ func (b *Book) Direct(ctx context.Context, id weir.AttemptID, frames []weir.LogF
 // directSegment makes a segment of all frames that a log has and those of a
 // message that follow them. Without any of the latter it has no digest.
 func (b *Book) directSegment(ctx context.Context, id weir.AttemptID, known store.LogSize, frames []weir.LogFrame) (store.LogSegment, error) {
-	made := steplog.NewBuilder(b.codec)
+	made := steplog.NewBuilder(b.codec).Of(id, known.Step)
 	g := store.LogSegment{Attempt: id, Step: known.Step, Offset: known.Sealed, FirstLine: known.Lines}
 	if err := b.addRows(ctx, made, &g, known.Bytes); err != nil {
 		return g, err
