@@ -28,6 +28,7 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/store"
+	"github.com/weir-ci/weir/internal/store/sqlinquiry"
 	"github.com/weir-ci/weir/internal/store/sqlstore"
 	"github.com/weir-ci/weir/internal/store/sqltx"
 )
@@ -45,6 +46,7 @@ const (
 // Store is a farm's state in a PostgreSQL database.
 type Store struct {
 	*sqlstore.Store
+	sqlinquiry.Conclusions
 	schema sqltx.Schema
 	close  func() error
 }
@@ -77,8 +79,9 @@ func Open(ctx context.Context, dsn string) (store.Store, error) {
 		return nil, explainOpen(cfg.ConnConfig, err)
 	}
 	db := stdlib.OpenDBFromPool(pool)
+	on := sqltx.NewOn(backend{pool}, db, dialect())
 	s := &Store{
-		Store:  sqlstore.New(sqltx.NewOn(backend{pool}, db, dialect())),
+		Store: sqlstore.New(on), Conclusions: sqlinquiry.New(on),
 		schema: sqltx.Schema{Dialect: goose.DialectPostgres, Files: files, Options: []goose.ProviderOption{goose.WithSessionLocker(locker)}},
 	}
 	if err := s.CheckVersion(ctx, s.schema.Newest()); err != nil {

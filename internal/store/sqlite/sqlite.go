@@ -28,6 +28,7 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/store"
+	"github.com/weir-ci/weir/internal/store/sqlinquiry"
 	"github.com/weir-ci/weir/internal/store/sqlstore"
 	"github.com/weir-ci/weir/internal/store/sqltx"
 )
@@ -46,6 +47,7 @@ const journalBytes = "16777216"
 // Store is a farm's state in a SQLite file.
 type Store struct {
 	*sqlstore.Store
+	sqlinquiry.Conclusions
 	schema sqltx.Schema
 	writer *sql.DB
 	reader *sql.DB
@@ -86,7 +88,8 @@ func open(ctx context.Context, path string) (*Store, error) {
 	s.reader.SetMaxOpenConns(max(4, runtime.NumCPU()))
 	s.reader.SetMaxIdleConns(max(4, runtime.NumCPU()))
 	s.close = sync.OnceValue(func() error { return errors.Join(s.reader.Close(), s.writer.Close()) })
-	s.Store = sqlstore.New(sqltx.New(s.writer, s.reader, dialect()))
+	db := sqltx.New(s.writer, s.reader, dialect())
+	s.Store, s.Conclusions = sqlstore.New(db), sqlinquiry.New(db)
 	if err := s.writer.PingContext(ctx); err != nil {
 		return nil, errors.Join(explainOpen(path, err), s.close())
 	}

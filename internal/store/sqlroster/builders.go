@@ -56,7 +56,7 @@ func (k *Builders) Of(c sqltx.Conn, ids []weir.BuilderID) (map[weir.BuilderID]we
 		return found, nil
 	}
 	read, err := sqltx.Collect(c, func(r sqltx.Scanner) (b weir.Builder, err error) {
-		err = r.Scan(&b.ID, &b.Project, &b.Job, &b.Cell, &b.Platform, &b.Branch, &b.Upstreams)
+		err = r.Scan(BuilderDest(&b)...)
 		return b, err
 	}, `SELECT b.id, b.project, b.job, b.cell, b.platform, b.branch, b.upstreams FROM builders b WHERE b.id IN `+c.In(1), sqltx.IDs(missing))
 	if err != nil {
@@ -67,4 +67,10 @@ func (k *Builders) Of(c sqltx.Conn, ids []weir.BuilderID) (map[weir.BuilderID]we
 	}
 	k.put(read)
 	return found, nil
+}
+
+// BuilderDest lists where the columns of a builder go: id, project, job, cell,
+// platform, branch, upstreams.
+func BuilderDest(b *weir.Builder) []any {
+	return []any{&b.ID, &b.Project, &b.Job, &b.Cell, &b.Platform, &b.Branch, &b.Upstreams}
 }

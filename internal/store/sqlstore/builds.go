@@ -7,6 +7,7 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/store"
+	"github.com/weir-ci/weir/internal/store/sqlroster"
 	"github.com/weir-ci/weir/internal/store/sqltx"
 )
 
@@ -21,23 +22,24 @@ func scanBuild(row sqltx.Scanner) (b weir.Build, err error) {
 	err = row.Scan(append([]any{&b.ID, &b.Run, &b.Cause, sqltx.JSON(&b.Pins), &b.State, &b.Outcome, &b.Reason.Code, &b.Reason.Text,
 		sqltx.Time(&b.Created), sqltx.Time(&b.Started), sqltx.Time(&b.Finished), &b.Attempts, &b.Worker, &b.RetryOf,
 		&b.Product.Digest, &b.Product.Prefix, &b.Product.Size, &b.Results, sqltx.JSON(&b.Counts), &b.Judgement, sqltx.JSON(&b.Changes)},
-		builderDest(&b.Builder)...)...)
+		sqlroster.BuilderDest(&b.Builder)...)...)
 	return b, err
-}
-
-// builderDest lists where the columns of a builder go.
-func builderDest(r *weir.Builder) []any {
-	return []any{&r.ID, &r.Project, &r.Job, &r.Cell, &r.Platform, &r.Branch, &r.Upstreams}
 }
 
 // builds reads builds; rest follows FROM.
 func (c conn) builds(rest string, args ...any) ([]weir.Build, error) {
+	return Builds(c.Conn, rest, args...)
+}
+
+// Builds reads builds; rest is what follows FROM, where the builds are b and
+// their builders r.
+func Builds(c sqltx.Conn, rest string, args ...any) ([]weir.Build, error) {
 	return sqltx.Collect(c, scanBuild, `SELECT `+buildColumns+fromBuilds+rest, args...)
 }
 
-// listBuilds is a verb that reads builds; rest follows FROM.
-func (s *Store) listBuilds(ctx context.Context, verb, rest string, args ...any) ([]weir.Build, error) {
-	return sqltx.List(ctx, s.DB, verb, scanBuild, `SELECT `+buildColumns+fromBuilds+rest, args...)
+// ListOfBuilds is a verb that reads builds; rest is as for [Builds].
+func ListOfBuilds(ctx context.Context, db *sqltx.DB, verb, rest string, args ...any) ([]weir.Build, error) {
+	return sqltx.List(ctx, db, verb, scanBuild, `SELECT `+buildColumns+fromBuilds+rest, args...)
 }
 
 // build reads one build; NotFound if there is none.
@@ -55,8 +57,13 @@ func readBuild(id weir.BuildID, row sqltx.Row) (weir.Build, error) {
 	return b, err
 }
 
-// lockBuild reads a build and keeps it, its attempts and logs from changing
-// until the transaction ends.
+// ReadBuild reads one build; NotFound if there is none.
+func ReadBuild(c sqltx.Conn, id weir.BuildID) (weir.Build, error) { return conn{c}.build(id, "") }
+
+// LockBuild is ReadBuild, and keeps the build, its attempts and logs from
+// changing until the transaction ends.
+func LockBuild(t *sqltx.Tx, id weir.BuildID) (weir.Build, error) { return newTx(t).lockBuild(id) }
+
 func (t *tx) lockBuild(id weir.BuildID) (weir.Build, error) { return t.build(id, t.Lock()) }
 
 // Build finds a build; NotFound if there is none.
@@ -112,12 +119,6 @@ func (c conn) readSpec(b weir.Build, asked sqltx.Asked) (spec weir.Spec, err err
 	return spec, err
 }
 
-// Limits on lists of builds and runs.
-const (
-	standardList = 100
-	longestList  = 1000
-)
-
 // ListBuilds lists builds, newest first.
 func (s *Store) ListBuilds(ctx context.Context, f store.BuildFilter) ([]weir.Build, error) {
 	q := &sqltx.Where{}
@@ -134,8 +135,8 @@ func (s *Store) ListBuilds(ctx context.Context, f store.BuildFilter) ([]weir.Bui
 	if f.Before != 0 {
 		q.And(`b.id < ?`, int64(f.Before))
 	}
-	limit := q.Arg(sqltx.Limit(f.Limit, standardList, longestList))
-	return s.listBuilds(ctx, "list builds", q.String()+` ORDER BY b.id DESC LIMIT `+limit, q.Args()...)
+	limit := q.Arg(sqltx.Limit(f.Limit, sqltx.StandardList, sqltx.LongestList))
+	return ListOfBuilds(ctx, s.DB, "list builds", q.String()+` ORDER BY b.id DESC LIMIT `+limit, q.Args()...)
 }
 
 // Attempts lists the attempts of a build, oldest first.

@@ -1,4 +1,4 @@
-// Package sqlstore implements the ports of package store once, on
+// Package sqlstore keeps builds, and their way through the farm, once, on
 // database/sql, for every database that speaks its dialect of SQL.
 //
 // The SQL is what SQLite and PostgreSQL have in common: $1 parameters, CAST,
@@ -12,12 +12,11 @@
 //	end.go                     what the end of a build means for those that need it
 //	recipes.go                 specifications, kept once for many builds
 //	lease.go sync.go finish.go the life of an attempt
-//	judge.go settle.go         baselines and judgements
-//	regressions.go advance.go probes.go
 //	builds.go logs.go overview.go
 //
 // Revisions, workers, tokens and builders by name are in package sqlroster, logs
-// in package sqllog.
+// in package sqllog. What is concluded from builds stands on this package, in
+// package sqlinquiry.
 //
 // # Transactions
 //
@@ -26,9 +25,8 @@
 // start. On PostgreSQL it takes row locks in one order: regressions by id,
 // builders by id, builds by id. The lock of a build guards its attempts, steps
 // and logs too. The dependants of a build always have higher ids than it has,
-// so a cascade locks in order as well. Settle alone begins with a build, but
-// with a final one, for which nobody waits who holds other locks. What is left
-// of deadlocks is tried again. The row of a worker comes last, but in Lease,
+// so a cascade locks in order as well. What is left of deadlocks is tried
+// again. The row of a worker comes last, but in Lease,
 // which begins with it: to be in no circle, Lease passes over builds that
 // somebody else has locked and never waits for one.
 //

@@ -7,6 +7,7 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/store"
+	"github.com/weir-ci/weir/internal/store/sqlroster"
 	"github.com/weir-ci/weir/internal/store/sqltx"
 )
 
@@ -29,7 +30,7 @@ func (s *Store) Runs(ctx context.Context, before weir.RunID, limit int) ([]weir.
 	if before != 0 {
 		q.And(`id < ?`, int64(before))
 	}
-	most := q.Arg(sqltx.Limit(limit, standardList, longestList))
+	most := q.Arg(sqltx.Limit(limit, sqltx.StandardList, sqltx.LongestList))
 	return sqltx.List(ctx, s.DB, "list runs", scanRun, `SELECT `+runColumns+` FROM runs`+q.String()+` ORDER BY id DESC LIMIT `+most, q.Args()...)
 }
 
@@ -38,10 +39,10 @@ const onDisplay = `b.advances = 1 AND b.state IN ('leased', 'running', 'finished
 
 // BuilderHeads lists every builder with its newest builds on display.
 func (s *Store) BuilderHeads(ctx context.Context, recent int) (heads []store.BuilderHead, err error) {
-	recent = min(recent, longestList)
+	recent = min(recent, sqltx.LongestList)
 	err = s.snapshot(ctx, "list builders", func(c conn) error {
 		heads, err = sqltx.Collect(c, func(r sqltx.Scanner) (h store.BuilderHead, err error) {
-			err = r.Scan(builderDest(&h.Builder)...)
+			err = r.Scan(sqlroster.BuilderDest(&h.Builder)...)
 			return h, err
 		}, `SELECT id, project, job, cell, platform, branch, upstreams FROM builders
 			ORDER BY project, job, cell, branch, platform, upstreams`)
@@ -95,13 +96,13 @@ func (s *Store) Glances(ctx context.Context, recent int) ([]store.Glance, error)
 			(SELECT b.id FROM builds b WHERE b.builder_id = q.id AND `+onDisplay+` ORDER BY b.id DESC LIMIT 1) AS newest
 			FROM builders q) n
 		JOIN builders y ON y.id = n.id LEFT JOIN builds b ON b.id = n.newest
-		ORDER BY y.project, y.job, y.cell, y.branch, y.platform, y.upstreams`, min(max(recent, 1), longestList))
+		ORDER BY y.project, y.job, y.cell, y.branch, y.platform, y.upstreams`, min(max(recent, 1), sqltx.LongestList))
 }
 
 func scanGlance(r sqltx.Scanner) (g store.Glance, err error) {
 	var recent string
 	var pins weir.Pins
-	if err := r.Scan(append(builderDest(&g.Builder), &recent, sqltx.JSON(&pins), sqltx.Time(&g.Created), sqltx.Time(&g.Started),
+	if err := r.Scan(append(sqlroster.BuilderDest(&g.Builder), &recent, sqltx.JSON(&pins), sqltx.Time(&g.Created), sqltx.Time(&g.Started),
 		sqltx.Time(&g.Finished), sqltx.JSON(&g.Changes))...); err != nil {
 		return g, err
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/store"
+	"github.com/weir-ci/weir/internal/store/sqlroster"
 	"github.com/weir-ci/weir/internal/store/sqltx"
 )
 
@@ -53,6 +54,11 @@ type lineKey struct {
 }
 
 func (p *plan) key(i int) lineKey { return lineKey{p.nr.Builds[i].Builder, p.keys[i]} }
+
+// CreateRun makes a run inside a transaction, as store.Planner says.
+func CreateRun(t *sqltx.Tx, nr store.NewRun) (weir.Run, []weir.BuildID, error) {
+	return newTx(t).createRun(nr)
+}
 
 // createRun is CreateRun inside a transaction. It locks the builders first,
 // so that of two servers that plan the same change the second finds what the
@@ -103,7 +109,7 @@ func (p *plan) builderIDs() []weir.BuilderID {
 // lockBuilders keeps other planners away from the builders of the run.
 func (p *plan) lockBuilders() error {
 	locked, err := sqltx.Collect(p.asked.builders, func(r sqltx.Scanner) (b weir.Builder, err error) {
-		err = r.Scan(builderDest(&b)...)
+		err = r.Scan(sqlroster.BuilderDest(&b)...)
 		return b, err
 	}, "")
 	if err != nil {

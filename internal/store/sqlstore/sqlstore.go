@@ -11,8 +11,9 @@ import (
 	"github.com/weir-ci/weir/internal/store/sqltx"
 )
 
-// Store implements the ports of package store but for Migrate and Close,
-// which belong to the database; its DB is the port Events. It is safe for
+// Store implements the ports of package store but for Judge and Regressions,
+// which are package sqlinquiry's, and for Migrate and Close, which belong to the
+// database; its DB is the port Events. It is safe for
 // concurrent use.
 type Store struct {
 	*sqltx.DB
@@ -59,9 +60,8 @@ func (s *Store) snapshot(ctx context.Context, verb string, do func(conn) error) 
 
 func itoa[T ~int | ~int64](n T) string { return strconv.FormatInt(int64(n), 10) }
 
-func (t *tx) tellBuild(id weir.BuildID)           { t.Tell(weir.EventBuild, itoa(id)) }
-func (t *tx) tellRegression(id weir.RegressionID) { t.Tell(weir.EventRegression, itoa(id)) }
-func (t *tx) tellQueue(p weir.Platform)           { t.Tell(weir.EventQueue, string(p)) }
+func (t *tx) tellBuild(id weir.BuildID) { t.TellID(weir.EventBuild, int64(id)) }
+func (t *tx) tellQueue(p weir.Platform) { t.Tell(weir.EventQueue, string(p)) }
 
 // pinsKey is 128 bits of a hash: pins are too long for an index.
 func pinsKey(p weir.Pins) string { return sqltx.HashOf(p.Key())[:32] }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/weir-ci/weir"
@@ -196,6 +197,9 @@ func (t *Tx) Tell(kind weir.EventKind, subject string) {
 	t.told[e] = true
 	t.events = append(t.events, e)
 }
+
+// TellID is Tell for a subject that has a number.
+func (t *Tx) TellID(kind weir.EventKind, id int64) { t.Tell(kind, strconv.FormatInt(id, 10)) }
 
 // chunkRows is how many rows go into one statement.
 const chunkRows = 2000

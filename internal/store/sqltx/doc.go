@@ -1,7 +1,7 @@
 // Package sqltx holds the transactions, values and migrations that SQLite and
 // PostgreSQL both understand.
 //
-// It is the ground that package sqlstore stands on: it knows how to write and
+// It is the ground that packages sqlstore and sqlinquiry stand on: it knows how to write and
 // read safely, and nothing of builds or regressions. What differs between the
 // databases is in Dialect, which packages sqlite and postgres fill in.
 //

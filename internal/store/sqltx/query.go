@@ -46,6 +46,12 @@ func (w *Where) String() string {
 	return " WHERE " + strings.Join(w.conditions, " AND ")
 }
 
+// Limits on most lists, in rows.
+const (
+	StandardList = 100
+	LongestList  = 1000
+)
+
 // Limit bounds a wish for rows: 0 or less is the standard.
 func Limit(wish, standard, most int) int {
 	if wish <= 0 {

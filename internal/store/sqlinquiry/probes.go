@@ -1,4 +1,4 @@
-package sqlstore
+package sqlinquiry
 
 import (
 	"cmp"
@@ -7,13 +7,14 @@ import (
 	"time"
 
 	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/store/sqlstore"
 	"github.com/weir-ci/weir/internal/store/sqltx"
 )
 
 // Observe records what a finished build says about a regression's victims.
 // It leaves the regression's Updated time alone: an observation changes what
 // is known, not what was concluded.
-func (s *Store) Observe(ctx context.Context, id weir.RegressionID, p weir.Probe) error {
+func (s Conclusions) Observe(ctx context.Context, id weir.RegressionID, p weir.Probe) error {
 	for _, o := range p.Victims {
 		if o != weir.ObservedGood && o != weir.ObservedBad && o != weir.ObservedNone {
 			return weir.Errorf(weir.Invalid, "%.40q is not an observation", string(o))
@@ -33,7 +34,7 @@ func (s *Store) Observe(ctx context.Context, id weir.RegressionID, p weir.Probe)
 			return weir.Errorf(weir.Conflict, "regression %d has %d tests, and build %d speaks of %d", id, len(r.Victims), p.Build, len(p.Victims)).
 				WithHint("read the regression again")
 		}
-		if _, err := t.build(p.Build, ""); err != nil {
+		if _, err := sqlstore.ReadBuild(t.Reader(), p.Build); err != nil {
 			return err
 		}
 		known, err := t.observations(id)
@@ -46,7 +47,7 @@ func (s *Store) Observe(ctx context.Context, id weir.RegressionID, p weir.Probe)
 		}) {
 			return nil
 		}
-		t.tellRegression(id)
+		t.TellID(weir.EventRegression, int64(id))
 		return t.saveProbe(id, p)
 	})
 }
@@ -77,7 +78,7 @@ func (c conn) observations(id weir.RegressionID) ([]weir.Probe, error) {
 
 // Probes lists the builds on a regression's path, by position and age: those
 // that were observed, and those that were made for it and have yet to speak.
-func (s *Store) Probes(ctx context.Context, id weir.RegressionID) (probes []weir.Probe, err error) {
+func (s Conclusions) Probes(ctx context.Context, id weir.RegressionID) (probes []weir.Probe, err error) {
 	err = s.snapshot(ctx, "list probes", func(c conn) error {
 		if probes, err = c.observations(id); err != nil {
 			return err
@@ -95,7 +96,7 @@ func (s *Store) Probes(ctx context.Context, id weir.RegressionID) (probes []weir
 // waitingProbes lists builds of the regression's own runs, on builders of its
 // victims, that nobody has observed yet and whose pins lie on its path.
 func (c conn) waitingProbes(id weir.RegressionID) ([]weir.Probe, error) {
-	builds, err := c.builds(`WHERE b.run_id IN (SELECT x.id FROM runs x WHERE x.regression_id = $1 AND x.regression_id > 0)
+	builds, err := sqlstore.Builds(c.Conn, `WHERE b.run_id IN (SELECT x.id FROM runs x WHERE x.regression_id = $1 AND x.regression_id > 0)
 		AND b.builder_id IN (SELECT v.builder_id FROM victims v WHERE v.regression_id = $1)
 		AND b.id NOT IN (SELECT p.build_id FROM probes p WHERE p.regression_id = $1)`, int64(id))
 	if err != nil || len(builds) == 0 {

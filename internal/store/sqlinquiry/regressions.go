@@ -1,4 +1,4 @@
-package sqlstore
+package sqlinquiry
 
 import (
 	"context"
@@ -7,6 +7,8 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/store"
+	"github.com/weir-ci/weir/internal/store/sqlroster"
+	"github.com/weir-ci/weir/internal/store/sqlstore"
 	"github.com/weir-ci/weir/internal/store/sqltx"
 )
 
@@ -17,7 +19,7 @@ const regressionColumns = `b.id, b.state, b.good_build, b.good_pins, b.bad_build
 func scanRegression(row sqltx.Scanner) (r weir.Regression, err error) {
 	err = row.Scan(append([]any{&r.ID, &r.State, &r.Good.Build, sqltx.JSON(&r.Good.Pins), &r.Bad.Build, sqltx.JSON(&r.Bad.Pins), sqltx.JSON(&r.Path),
 		sqltx.Time(&r.Opened), sqltx.Time(&r.Updated), sqltx.Time(&r.Closed), sqltx.JSON(&r.Culprit),
-		&r.Suspects.First, &r.Suspects.Last, &r.Note, &r.MergedInto}, builderDest(&r.Builder)...)...)
+		&r.Suspects.First, &r.Suspects.Last, &r.Note, &r.MergedInto}, sqlroster.BuilderDest(&r.Builder)...)...)
 	return r, err
 }
 
@@ -39,7 +41,7 @@ func (c conn) regressions(rest string, args ...any) ([]weir.Regression, error) {
 	}
 	victims, err := sqltx.Collect(c, func(row sqltx.Scanner) (v victim, err error) {
 		err = row.Scan(append([]any{&v.regression, &v.Test.Suite, &v.Test.Name, &v.Verdict, &v.Cause, &v.Message,
-			&v.Build, &v.FixedIn}, builderDest(&v.Builder)...)...)
+			&v.Build, &v.FixedIn}, sqlroster.BuilderDest(&v.Builder)...)...)
 		return v, err
 	}, `SELECT v.regression_id, v.suite, v.name, v.verdict, v.cause, v.message, v.build_id, v.fixed_in,
 			r.id, r.project, r.job, r.cell, r.platform, r.branch, r.upstreams
@@ -73,7 +75,7 @@ func (t *tx) lockRegressions(ids []weir.RegressionID) (map[weir.RegressionID]wei
 }
 
 // Regressions lists regressions, newest first.
-func (s *Store) Regressions(ctx context.Context, f store.RegressionFilter) (all []weir.Regression, err error) {
+func (s Conclusions) Regressions(ctx context.Context, f store.RegressionFilter) (all []weir.Regression, err error) {
 	q := &sqltx.Where{}
 	sqltx.WhereIn(q, `b.state`, f.States)
 	if f.Builder != 0 {
@@ -83,7 +85,7 @@ func (s *Store) Regressions(ctx context.Context, f store.RegressionFilter) (all 
 		q.And(`(b.culprit_project = ? OR EXISTS (SELECT 1 FROM victims v JOIN builders p ON p.id = v.builder_id
 			WHERE v.regression_id = b.id AND p.project = ?))`, sqltx.Clean(f.Project))
 	}
-	limit := q.Arg(sqltx.Limit(f.Limit, standardList, longestList))
+	limit := q.Arg(sqltx.Limit(f.Limit, sqltx.StandardList, sqltx.LongestList))
 	err = s.snapshot(ctx, "list regressions", func(c conn) error {
 		all, err = c.regressions(q.String()+` ORDER BY b.id DESC LIMIT `+limit, q.Args()...)
 		return err
@@ -92,7 +94,7 @@ func (s *Store) Regressions(ctx context.Context, f store.RegressionFilter) (all 
 }
 
 // Regression finds one, with its victims; NotFound if there is none.
-func (s *Store) Regression(ctx context.Context, id weir.RegressionID) (r weir.Regression, err error) {
+func (s Conclusions) Regression(ctx context.Context, id weir.RegressionID) (r weir.Regression, err error) {
 	err = s.snapshot(ctx, "find a regression", func(c conn) error {
 		all, err := c.regressions(`WHERE b.id = $1`, int64(id))
 		if err != nil {
@@ -148,7 +150,7 @@ func (t *tx) saveRegression(r weir.Regression) error {
 	if err != nil {
 		return err
 	}
-	t.tellRegression(r.ID)
+	t.TellID(weir.EventRegression, int64(r.ID))
 	err = t.Put(`UPDATE regressions SET state = $2, updated = $3, closed = $4, culprit_project = $5, culprit = $6,
 		first_suspect = $7, last_suspect = $8, note = $9, merged_into = $10 WHERE id = $1`,
 		int64(r.ID), string(r.State), sqltx.Micros(r.Updated), sqltx.Micros(r.Closed), r.Culprit.Project, culprit,
@@ -202,8 +204,8 @@ func (t *tx) saveVictims(id weir.RegressionID, victims []weir.Victim) error {
 
 // Evidence lists builds of a builder whose ids are since or higher, oldest
 // first, but for those that ended without saying anything.
-func (s *Store) Evidence(ctx context.Context, builder weir.BuilderID, since weir.BuildID) ([]weir.Build, error) {
-	return s.listBuilds(ctx, "list evidence", `WHERE b.builder_id = $1 AND b.id >= $2
+func (s Conclusions) Evidence(ctx context.Context, builder weir.BuilderID, since weir.BuildID) ([]weir.Build, error) {
+	return sqlstore.ListOfBuilds(ctx, s.db, "list evidence", `WHERE b.builder_id = $1 AND b.id >= $2
 		AND (b.finished = 0 OR b.outcome IN ('passed', 'failed', 'broken', 'timed_out')) ORDER BY b.id`,
 		int64(builder), int64(since))
 }

@@ -1,4 +1,4 @@
-package sqlstore
+package sqlinquiry
 
 import (
 	"context"
@@ -7,11 +7,12 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/store"
+	"github.com/weir-ci/weir/internal/store/sqlstore"
 	"github.com/weir-ci/weir/internal/store/sqltx"
 )
 
 // Advance changes an open regression and what hangs on it in one step.
-func (s *Store) Advance(ctx context.Context, u store.RegressionUpdate) error {
+func (s Conclusions) Advance(ctx context.Context, u store.RegressionUpdate) error {
 	now := sqltx.TimeOf(sqltx.Micros(u.Now))
 	if u.MergeInto != 0 {
 		if u.MergeInto == u.Regression.ID {
@@ -63,7 +64,7 @@ func (s *Store) Advance(ctx context.Context, u store.RegressionUpdate) error {
 			if run.Regression == 0 {
 				run.Regression = old.ID
 			}
-			if _, _, err := t.createRun(run); err != nil {
+			if _, _, err := sqlstore.CreateRun(t.Tx, run); err != nil {
 				return err
 			}
 		}

@@ -1,4 +1,4 @@
-package sqlstore
+package sqlinquiry
 
 import (
 	"context"
@@ -8,11 +8,12 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/store"
+	"github.com/weir-ci/weir/internal/store/sqlstore"
 	"github.com/weir-ci/weir/internal/store/sqltx"
 )
 
 // Settle records a judgement and everything that follows from it.
-func (s *Store) Settle(ctx context.Context, st store.Settlement) error {
+func (s Conclusions) Settle(ctx context.Context, st store.Settlement) error {
 	switch st.Become {
 	case weir.Unjudged, weir.Doubted, weir.Settled, weir.Unusable, weir.Answering:
 	default:
@@ -32,7 +33,7 @@ func (s *Store) Settle(ctx context.Context, st store.Settlement) error {
 		write = s.write
 	}
 	return write(ctx, "record a judgement", now, func(t *tx) error {
-		b, err := t.lockBuild(st.Build)
+		b, err := sqlstore.LockBuild(t.Tx, st.Build)
 		if err != nil {
 			return err
 		}
@@ -60,7 +61,7 @@ func (s *Store) Settle(ctx context.Context, st store.Settlement) error {
 			}
 		}
 		if st.Retry != nil {
-			if _, _, err := t.createRun(*st.Retry); err != nil {
+			if _, _, err := sqlstore.CreateRun(t.Tx, *st.Retry); err != nil {
 				return err
 			}
 		}
@@ -160,7 +161,7 @@ func (t *tx) saveJudgement(b weir.Build, st store.Settlement) error {
 		return err
 	}
 	holdsUp := b.Cause.Advances() && st.Become != weir.Settled && st.Become != weir.Unusable
-	t.tellBuild(b.ID)
+	t.TellID(weir.EventBuild, int64(b.ID))
 	err = t.Put(`UPDATE builds SET judgement = $2, changes = $3, unsettled = $4 WHERE id = $1`,
 		int64(b.ID), string(st.Become), counts, sqltx.Flag(holdsUp))
 	return err

@@ -1,15 +1,16 @@
-package sqlstore
+package sqlinquiry
 
 import (
 	"context"
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/store"
+	"github.com/weir-ci/weir/internal/store/sqlstore"
 	"github.com/weir-ci/weir/internal/store/sqltx"
 )
 
 // Pending tells what there is to look at.
-func (s *Store) Pending(ctx context.Context) (p store.Pending, err error) {
+func (s Conclusions) Pending(ctx context.Context) (p store.Pending, err error) {
 	err = s.read(ctx, "look for what is to be judged", func(c conn) error {
 		var unjudged, doubted, searching, located int
 		err := c.Row(`SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM builds b WHERE b.judgement = '' AND b.finished > 0 LIMIT 1) u),
@@ -26,16 +27,16 @@ func (s *Store) Pending(ctx context.Context) (p store.Pending, err error) {
 // NextToJudge lists final builds that are unjudged, oldest first. A build that
 // advances its builder's baseline waits for every earlier such build, unless
 // that is listed before it.
-func (s *Store) NextToJudge(ctx context.Context, limit int) ([]weir.Build, error) {
-	return s.listBuilds(ctx, "list builds to judge", `WHERE b.judgement = '' AND b.finished > 0 AND (b.advances = 0 OR NOT EXISTS
+func (s Conclusions) NextToJudge(ctx context.Context, limit int) ([]weir.Build, error) {
+	return sqlstore.ListOfBuilds(ctx, s.db, "list builds to judge", `WHERE b.judgement = '' AND b.finished > 0 AND (b.advances = 0 OR NOT EXISTS
 		(SELECT 1 FROM builds e WHERE e.builder_id = b.builder_id AND e.unsettled = 1 AND e.id < b.id
 			AND NOT (e.judgement = '' AND e.finished > 0)))
-		ORDER BY b.id LIMIT $1`, sqltx.Limit(limit, standardList, longestList))
+		ORDER BY b.id LIMIT $1`, sqltx.Limit(limit, sqltx.StandardList, sqltx.LongestList))
 }
 
 // Baseline reads the settled states of all tests of a builder, sorted by test,
 // and the newest settled build.
-func (s *Store) Baseline(ctx context.Context, builder weir.BuilderID) (states []weir.TestState, last *weir.Build, err error) {
+func (s Conclusions) Baseline(ctx context.Context, builder weir.BuilderID) (states []weir.TestState, last *weir.Build, err error) {
 	err = s.snapshot(ctx, "read a baseline", func(c conn) error {
 		last = nil
 		states, err = sqltx.Collect(c, func(r sqltx.Scanner) (st weir.TestState, err error) {
@@ -48,10 +49,10 @@ func (s *Store) Baseline(ctx context.Context, builder weir.BuilderID) (states []
 		// Lines are judged in order, so what is settled lies before what is not,
 		// and the many builds that may wait need not be passed over.
 		const settled = `WHERE b.builder_id = $1 AND b.advances = 1 AND b.judgement = 'settled'`
-		newest, err := c.builds(settled+` AND b.id < (SELECT MIN(e.id) FROM builds e WHERE e.builder_id = $1 AND e.unsettled = 1)
+		newest, err := sqlstore.Builds(c.Conn, settled+` AND b.id < (SELECT MIN(e.id) FROM builds e WHERE e.builder_id = $1 AND e.unsettled = 1)
 			ORDER BY b.id DESC LIMIT 1`, int64(builder))
 		if err == nil && len(newest) == 0 { // nothing waits, or nothing is settled
-			newest, err = c.builds(settled+` ORDER BY b.id DESC LIMIT 1`, int64(builder))
+			newest, err = sqlstore.Builds(c.Conn, settled+` ORDER BY b.id DESC LIMIT 1`, int64(builder))
 		}
 		if len(newest) > 0 {
 			last = &newest[0]
@@ -62,13 +63,13 @@ func (s *Store) Baseline(ctx context.Context, builder weir.BuilderID) (states []
 }
 
 // Doubted lists builds whose judgement is Doubted, with their retries.
-func (s *Store) Doubted(ctx context.Context) (doubts []store.Doubt, err error) {
+func (s Conclusions) Doubted(ctx context.Context) (doubts []store.Doubt, err error) {
 	err = s.snapshot(ctx, "list doubted builds", func(c conn) error {
-		builds, err := c.builds(`WHERE b.judgement = 'doubted' ORDER BY b.id`)
+		builds, err := sqlstore.Builds(c.Conn, `WHERE b.judgement = 'doubted' ORDER BY b.id`)
 		if err != nil {
 			return err
 		}
-		retries, err := c.builds(`WHERE b.retry_of > 0 AND b.retry_of IN
+		retries, err := sqlstore.Builds(c.Conn, `WHERE b.retry_of > 0 AND b.retry_of IN
 			(SELECT d.id FROM builds d WHERE d.judgement = 'doubted') ORDER BY b.id`)
 		byBuild := map[weir.BuildID][]weir.Build{}
 		for _, r := range retries {
@@ -85,7 +86,7 @@ func (s *Store) Doubted(ctx context.Context) (doubts []store.Doubt, err error) {
 
 // TestHistory lists the changes of one test on one builder, newest first. An
 // event is as old as the end of its build.
-func (s *Store) TestHistory(ctx context.Context, builder weir.BuilderID, test weir.TestID, limit int) (events []store.TestEvent, err error) {
+func (s Conclusions) TestHistory(ctx context.Context, builder weir.BuilderID, test weir.TestID, limit int) (events []store.TestEvent, err error) {
 	scan := func(r sqltx.Scanner) (e store.TestEvent, err error) {
 		err = r.Scan(append([]any{&e.Build, sqltx.Time(&e.At), sqltx.JSON(&e.Pins), &e.Outcome}, changeDest(&e.Change)...)...)
 		return e, err
@@ -95,7 +96,7 @@ func (s *Store) TestHistory(ctx context.Context, builder weir.BuilderID, test we
 		events, err = sqltx.Collect(c, scan, `SELECT b.id, b.finished, b.pins, b.outcome, `+changeColumns+`
 			FROM test_changes c JOIN builds b ON b.id = c.build_id
 			WHERE c.builder_id = $1 AND c.suite = $2 AND c.name = $3 ORDER BY c.build_id DESC LIMIT $4`,
-			int64(builder), suite, name, sqltx.Limit(limit, standardList, longestList))
+			int64(builder), suite, name, sqltx.Limit(limit, sqltx.StandardList, sqltx.LongestList))
 		if err != nil || len(events) > 0 {
 			return err
 		}
@@ -116,7 +117,7 @@ func (c conn) unlistedNew(builder weir.BuilderID, suite, name string) ([]store.T
 	if err != nil || len(since) == 0 {
 		return nil, err
 	}
-	builds, err := c.builds(`WHERE b.id = $1`, int64(since[0]))
+	builds, err := sqlstore.Builds(c.Conn, `WHERE b.id = $1`, int64(since[0]))
 	if err != nil || len(builds) == 0 || builds[0].Changes.New <= store.MaxNew {
 		return nil, err
 	}
@@ -132,12 +133,12 @@ func changeDest(c *weir.TestChange) []any {
 
 // BuildChanges lists the tests of a build whose verdict is not Same, worst
 // verdict first, then by test.
-func (s *Store) BuildChanges(ctx context.Context, id weir.BuildID, offset, limit int) ([]weir.TestChange, error) {
-	return sqltx.List(ctx, s.DB, "list a build's changes", func(r sqltx.Scanner) (ch weir.TestChange, err error) {
+func (s Conclusions) BuildChanges(ctx context.Context, id weir.BuildID, offset, limit int) ([]weir.TestChange, error) {
+	return sqltx.List(ctx, s.db, "list a build's changes", func(r sqltx.Scanner) (ch weir.TestChange, err error) {
 		err = r.Scan(changeDest(&ch)...)
 		return ch, err
 	}, `SELECT `+changeColumns+` FROM test_changes c WHERE c.build_id = $1 ORDER BY c.badness, c.suite, c.name LIMIT $2 OFFSET $3`,
-		int64(id), sqltx.Limit(limit, standardList, longestList), max(offset, 0))
+		int64(id), sqltx.Limit(limit, sqltx.StandardList, sqltx.LongestList), max(offset, 0))
 }
 
 // badness orders verdicts, the worst first.
