@@ -7,7 +7,7 @@ FUZZTIME ?= 30s
 export WEIR_LDFLAGS
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test chaos lint cross bench bench-peers microbench fuzz generate setup clean
+.PHONY: help build demo test chaos lint cross bench bench-peers microbench sim fuzz generate setup clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,10 @@ bench: setup ## measure Weir from outside, into docs/performance.md (about 10 mi
 
 bench-peers: setup ## the same jobs on Weir and on Buildbot, side by side (about 10 min); ONLY=... SHORT=1
 	@scripts/bench peers
+
+sim: ## play searches for culprits, into docs/bisection.md (minutes); EFFORT=0.1 for a tenth of the games, printed
+	@if [ -n "$(EFFORT)" ]; then go run ./internal/bisect/bisectsim/cmd/weirsim -effort $(EFFORT); \
+	else go run ./internal/bisect/bisectsim/cmd/weirsim -doc docs/bisection.md; fi
 
 microbench: ## Go benchmarks of all packages
 	go test -run '^$$' -bench . -benchmem ./...

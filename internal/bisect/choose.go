@@ -58,29 +58,42 @@ func choose(way *path, all, open []*belief, pending []int, count int) []int {
 			c.suppose(way.rep[p])
 		}
 	}
-	probes := c.several(count, len(pending) == 0)
-	if len(probes)+len(pending) == 0 {
+	probes := unseen(open, pending, count)
+	for _, p := range probes {
+		c.suppose(p)
+	}
+	idle := len(probes)+len(pending) == 0
+	probes = append(probes, c.several(count-len(probes), idle)...)
+	if len(probes) == 0 && idle {
 		for _, b := range open {
 			if p, gain := b.best(1); gain > nothing {
-				probes = append(probes, p)
-				break
-			}
-		}
-	}
-	for _, b := range open {
-		if first, last, held := b.suspects(); len(probes) < count && held >= Sure && first == last {
-			p := b.missing(first)
-			if p >= 0 && !slices.Contains(probes, p) && !slices.Contains(pending, p) {
-				probes = append(probes, p)
+				return []int{p}
 			}
 		}
 	}
 	return probes
 }
 
+// unseen are positions that tell little by themselves, but must be seen before
+// what is believed may be said.
+func unseen(open []*belief, pending []int, count int) []int {
+	var probes []int
+	for _, b := range open {
+		first, last, held := b.suspects()
+		if held < Sure || first != last || len(probes) >= count {
+			continue
+		}
+		if p := b.missing(first); p >= 0 && !slices.Contains(probes, p) && !slices.Contains(pending, p) {
+			probes = append(probes, p)
+		}
+	}
+	return probes
+}
+
 // several picks up to so many probes, each the best beside those before it,
-// and then each anew beside all others: the first of two is the middle, but
-// together two thirds are better. The first one must be worth it if need be.
+// and then each anew beside all others: the first one lies in the middle, but
+// two together are better at the thirds. If there is need, the first one is
+// picked however little it tells.
 func (c *chooser) several(count int, need bool) []int {
 	built, scenarios := c.built, c.scenarios()
 	reset := func() {

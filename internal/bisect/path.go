@@ -4,7 +4,7 @@ package bisect
 // blame nobody. Four alarms in ten over flaky tests is what Google counted.
 const (
 	priorNobody      = 0.40
-	priorEnvironment = 0.02
+	priorEnvironment = 0.01
 )
 
 // leastShare is the least weight of a step, as a part of an equal share: what

@@ -30,6 +30,9 @@ type rates struct {
 
 func newRates(estimate, doubt float64) rates {
 	f := min(max(estimate, leastRate), worstRate)
+	if math.IsNaN(f) {
+		f = worstRate
+	}
 	if doubt == 0 {
 		doubt = min(mostDoubt, doubtAt/math.Sqrt(f))
 	}

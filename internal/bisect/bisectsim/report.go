@@ -40,7 +40,7 @@ func References() []Reference {
 }
 
 // pathGames is how many games a path of this length gets.
-func pathGames(steps int) int { return max(4000*64/steps, 600) }
+func pathGames(steps int) int { return max(8000*64/steps, 1000) }
 
 func oneTest(e Effort) Table {
 	t := Table{Title: "One test", Text: "The goal is what the same kind of search takes where it was published, with the rate known.",
@@ -75,7 +75,7 @@ func rivals(e Effort) Table {
 			name   string
 			player Player
 		}{{"Weir", Engine(Settings{})}, {"plain", Plain(1)}, {"eight runs", Plain(8)}} {
-			x := Play(e.games(4000), Seed, Single(64, f), 1, p.player)
+			x := Play(e.games(8000), Seed, Single(64, f), 1, p.player)
 			t.add(percent(f), p.name, x.Runs(), percent(x.Named()), percent(x.Cleared()), percent(x.Wrong()))
 		}
 	}
@@ -86,8 +86,8 @@ func wrongRates(e Effort) Table {
 	t := Table{Title: "A wrong estimate", Text: "One test, 64 revisions. Right means: the culprit named, or a flake blamed on nobody. Goal: 97 % for 1 % that are 30 %.",
 		Head: []string{"estimated", "true", "runs", "right", "innocents blamed", "right if the estimate is never doubted"}}
 	for _, r := range [][2]float64{{0.01, 0.1}, {0.01, 0.3}, {0.01, 0.5}, {0.02, 0.2}, {0.1, 0.3}, {0.3, 0.1}, {0.3, 0.01}} {
-		x := Play(e.games(4000), Seed, Estimated(64, r[0], r[1]), 1, Engine(Settings{}))
-		y := Play(e.games(4000), Seed, Estimated(64, r[0], r[1]), 1, Engine(Known()))
+		x := Play(e.games(8000), Seed, Estimated(64, r[0], r[1]), 1, Engine(Settings{}))
+		y := Play(e.games(8000), Seed, Estimated(64, r[0], r[1]), 1, Engine(Known()))
 		t.add(percent(r[0]), percent(r[1]), x.Runs(), percent(x.Right()), percent(x.Wrong()), percent(y.Right()))
 	}
 	return t
@@ -122,7 +122,7 @@ func together(e Effort) Table {
 				if n > 64 && (c == 2 || c == 5 || f < 0.1) {
 					continue
 				}
-				x := Play(e.games(max(200*64/n, 20)), Seed, Joint(n, 50, c, f), 1, Engine(Settings{BuildCost: dear}))
+				x := Play(e.games(max(400*64/n, 40)), Seed, Joint(n, 50, c, f), 1, Engine(Settings{BuildCost: dear}))
 				t.add(n, c, percent(f), x.Builds(), Halving(n, c), x.Runs(), percent(x.Named()), percent(x.Wrong()))
 			}
 		}
@@ -191,7 +191,7 @@ func costs(e Effort) Table {
 	t := Table{Title: "What a build costs", Text: "64 revisions, one test, 10 % of its runs fail for no reason. The dearer builds are said to be, the more runs are made on what is built.",
 		Head: []string{"a build costs, in runs", "runs", "revisions run", "of them built"}}
 	for _, c := range []float64{1e-9, 0.15, 0.5, 1, 2, 5} {
-		x := Play(e.games(4000), Seed, Single(64, 0.1), 1, Engine(Settings{BuildCost: c}))
+		x := Play(e.games(8000), Seed, Single(64, 0.1), 1, Engine(Settings{BuildCost: c}))
 		t.add(c, x.Runs(), x.Revisions(), x.Builds())
 	}
 	return t
