@@ -215,7 +215,7 @@ func TestDeadStretches(t *testing.T) {
 				trials = append(trials, Trial{Position: p, Outcome: o})
 			}
 		}
-		if f.Kind == Open || f.First > test.culprit || f.Last < test.culprit || len(trials) > 40 {
+		if f.Kind == Open || f.First > test.culprit || f.Last < test.culprit || len(trials) > 50 {
 			t.Errorf("%+v: %+v after %d trials", test, f, len(trials))
 		}
 	}
