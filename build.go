@@ -255,9 +255,10 @@ type Build struct {
 	Product  Product   `json:"product,omitzero"`
 	Results  Digest    `json:"results,omitempty"` // blob of the result set
 	Counts   Counts    `json:"counts,omitzero"`
-	// Judgement and Changes are set by the farm after the build.
+	// Judgement, Changes and Ledger are set by the farm after the build.
 	Judgement Judgement     `json:"judgement,omitempty"`
 	Changes   VerdictCounts `json:"changes,omitzero"`
+	Ledger    Ledger        `json:"ledger,omitzero"`
 }
 
 // Revision is the revision of the build's own project.

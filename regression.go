@@ -63,6 +63,9 @@ type Regression struct {
 	Closed  time.Time `json:"closed,omitzero"`
 	// Culprit is set when State is located, and stays when it is fixed.
 	Culprit Culprit `json:"culprit,omitzero"`
+	// Blame says which side did it, as far as the Corners tell; empty: not known.
+	Blame   Blame    `json:"blame,omitempty"`
+	Corners []Corner `json:"corners,omitempty"`
 	// Suspects bounds the search: positions on the path that may still be
 	// the culprit, both included.
 	Suspects Span `json:"suspects"`
@@ -133,8 +136,11 @@ type Victim struct {
 	Message string       `json:"message,omitempty"`
 	// Signature is what its failure says (see TestChange). A test that is
 	// FailingDifferently is bad only while it fails with this one.
-	Signature string  `json:"signature,omitempty"`
-	Build     BuildID `json:"build"` // in which it was first seen
+	Signature string `json:"signature,omitempty"`
+	// Was is the name of the test on the path of the regression, if it was
+	// renamed since; zero if not.
+	Was   TestID  `json:"was,omitzero"`
+	Build BuildID `json:"build"` // in which it was first seen
 	// FixedIn is the build in which it was good again; 0 while it is not.
 	FixedIn BuildID `json:"fixed_in,omitempty"`
 }

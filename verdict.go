@@ -111,3 +111,25 @@ func CountVerdicts(changes []TestChange) VerdictCounts {
 	}
 	return c
 }
+
+// Ledger accounts for the tests that a build should have run. It is zero if
+// all of them did.
+type Ledger struct {
+	// Expected is how many tests the baseline knows, Reported how many of them
+	// reported, skipped ones included, Executed how many ran.
+	Expected int `json:"expected"`
+	Reported int `json:"reported"`
+	Executed int `json:"executed"`
+	// Hidden is how many did not run though they should have, Masked how many of
+	// those were failing before: they are not fixed.
+	Hidden int `json:"hidden"`
+	Masked int `json:"masked,omitempty"`
+	// Cause says why most of the hidden ones did not run, Message more of it,
+	// such as which test panicked; at most 200 bytes.
+	Cause   IncidentKind `json:"cause,omitempty"`
+	Message string       `json:"message,omitempty"`
+}
+
+// Due is how many tests should have run. Those that were always skipped are
+// expected, but not due.
+func (l Ledger) Due() int { return l.Executed + l.Hidden }

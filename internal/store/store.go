@@ -397,6 +397,10 @@ type Judge interface {
 	Settle(ctx context.Context, s Settlement) error
 	// Doubted lists builds whose judgement is Doubted, with their retries.
 	Doubted(ctx context.Context) ([]Doubt, error)
+	// Absent lists the tests of a builder that do not run though they should,
+	// by cause and test: at most limit of them (0: 100; at most 1,000), and how
+	// many there are.
+	Absent(ctx context.Context, builder weir.BuilderID, limit int) ([]weir.TestState, int, error)
 	// TestHistory lists the changes of one test on one builder, newest first.
 	// That a test is new is listed even if it was over MaxNew, for as long as
 	// nothing else has happened to it.
@@ -432,10 +436,28 @@ type Settlement struct {
 	States  []weir.TestState
 	Forget  []weir.TestID
 	Changes []weir.TestChange
+	// Renames moves this builder's open victims to the names that their tests
+	// have now.
+	Renames []Rename
+	// Failing lists what failing tests say now, if it may be something else than
+	// before. An open victim that failed differently is fixed when its test says
+	// something else than what it is accused of.
+	Failing []Failure
+	// Ledger accounts for the build's tests.
+	Ledger weir.Ledger
 	// Retry is a run to be made in the same transaction; nil for none.
 	Retry *NewRun
 	// Open holds regressions to be opened; their ids are ignored.
 	Open []weir.Regression
+}
+
+// Rename is a test that goes on under another name.
+type Rename struct{ From, To weir.TestID }
+
+// Failure is what a test that fails says.
+type Failure struct {
+	Test      weir.TestID
+	Signature string // one, and not weir.AnySignature
 }
 
 // Doubt is a build with something newly bad, and the builds that repeat it.

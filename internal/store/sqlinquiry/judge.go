@@ -39,10 +39,7 @@ func (s Conclusions) NextToJudge(ctx context.Context, limit int) ([]weir.Build, 
 func (s Conclusions) Baseline(ctx context.Context, builder weir.BuilderID) (states []weir.TestState, last *weir.Build, err error) {
 	err = s.snapshot(ctx, "read a baseline", func(c conn) error {
 		last = nil
-		states, err = sqltx.Collect(c, func(r sqltx.Scanner) (st weir.TestState, err error) {
-			err = r.Scan(&st.Test.Suite, &st.Test.Name, &st.Status, &st.Since, &st.Flakes, &st.LastFlake)
-			return st, err
-		}, `SELECT suite, name, status, since, flakes, last_flake FROM test_states WHERE builder_id = $1 ORDER BY suite, name`, int64(builder))
+		states, err = sqltx.Collect(c, scanState, `SELECT `+stateColumns+` FROM test_states WHERE builder_id = $1 ORDER BY suite, name`, int64(builder))
 		if err != nil {
 			return err
 		}
@@ -60,6 +57,28 @@ func (s Conclusions) Baseline(ctx context.Context, builder weir.BuilderID) (stat
 		return err
 	})
 	return states, last, err
+}
+
+const stateColumns = `suite, name, status, since, flakes, last_flake, signature, masked, cause`
+
+func scanState(r sqltx.Scanner) (st weir.TestState, err error) {
+	err = r.Scan(&st.Test.Suite, &st.Test.Name, &st.Status, &st.Since, &st.Flakes, &st.LastFlake, &st.Signature, &st.Masked, &st.Cause)
+	return st, err
+}
+
+// Absent lists the tests of a builder that do not run though they should, and
+// tells how many there are.
+func (s Conclusions) Absent(ctx context.Context, builder weir.BuilderID, limit int) (states []weir.TestState, all int, err error) {
+	err = s.snapshot(ctx, "list absent tests", func(c conn) error {
+		const absent = ` FROM test_states WHERE builder_id = $1 AND masked <> 0`
+		if err := c.Row(`SELECT COUNT(*)`+absent, int64(builder)).Scan(&all); err != nil {
+			return err
+		}
+		states, err = sqltx.Collect(c, scanState, `SELECT `+stateColumns+absent+` ORDER BY cause, suite, name LIMIT $2`,
+			int64(builder), sqltx.Limit(limit, sqltx.StandardList, sqltx.LongestList))
+		return err
+	})
+	return states, all, err
 }
 
 // Doubted lists builds whose judgement is Doubted, with their retries.
@@ -125,10 +144,10 @@ func (c conn) unlistedNew(builder weir.BuilderID, suite, name string) ([]store.T
 	return []store.TestEvent{{Build: b.ID, At: b.Finished, Pins: b.Pins, Outcome: b.Outcome, Change: change}}, nil
 }
 
-const changeColumns = `c.suite, c.name, c.verdict, c.from_status, c.to_status, c.cause, c.message`
+const changeColumns = `c.suite, c.name, c.verdict, c.from_status, c.to_status, c.cause, c.message, c.signature`
 
 func changeDest(c *weir.TestChange) []any {
-	return []any{&c.Test.Suite, &c.Test.Name, &c.Verdict, &c.From, &c.To, &c.Cause, &c.Message}
+	return []any{&c.Test.Suite, &c.Test.Name, &c.Verdict, &c.From, &c.To, &c.Cause, &c.Message, &c.Signature}
 }
 
 // BuildChanges lists the tests of a build whose verdict is not Same, worst
@@ -141,23 +160,28 @@ func (s Conclusions) BuildChanges(ctx context.Context, id weir.BuildID, offset, 
 		int64(id), sqltx.Limit(limit, sqltx.StandardList, sqltx.LongestList), max(offset, 0))
 }
 
-// badness orders verdicts, the worst first.
+// badness orders verdicts, the worst first, as package verdict does. It is
+// stored: whoever changes it has to change what is there.
 func badness(v weir.Verdict) int {
 	switch v {
 	case weir.NewlyFailing:
 		return 0
-	case weir.Vanished:
+	case weir.FailingDifferently:
 		return 1
-	case weir.NewlySkipped:
+	case weir.Vanished:
 		return 2
-	case weir.Flaky:
+	case weir.NewlySkipped:
 		return 3
-	case weir.InfraError:
+	case weir.Masked:
 		return 4
-	case weir.New:
+	case weir.Flaky:
 		return 5
-	case weir.Fixed:
+	case weir.Removed:
 		return 6
+	case weir.Fixed:
+		return 7
+	case weir.New:
+		return 8
 	}
-	return 7
+	return 9
 }

@@ -41,9 +41,10 @@ func (c conn) regressions(rest string, args ...any) ([]weir.Regression, error) {
 	}
 	victims, err := sqltx.Collect(c, func(row sqltx.Scanner) (v victim, err error) {
 		err = row.Scan(append([]any{&v.regression, &v.Test.Suite, &v.Test.Name, &v.Verdict, &v.Cause, &v.Message,
-			&v.Build, &v.FixedIn}, sqlroster.BuilderDest(&v.Builder)...)...)
+			&v.Signature, &v.Was.Suite, &v.Was.Name, &v.Build, &v.FixedIn}, sqlroster.BuilderDest(&v.Builder)...)...)
 		return v, err
-	}, `SELECT v.regression_id, v.suite, v.name, v.verdict, v.cause, v.message, v.build_id, v.fixed_in,
+	}, `SELECT v.regression_id, v.suite, v.name, v.verdict, v.cause, v.message,
+			v.signature, v.was_suite, v.was_name, v.build_id, v.fixed_in,
 			r.id, r.project, r.job, r.cell, r.platform, r.branch, r.upstreams
 		FROM victims v JOIN builders r ON r.id = v.builder_id
 		WHERE v.regression_id IN `+c.In(1)+` ORDER BY v.regression_id, v.ordinal`, sqltx.IDs(ids))
@@ -191,12 +192,16 @@ func (t *tx) saveVictims(id weir.RegressionID, victims []weir.Victim) error {
 			return err
 		}
 		rows = append(rows, []any{i, int64(v.Builder.ID), test.Suite, test.Name, sqltx.Clean(string(v.Verdict)), sqltx.Clean(string(v.Cause)),
-			sqltx.Clip(v.Message, weir.MaxResultMessage), int64(v.Build), int64(v.FixedIn)})
+			sqltx.Clip(v.Message, weir.MaxResultMessage), sqltx.Clip(v.Signature, maxSignature), sqltx.Clip(v.Was.Suite, weir.MaxTestName),
+			sqltx.Clip(v.Was.Name, weir.MaxTestName), int64(v.Build), int64(v.FixedIn)})
 	}
 	return t.InChunks(rows, func(data string) error {
-		err := t.Put(`INSERT INTO victims (regression_id, ordinal, builder_id, suite, name, verdict, cause, message, build_id, fixed_in)
-			SELECT CAST($1 AS BIGINT), q.ordinal, q.builder_id, q.suite, q.name, q.verdict, q.cause, q.message, q.build_id, q.fixed_in
-			FROM `+t.Table(2, "q", "ordinal int", "builder_id int", "suite", "name", "verdict", "cause", "message", "build_id int", "fixed_in int"),
+		err := t.Put(`INSERT INTO victims (regression_id, ordinal, builder_id, suite, name, verdict, cause, message, signature,
+				was_suite, was_name, build_id, fixed_in)
+			SELECT CAST($1 AS BIGINT), q.ordinal, q.builder_id, q.suite, q.name, q.verdict, q.cause, q.message, q.signature,
+				q.was_suite, q.was_name, q.build_id, q.fixed_in
+			FROM `+t.Table(2, "q", "ordinal int", "builder_id int", "suite", "name", "verdict", "cause", "message", "signature",
+			"was_suite", "was_name", "build_id int", "fixed_in int"),
 			int64(id), data)
 		return err
 	})

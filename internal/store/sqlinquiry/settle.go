@@ -2,7 +2,6 @@ package sqlinquiry
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
@@ -29,7 +28,7 @@ func (s Conclusions) Settle(ctx context.Context, st store.Settlement) error {
 	}
 	now := sqltx.TimeOf(sqltx.Micros(st.Now))
 	write := s.writeShort
-	if len(st.States)+len(st.Changes)+len(st.Forget) > shortSettle || st.Retry != nil {
+	if len(st.States)+len(st.Changes)+len(st.Forget)+len(st.Failing)+len(st.Renames) > shortSettle || st.Retry != nil {
 		write = s.write
 	}
 	return write(ctx, "record a judgement", now, func(t *tx) error {
@@ -51,7 +50,7 @@ func (s Conclusions) Settle(ctx context.Context, st store.Settlement) error {
 			return err
 		}
 		if st.Become == weir.Settled {
-			if err := t.fixVictims(b, st.Changes, now); err != nil {
+			if err := t.followTests(b, st, now); err != nil {
 				return err
 			}
 		}
@@ -160,10 +159,15 @@ func (t *tx) saveJudgement(b weir.Build, st store.Settlement) error {
 	if err != nil {
 		return err
 	}
+	st.Ledger.Message = sqltx.Clip(st.Ledger.Message, maxLedgerMessage)
+	ledger, err := sqltx.EncodeNonzero(st.Ledger)
+	if err != nil {
+		return err
+	}
 	holdsUp := b.Cause.Advances() && st.Become != weir.Settled && st.Become != weir.Unusable
 	t.TellID(weir.EventBuild, int64(b.ID))
-	err = t.Put(`UPDATE builds SET judgement = $2, changes = $3, unsettled = $4 WHERE id = $1`,
-		int64(b.ID), string(st.Become), counts, sqltx.Flag(holdsUp))
+	err = t.Put(`UPDATE builds SET judgement = $2, changes = $3, unsettled = $4, ledger = $5 WHERE id = $1`,
+		int64(b.ID), string(st.Become), counts, sqltx.Flag(holdsUp), ledger)
 	return err
 }
 
@@ -182,14 +186,16 @@ func (t *tx) saveStates(builder weir.BuilderID, st store.Settlement) error {
 	for some := range slices.Chunk(st.States, settleChunk) {
 		rows := make([][]any, len(some))
 		for i, ts := range some {
-			rows[i] = []any{ts.Test.Suite, ts.Test.Name, string(ts.Status), int64(ts.Since), ts.Flakes, int64(ts.LastFlake)}
+			rows[i] = []any{ts.Test.Suite, ts.Test.Name, string(ts.Status), int64(ts.Since), ts.Flakes, int64(ts.LastFlake),
+				sqltx.Clip(ts.Signature, maxSignature), int64(ts.Masked), sqltx.Clean(string(ts.Cause))}
 		}
 		if err := t.InChunks(rows, func(data string) error {
-			err := t.Put(`INSERT INTO test_states (builder_id, suite, name, status, since, flakes, last_flake)
-				SELECT CAST($1 AS BIGINT), q.suite, q.name, q.status, q.since, q.flakes, q.last_flake
-				FROM `+t.Table(2, "q", "suite", "name", "status", "since int", "flakes int", "last_flake int")+`
+			err := t.Put(`INSERT INTO test_states (builder_id, `+stateColumns+`)
+				SELECT CAST($1 AS BIGINT), q.suite, q.name, q.status, q.since, q.flakes, q.last_flake, q.signature, q.masked, q.cause
+				FROM `+t.Table(2, "q", "suite", "name", "status", "since int", "flakes int", "last_flake int", "signature", "masked int", "cause")+`
 				WHERE true ON CONFLICT (builder_id, suite, name) DO UPDATE SET status = excluded.status,
-					since = excluded.since, flakes = excluded.flakes, last_flake = excluded.last_flake`, int64(builder), data)
+					since = excluded.since, flakes = excluded.flakes, last_flake = excluded.last_flake,
+					signature = excluded.signature, masked = excluded.masked, cause = excluded.cause`, int64(builder), data)
 			return err
 		}); err != nil {
 			return err
@@ -197,6 +203,13 @@ func (t *tx) saveStates(builder weir.BuilderID, st store.Settlement) error {
 	}
 	return nil
 }
+
+const (
+	// maxSignature limits signatures, in bytes. A state has four of 16 digits.
+	maxSignature = 100
+	// maxLedgerMessage limits what a ledger says, in bytes.
+	maxLedgerMessage = 200
+)
 
 // shortSettle is how many tests a judgement moves in a moment.
 const shortSettle = 100
@@ -240,12 +253,13 @@ func (t *tx) saveChanges(b weir.Build, changes []weir.TestChange) error {
 		rows := make([][]any, len(some))
 		for i, c := range some {
 			rows[i] = []any{c.Test.Suite, c.Test.Name, badness(c.Verdict), string(c.Verdict),
-				sqltx.Clean(string(c.From)), sqltx.Clean(string(c.To)), sqltx.Clean(string(c.Cause)), c.Message}
+				sqltx.Clean(string(c.From)), sqltx.Clean(string(c.To)), sqltx.Clean(string(c.Cause)), c.Message,
+				sqltx.Clip(c.Signature, maxSignature)}
 		}
 		if err := t.InChunks(rows, func(data string) error {
-			err := t.Put(`INSERT INTO test_changes (build_id, builder_id, suite, name, badness, verdict, from_status, to_status, cause, message)
-				SELECT CAST($1 AS BIGINT), CAST($2 AS BIGINT), q.suite, q.name, q.badness, q.verdict, q.from_status, q.to_status, q.cause, q.message
-				FROM `+t.Table(3, "q", "suite", "name", "badness int", "verdict", "from_status", "to_status", "cause", "message"),
+			err := t.Put(`INSERT INTO test_changes (build_id, builder_id, suite, name, badness, verdict, from_status, to_status, cause, message, signature)
+				SELECT CAST($1 AS BIGINT), CAST($2 AS BIGINT), q.suite, q.name, q.badness, q.verdict, q.from_status, q.to_status, q.cause, q.message, q.signature
+				FROM `+t.Table(3, "q", "suite", "name", "badness int", "verdict", "from_status", "to_status", "cause", "message", "signature"),
 				int64(b.ID), int64(b.Builder.ID), data)
 			return err
 		}); err != nil {
@@ -253,75 +267,6 @@ func (t *tx) saveChanges(b weir.Build, changes []weir.TestChange) error {
 		}
 	}
 	return nil
-}
-
-// fixVictims notes which victims of open regressions a build has fixed, and
-// closes the regressions that have no other victim left. One that is still
-// being searched stays open: who did it is worth knowing all the same.
-func (t *tx) fixVictims(b weir.Build, changes []weir.TestChange, now time.Time) error {
-	var fixed [][]any
-	for _, c := range changes {
-		if c.Verdict == weir.Fixed {
-			fixed = append(fixed, []any{c.Test.Suite, c.Test.Name})
-		}
-	}
-	return t.InChunks(fixed, func(data string) error {
-		regressions, err := t.lockAffected(b.Builder.ID, data)
-		if err != nil {
-			return err
-		}
-		for _, r := range regressions {
-			if err := t.fixVictimsOf(r, b, data, now); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
-// lockAffected locks the open regressions with unfixed victims among the tests
-// in data. Victims may have moved while it waited, so it looks again.
-func (t *tx) lockAffected(builder weir.BuilderID, data string) ([]weir.Regression, error) {
-	var locked []weir.RegressionID
-	for {
-		ids, err := sqltx.Collect(t, sqltx.Scalar[weir.RegressionID], `SELECT DISTINCT v.regression_id
-			FROM victims v JOIN regressions g ON g.id = v.regression_id
-			JOIN `+t.Table(2, "q", "suite", "name")+` ON q.suite = v.suite AND q.name = v.name
-			WHERE v.builder_id = $1 AND v.fixed_in = 0 AND g.state IN ('searching', 'located', 'narrowed')
-			ORDER BY v.regression_id`, int64(builder), data)
-		if err != nil {
-			return nil, err
-		}
-		fresh := slices.DeleteFunc(slices.Clone(ids), func(id weir.RegressionID) bool { return slices.Contains(locked, id) })
-		if len(fresh) == 0 {
-			if len(ids) == 0 {
-				return nil, nil
-			}
-			return t.regressions(`WHERE b.id IN `+t.In(1)+` ORDER BY b.id`, sqltx.IDs(ids))
-		}
-		if _, err := t.lockRegressions(fresh); err != nil {
-			return nil, err
-		}
-		locked = append(locked, fresh...)
-	}
-}
-
-func (t *tx) fixVictimsOf(r weir.Regression, b weir.Build, data string, now time.Time) error {
-	if err := t.Put(`UPDATE victims SET fixed_in = $1 WHERE regression_id = $2 AND builder_id = $3 AND fixed_in = 0
-		AND (suite, name) IN (SELECT q.suite, q.name FROM `+t.Table(4, "q", "suite", "name")+`)`,
-		int64(b.ID), int64(r.ID), int64(b.Builder.ID), data); err != nil {
-		return err
-	}
-	var left int
-	if err := t.Row(`SELECT COUNT(*) FROM victims WHERE regression_id = $1 AND fixed_in = 0`, int64(r.ID)).Scan(&left); err != nil {
-		return err
-	}
-	r.Updated = laterThan(r.Updated, now)
-	if left == 0 && r.State != weir.Searching && r.State.CanBecome(weir.Recovered) {
-		r.State, r.Closed = weir.Recovered, now
-		r.Note = fmt.Sprintf("every test is good again since build %d", b.ID)
-	}
-	return t.saveRegression(r)
 }
 
 // laterThan is now, or the moment after old if that is later: two versions of

@@ -9,6 +9,7 @@
 // and Advance make runs with [sqlstore.CreateRun], in their own transaction.
 //
 //	judge.go settle.go    baselines and judgements
+//	follow.go             what a settled build means for open regressions
 //	regressions.go        episodes and their victims
 //	advance.go probes.go  the steps of a search, and what builds said
 //

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/store/storetest"
 )
 
@@ -80,6 +81,40 @@ func TestUpgrade(t *testing.T) {
 			}
 			storetest.Upgraded(t, s, before)
 		})
+	}
+}
+
+// TestUpgradeAbsent: tests that were absent before masks were kept have not
+// run since they became so, and the verdicts of old changes get their order.
+func TestUpgradeAbsent(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "weir.db")
+	unpack(t, "testdata/v5.db.gz", path)
+	s := openTest(t, path)
+	for _, q := range []string{
+		`INSERT INTO test_states (builder_id, suite, name, status, since, flakes, last_flake) VALUES (1, 's', 'gone', 'absent', 1, 0, 0),
+			(1, 's', 'lost', 'absent', 1, 0, 0), (1, 's', 'skipped', 'skip', 1, 0, 0)`,
+		`INSERT INTO test_changes (build_id, suite, name, builder_id, badness, verdict, from_status, to_status, cause, message)
+			VALUES (1, 's', 'gone', 1, 1, 'vanished', 'pass', 'absent', 'panic', ''), (1, 's', 'a', 1, 5, 'new', '', 'pass', '', ''),
+			(1, 's', 'z', 1, 7, 'masked', 'fail', 'absent', '', '')`} {
+		if _, err := s.writer.ExecContext(t.Context(), q); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	absent, all, err := s.Absent(t.Context(), 1, 0)
+	if err != nil || all != 2 || absent[0].Test.Name != "lost" || absent[1].Masked != 1 || absent[1].Cause != weir.Panicked {
+		t.Errorf("absent are %d, %+v, %v", all, absent, err)
+	}
+	changes, err := s.BuildChanges(t.Context(), 1, 0, 0)
+	order := ""
+	for _, c := range changes {
+		order += " " + string(c.Verdict)
+	}
+	if err != nil || order != " vanished masked new" {
+		t.Errorf("changes are%s, %v", order, err)
 	}
 }
 

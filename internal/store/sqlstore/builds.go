@@ -13,7 +13,7 @@ import (
 
 const buildColumns = `b.id, b.run_id, b.cause, b.pins, b.state, b.outcome, b.reason_code, b.reason_text,
 	b.created, b.started, b.finished, b.attempts, b.worker, b.retry_of,
-	b.product_digest, b.product_prefix, b.product_size, b.results, b.counts, b.judgement, b.changes,
+	b.product_digest, b.product_prefix, b.product_size, b.results, b.counts, b.judgement, b.changes, b.ledger,
 	r.id, r.project, r.job, r.cell, r.platform, r.branch, r.upstreams`
 
 const fromBuilds = ` FROM builds b JOIN builders r ON r.id = b.builder_id `
@@ -21,7 +21,7 @@ const fromBuilds = ` FROM builds b JOIN builders r ON r.id = b.builder_id `
 func scanBuild(row sqltx.Scanner) (b weir.Build, err error) {
 	err = row.Scan(append([]any{&b.ID, &b.Run, &b.Cause, sqltx.JSON(&b.Pins), &b.State, &b.Outcome, &b.Reason.Code, &b.Reason.Text,
 		sqltx.Time(&b.Created), sqltx.Time(&b.Started), sqltx.Time(&b.Finished), &b.Attempts, &b.Worker, &b.RetryOf,
-		&b.Product.Digest, &b.Product.Prefix, &b.Product.Size, &b.Results, sqltx.JSON(&b.Counts), &b.Judgement, sqltx.JSON(&b.Changes)},
+		&b.Product.Digest, &b.Product.Prefix, &b.Product.Size, &b.Results, sqltx.JSON(&b.Counts), &b.Judgement, sqltx.JSON(&b.Changes), sqltx.JSON(&b.Ledger)},
 		sqlroster.BuilderDest(&b.Builder)...)...)
 	return b, err
 }

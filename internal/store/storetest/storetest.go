@@ -94,6 +94,7 @@ func runGroups(t *testing.T, open func(t *testing.T) *fixture) {
 		{"races", raceTests()},
 		{"judge", judgeTests()},
 		{"settle", settleTests()},
+		{"signatures", signatureTests()},
 		{"regressions", regressionTests()},
 		{"advance", advanceTests()},
 		{"builds", buildsTests()},

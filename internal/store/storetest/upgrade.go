@@ -43,7 +43,27 @@ func Populate(t *testing.T, s store.Store) {
 	retry := f.run(weir.CauseRetry, build(b, own(b, 2), retryOf(doubted.ID), priority(3)))
 	s1.Retry = &retry
 	f.ok(f.Settle(f.ctx, s1))
+	f.populateHidden()
 	f.populateQueue()
+}
+
+// populateHidden settles a build in which tests do not run, and fail for other
+// reasons than before.
+func (f *fixture) populateHidden() {
+	f.Helper()
+	r := f.open(f.builder("e"), 1, "a", "h")
+	done := f.done(weir.CauseChange, r.Builder, 5, weir.ReasonTests)
+	s := f.settlement(done.ID, weir.Unjudged, weir.Settled)
+	s.States = hiding(done.ID)
+	c := change("a", weir.FailingDifferently, weir.Fail, weir.Fail)
+	c.Signature = "0123456789abcdef"
+	s.Changes = []weir.TestChange{c}
+	s.Renames = []store.Rename{{From: testName("h"), To: testName("i")}}
+	s.Ledger = weir.Ledger{Expected: 7, Reported: 4, Executed: 2, Hidden: 4, Masked: 1, Cause: weir.DidNotBuild}
+	f.ok(f.Settle(f.ctx, s))
+	r = must[weir.Regression](f)(f.Regression(f.ctx, r.ID))
+	r.Victims[0].Verdict, r.Victims[0].Signature = c.Verdict, c.Signature
+	f.advance(store.RegressionUpdate{Regression: r})
 }
 
 // populateQueue makes builds in every state that is left.
@@ -103,6 +123,9 @@ func Reading(t *testing.T, s store.Store) []byte {
 		states, _, err := f.Baseline(f.ctx, b.Builder.ID)
 		f.ok(err)
 		all[of("baseline")] = states
+		absent, _, err := f.Absent(f.ctx, b.Builder.ID, 100)
+		f.ok(err)
+		all[of("absent")] = absent
 		all[of("history of t1")] = must[[]store.TestEvent](f)(f.TestHistory(f.ctx, b.Builder.ID, testName("t1"), 10))
 		attempts := must[[]weir.Attempt](f)(f.Attempts(f.ctx, b.ID))
 		all[of("attempts")] = attempts
