@@ -17,6 +17,7 @@ import (
 // listed says what the list function of each closed set returns.
 func listed() map[string][]string {
 	return map[string][]string{
+		"Blame":           append(texts(weir.Blames()), string(weir.BlameNone)),
 		"Cause":           texts(weir.Causes()),
 		"Code":            texts(weir.Codes()),
 		"IncidentKind":    texts(weir.IncidentKinds()),
