@@ -36,8 +36,17 @@ type simWorld struct {
 	tests    map[string][]string
 	flaky    map[string]float64 // "project test" -> rate
 	faults   []simFault
-	unbuilt  map[string]bool // revisions of upstreams that do not build
-	unusable map[string]bool // revisions whose builds always end in infra
+	unbuilt  map[string]bool   // revisions of upstreams that do not build
+	unusable map[string]bool   // revisions whose builds always end in infra
+	panics   map[string]string // revisions whose test of that name takes the rest of its suite down
+	renames  map[string]simRename
+	runs     int // how many there were, for messages that are never the same twice
+}
+
+// simRename is the name that a test has from a revision of its project on.
+type simRename struct {
+	at int
+	to string
 }
 
 func simRevision(project string, position int) string { return fmt.Sprintf("%s-%d", project, position) }
@@ -153,6 +162,7 @@ func (w *simWorld) status(project, test string, pins weir.Pins) (weir.Status, *s
 			continue
 		}
 		switch {
+		case f.Kind == weir.FailingDifferently: // see message
 		case f.Kind == weir.Vanished:
 			return weir.Absent, f
 		case f.Kind == weir.NewlySkipped:
@@ -163,6 +173,29 @@ func (w *simWorld) status(project, test string, pins weir.Pins) (weir.Status, *s
 	}
 	return status, by
 }
+
+// message is what a test says that fails: the same for the same cause, but for
+// what changes from run to run. What fails for no reason says so.
+func (w *simWorld) message(project, test string, pins weir.Pins) string {
+	cause := "connection lost"
+	for i := range w.faults {
+		f := &w.faults[i]
+		if f.Victim != project || !slices.Contains(f.Tests, test) || !f.active(pins) {
+			continue
+		}
+		if f.Kind == weir.FailingDifferently || f.Kind == weir.NewlyFailing && cause == "connection lost" {
+			cause = causes[(f.At+len(f.Project))%len(causes)] + " of " + f.Project
+			if f.Kind == weir.FailingDifferently {
+				cause = "corrupt " + cause
+				break
+			}
+		}
+	}
+	return fmt.Sprintf("%s: got %d, want 0 (pid %d, %d ms)", cause, w.runs%7+1, 1000+w.runs, 17*w.runs)
+}
+
+// causes are the words of messages: numbers in them would be masked.
+var causes = strings.Fields("header footer table index margin gutter border anchor cursor socket")
 
 func (f simFault) active(pins weir.Pins) bool {
 	rev, ok := pins[f.Project]
@@ -196,6 +229,7 @@ func (w *simWorld) run(spec weir.Spec) simEnd {
 		end.outcome, end.reason, end.product, step.Status = weir.Failed, weir.ReasonStep, false, weir.Fail
 	}
 	end.set.Results = append(end.set.Results, step)
+	w.runs++
 	for _, test := range w.tests[spec.Project] {
 		status, _ := w.status(spec.Project, test, pins)
 		if status == weir.Pass && w.rng.Float64() < w.flaky[spec.Project+" "+test] {
@@ -204,9 +238,22 @@ func (w *simWorld) run(spec weir.Spec) simEnd {
 		if status == weir.Absent {
 			continue
 		}
-		end.set.Results = append(end.set.Results, weir.Result{Test: weir.TestID{Suite: "s", Name: test}, Status: status})
-		if status.Bad() {
+		r := weir.Result{Test: weir.TestID{Suite: "s", Name: test}, Status: status}
+		if to, ok := w.renames[test]; ok && simPosition(spec.Revision) >= to.at {
+			r.Test.Name = to.to
+		}
+		panics := w.panics[spec.Revision] == test
+		if panics {
+			r.Status = weir.Fail
+			end.set.Incidents = []weir.Incident{{Kind: weir.Panicked, Suite: "s", Test: test, Message: "boom"}}
+		}
+		if r.Status.Bad() {
 			end.outcome, end.reason = weir.Failed, weir.ReasonTests
+			r.Message = w.message(spec.Project, test, pins)
+		}
+		end.set.Results = append(end.set.Results, r)
+		if panics {
+			break
 		}
 	}
 	return end

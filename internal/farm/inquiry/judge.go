@@ -142,8 +142,8 @@ func (q *Inquiry) judgement(ctx context.Context, b weir.Build, base *baseline) (
 		if err != nil {
 			return s, nil, err
 		}
-		if same {
-			s.Become = weir.Settled
+		if same != nil {
+			s.Become, s.Ledger = weir.Settled, same.Ledger
 			return s, nil, nil
 		}
 	}
@@ -165,31 +165,35 @@ func (q *Inquiry) judgement(ctx context.Context, b weir.Build, base *baseline) (
 	if err != nil { // the builder left the configuration: nothing can be run again
 		return j.settle(s), next, nil
 	}
-	s.Become, s.Retry = weir.Doubted, &retry
+	s.Become, s.Retry, s.Ledger = weir.Doubted, &retry, j.ledger
 	return s, nil, nil
 }
 
-// repeats reports whether a build's results are, test by test, those of the
-// build that its baseline was last moved by, which is what most builds of a
-// large suite report. Then it moves nothing, and neither has to be read. What
-// was doubted there and run again may have to be doubted again.
-func (q *Inquiry) repeats(ctx context.Context, b weir.Build) (bool, error) {
+// repeats finds the build that the baseline was last moved by, if a build's
+// results are, test by test, those of that one, which is what most builds of a
+// large suite report. Then it moves nothing, neither has to be read, and as
+// many tests did not run. What was doubted there and run again may have to be
+// doubted again.
+func (q *Inquiry) repeats(ctx context.Context, b weir.Build) (*weir.Build, error) {
 	if b.Results == "" {
-		return false, nil
+		return nil, nil
 	}
 	newest, err := q.store.ListBuilds(ctx, store.BuildFilter{Builder: b.Builder.ID, Limit: repeatsAmong})
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	again := map[weir.BuildID]bool{}
 	for _, e := range newest { // all that are newer than the one before are among them
 		again[e.RetryOf] = true
 		if e.ID < b.ID && e.Cause.Advances() && e.Judgement != weir.Unusable {
-			return e.Judgement == weir.Settled && e.Results == b.Results && verdict.Reached(e) == verdict.Reached(b) &&
-				e.Changes.Flaky == 0 && !again[e.ID], nil
+			if e.Judgement == weir.Settled && e.Results == b.Results && verdict.Reached(e) == verdict.Reached(b) &&
+				e.Changes.Flaky == 0 && !again[e.ID] {
+				return &e, nil
+			}
+			return nil, nil
 		}
 	}
-	return false, nil
+	return nil, nil
 }
 
 // repeatsAmong is how many of a builder's newest builds are looked at to find
@@ -208,6 +212,7 @@ type judged struct {
 	base       verdict.Baseline
 	set        weir.ResultSet
 	comparison verdict.Comparison
+	ledger     weir.Ledger
 }
 
 func (q *Inquiry) compare(ctx context.Context, b weir.Build, base *baseline) (j judged, err error) {
@@ -226,6 +231,7 @@ func (q *Inquiry) compare(ctx context.Context, b weir.Build, base *baseline) (j 
 	if base.last != nil && onlyOwn(b, *base.last) {
 		j.comparison.Changes = verdict.Excuse(j.comparison.Changes, len(base.states))
 	}
+	j.ledger = figures(verdict.NewLedger(j.base, b, j.set), j.comparison.Changes)
 	return j, nil
 }
 
@@ -245,6 +251,10 @@ func (j judged) settle(s store.Settlement) store.Settlement {
 	s.Become, s.Changes = weir.Settled, j.comparison.Changes
 	s.States = verdict.Apply(j.base, j.comparison, j.build.ID)
 	s.Forget = verdict.Forget(j.comparison.Changes)
+	for _, r := range j.comparison.Renames {
+		s.Renames = append(s.Renames, store.Rename(r))
+	}
+	s.Failing, s.Ledger = failing(j.comparison), j.ledger
 	return s
 }
 

@@ -51,7 +51,7 @@ func TestRepeats(t *testing.T) {
 		"somebody asked in between": {[]weir.Build{now, retry(9, 5), of(8, nil)}, true},
 	} {
 		q := New(Options{Store: listed{builds: c.builds}})
-		if got, err := q.repeats(t.Context(), now); got != c.want || err != nil {
+		if got, err := q.repeats(t.Context(), now); (got != nil) != c.want || err != nil {
 			t.Errorf("%s: %v, %v", name, got, err)
 		}
 	}

@@ -140,6 +140,7 @@ func (q *Inquiry) gather(ctx context.Context, r weir.Regression, builds []weir.B
 			}
 		}
 	}
+	asked := onThePath(r.Victims)
 	for _, b := range builds {
 		position, ok := e.route.position(b.Pins)
 		if !ok {
@@ -150,7 +151,7 @@ func (q *Inquiry) gather(ctx context.Context, r weir.Regression, builds []weir.B
 			continue
 		}
 		set, err := q.resultsOf(ctx, b)
-		said := verdict.ObserveAll(r.Victims, b, set)
+		said := verdict.ObserveAll(asked, b, set)
 		if Unreadable(err) {
 			q.log.Error("the results of a build are lost", "build", b.ID, "err", err)
 			said = slices.Repeat([]weir.Observed{weir.ObservedNone}, len(r.Victims))
@@ -165,6 +166,18 @@ func (q *Inquiry) gather(ctx context.Context, r weir.Regression, builds []weir.B
 		e.builds = append(e.builds, b)
 	}
 	return e, q.gatherFlakes(ctx, r, &e)
+}
+
+// onThePath lists victims by the names that their tests had on the path: those
+// that were renamed got their new names behind it.
+func onThePath(victims []weir.Victim) []weir.Victim {
+	out := slices.Clone(victims)
+	for i, v := range out {
+		if v.Was != (weir.TestID{}) {
+			out[i].Test = v.Was
+		}
+	}
+	return out
 }
 
 // gatherFlakes reads how often the victims were flaky before.
@@ -377,8 +390,13 @@ func (e evidence) absolve(victims []weir.Victim, flake weir.BuildID) []weir.Test
 		if !ok {
 			continue // taken out meanwhile
 		}
-		if !s.Status.Good() {
-			s.Status = weir.Pass
+		switch {
+		case v.Verdict == weir.FailingDifferently: // it fails, but what it says means nothing
+			if s.Status.Bad() {
+				s.Signature = weir.AnySignature
+			}
+		case !s.Status.Good():
+			s.Status, s.Signature, s.Masked, s.Cause = weir.Pass, "", 0, ""
 		}
 		s.Flakes++
 		s.LastFlake = flake
