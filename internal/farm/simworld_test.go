@@ -25,6 +25,7 @@ type simFault struct {
 	Victim    string
 	Tests     []string
 	Kind      weir.Verdict
+	With      weir.Pins // only if these projects have got there too
 }
 
 // simWorld is a synthetic ecosystem whose history grows on request. What a
@@ -41,6 +42,8 @@ type simWorld struct {
 	panics   map[string]string // revisions whose test of that name takes the rest of its suite down
 	renames  map[string]simRename
 	runs     int // how many there were, for messages that are never the same twice
+
+	apart map[string]simEnd // endings of builds at certain pins, by Pins.Key
 }
 
 // simRename is the name that a test has from a revision of its project on.
@@ -148,7 +151,7 @@ func (w *simWorld) plant(p weir.Project, at int) {
 		}
 		tests := slices.Clone(w.tests[victim])
 		w.rng.Shuffle(len(tests), func(i, j int) { tests[i], tests[j] = tests[j], tests[i] })
-		w.faults = append(w.faults, simFault{p.Name, at, fixed, victim, tests[:1+w.rng.IntN(len(tests))], kind})
+		w.faults = append(w.faults, simFault{p.Name, at, fixed, victim, tests[:1+w.rng.IntN(len(tests))], kind, nil})
 	}
 }
 
@@ -203,6 +206,11 @@ func (f simFault) active(pins weir.Pins) bool {
 	if ok {
 		at = simPosition(rev)
 	}
+	for name, rev := range f.With {
+		if simPosition(pins[name]) < simPosition(rev) {
+			return false
+		}
+	}
 	return at >= f.At && (f.Fixed == 0 || at < f.Fixed)
 }
 
@@ -219,6 +227,9 @@ func (w *simWorld) run(spec weir.Spec) simEnd {
 	pins := weir.Pins{spec.Project: spec.Revision}
 	for _, in := range spec.Inputs {
 		pins[in.Project] = in.Revision
+	}
+	if end, ok := w.apart[pins.Key()]; ok {
+		return end
 	}
 	step := weir.Result{Test: weir.TestID{Suite: weir.StepSuite, Name: "make"}, Status: weir.Pass}
 	end := simEnd{outcome: weir.Passed, product: spec.Job.Product != ""}

@@ -117,6 +117,7 @@ type evidence struct {
 	count   int                  // settled builds of the builder
 	known   int                  // tests of the builder
 	flakes  map[weir.TestID]weir.TestState
+	sides   sides
 }
 
 // gather reads what every build on the regression's path says.
@@ -126,6 +127,7 @@ func (q *Inquiry) gather(ctx context.Context, r weir.Regression, builds []weir.B
 	if e.route, err = q.newRoute(ctx, r); err != nil {
 		return e, err
 	}
+	e.sides = newSides(r.Builder.Project, e.route)
 	recorded := map[weir.BuildID]bool{}
 	probes, err := q.store.Probes(ctx, r.ID)
 	if err != nil {
@@ -143,11 +145,16 @@ func (q *Inquiry) gather(ctx context.Context, r weir.Regression, builds []weir.B
 	asked := onThePath(r.Victims)
 	for _, b := range builds {
 		position, ok := e.route.position(b.Pins)
-		if !ok {
+		beside := !ok && e.sides.has(b)
+		if !ok && !beside {
 			continue
 		}
 		if !b.State.Final() {
-			e.pending = append(e.pending, position)
+			if beside {
+				e.sides.pending++
+			} else {
+				e.pending = append(e.pending, position)
+			}
 			continue
 		}
 		set, err := q.resultsOf(ctx, b)
@@ -157,6 +164,10 @@ func (q *Inquiry) gather(ctx context.Context, r weir.Regression, builds []weir.B
 			said = slices.Repeat([]weir.Observed{weir.ObservedNone}, len(r.Victims))
 		} else if err != nil {
 			return e, err
+		}
+		if beside {
+			e.sides.hear(asked, b, said, set)
+			continue
 		}
 		if !recorded[b.ID] {
 			e.fresh[b.ID] = len(e.trials)
@@ -201,6 +212,9 @@ func (q *Inquiry) gatherFlakes(ctx context.Context, r weir.Regression, e *eviden
 		if b.Judgement == weir.Settled {
 			e.count++
 		}
+		if b.State.Final() && !b.Outcome.SaysSomething() && e.sides.has(b) {
+			e.sides.lost++
+		}
 	}
 	return err
 }
@@ -242,16 +256,23 @@ func (q *Inquiry) searchOne(ctx context.Context, r weir.Regression, builds []wei
 			}
 		}
 	}
+	var beside []weir.Pins
 	if answer.Done() {
-		return true, q.conclude(ctx, r, e, answer.Findings)
+		var settled bool
+		if beside, settled = e.missing(r, answer.Findings, width); settled {
+			return true, q.conclude(ctx, r, e, answer.Findings)
+		}
 	}
-	if len(answer.Probes) == 0 && len(e.fresh) == 0 {
+	if len(answer.Probes)+len(beside)+len(e.fresh) == 0 {
 		return false, nil
 	}
 	u := store.RegressionUpdate{Regression: r, Now: q.now()}
 	u.Regression.Suspects, u.Regression.Note = progress(e, answer.Findings)
-	if len(answer.Probes) > 0 {
-		run, err := q.probeRun(r, e.route, answer.Probes)
+	if answer.Done() {
+		u.Regression.Note = fmt.Sprintf("asking whether %s is bad with the old upstreams too, after %d builds", r.Builder.Project, len(e.trials))
+	}
+	if len(answer.Probes)+len(beside) > 0 {
+		run, err := q.probeRun(r, e.route, answer.Probes, beside)
 		if code := weir.CodeOf(err); code == weir.NotFound || code == weir.Invalid {
 			return q.giveUp(ctx, r, err)
 		}
@@ -288,10 +309,13 @@ func progress(e evidence, findings []bisect.Finding) (weir.Span, string) {
 		span.Last-span.First+1, e.route.len(), len(e.trials))
 }
 
-// probeRun builds the positions that a search asks about.
-func (q *Inquiry) probeRun(r weir.Regression, way route, positions []int) (store.NewRun, error) {
+// probeRun builds the positions that a search asks about, and the pins beside its path.
+func (q *Inquiry) probeRun(r weir.Regression, way route, positions []int, beside []weir.Pins) (store.NewRun, error) {
 	var names []string
-	var at []weir.Pins
+	at := beside
+	if len(beside) > 0 {
+		names = []string{r.Builder.Project + " with the old upstreams"}
+	}
 	for _, p := range positions {
 		name := "the last good revisions"
 		if p > 0 {
@@ -330,6 +354,7 @@ func (q *Inquiry) conclude(ctx context.Context, r weir.Regression, e evidence, f
 	type group struct {
 		finding bisect.Finding
 		victims []weir.Victim
+		indices []int // of victims
 	}
 	var groups []*group
 	for i, v := range r.Victims {
@@ -342,6 +367,7 @@ func (q *Inquiry) conclude(ctx context.Context, r weir.Regression, e evidence, f
 			groups, k = append(groups, &group{finding: finding}), len(groups)
 		}
 		groups[k].victims = append(groups[k].victims, v)
+		groups[k].indices = append(groups[k].indices, i)
 		groups[k].finding.Confidence = min(groups[k].finding.Confidence, finding.Confidence)
 	}
 	// The group with a culprit and the most victims keeps the regression.
@@ -358,6 +384,7 @@ func (q *Inquiry) conclude(ctx context.Context, r weir.Regression, e evidence, f
 	for i, g := range groups {
 		part := r
 		part.Victims = g.victims
+		part.Blame, part.Corners = e.corners(r, g.indices, g.finding)
 		q.describe(&part, e, g.finding)
 		if i == 0 {
 			u.Regression = part
@@ -366,7 +393,7 @@ func (q *Inquiry) conclude(ctx context.Context, r weir.Regression, e evidence, f
 			if !part.State.Open() {
 				// Only what is open can be opened. It takes what was observed
 				// with it, so the next look comes to the same end.
-				part = r
+				part = r // without a blame, which is found again
 				part.ID, part.Victims, part.Note = 0, g.victims, "parted from the other tests"
 			}
 			u.Split = append(u.Split, part)
@@ -414,16 +441,16 @@ func (q *Inquiry) describe(r *weir.Regression, e evidence, finding bisect.Findin
 	case bisect.Found:
 		project, rev := e.route.step(finding.First)
 		if project == r.Builder.Project && removed(*r, e.known) {
-			r.State, r.Closed, r.Suspects = weir.Dismissed, now, weir.Span{}
+			r.State, r.Closed, r.Suspects, r.Blame, r.Corners = weir.Dismissed, now, weir.Span{}, weir.BlameNone, nil
 			r.Note = fmt.Sprintf("%s took the tests out itself with %s", project, rev.Short())
 			return
 		}
 		r.State = weir.Located
 		r.Culprit = weir.Culprit{Project: project, Revision: rev, Confidence: finding.Confidence}
-		r.Note = fmt.Sprintf("bad at %s %s and good right before it, %s", project, rev.Short(), after)
+		r.Note = fmt.Sprintf("bad at %s %s and good right before it, %s", project, rev.Short(), after) + e.sides.told(r.Blame)
 	case bisect.Range:
 		r.State = weir.Narrowed
-		r.Note = fmt.Sprintf("one of %d revisions, which cannot be told apart, %s", finding.Last-finding.First+1, after)
+		r.Note = fmt.Sprintf("one of %d revisions, which cannot be told apart, %s", finding.Last-finding.First+1, after) + e.sides.told(r.Blame)
 	case bisect.Environment:
 		r.State, r.Closed = weir.Dismissed, now
 		r.Suspects = weir.Span{}

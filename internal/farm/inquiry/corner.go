@@ -1,0 +1,197 @@
+package inquiry
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/bisect"
+	"github.com/weir-ci/weir/internal/blame"
+	"github.com/weir-ci/weir/internal/verdict"
+)
+
+// A path goes through the upstreams and then through the project, so the corner
+// with the old upstreams and the new project is not on it. Before anybody is
+// told who did it, builds at that corner say whether the side that the culprit
+// is on did it alone.
+
+// sides is what is known of the corners of a regression.
+type sides struct {
+	// project and upstreams tell which of the two have moved.
+	project, upstreams bool
+	border             int       // the position at which all upstreams have moved, and the project has not
+	beside             weir.Pins // of the corner that is not on the path; nil if both ends are on it
+	builds             []weir.Build
+	said               [][]weir.Observed // per build, per victim
+	unbuilt            [][]bool          // likewise: whether the project did not get to the test
+	pending, lost      int               // builds that run, and that ended without a word
+}
+
+// newSides looks where a path has its corners.
+func newSides(project string, way route) sides {
+	s := sides{border: way.len()}
+	for _, l := range way.legs {
+		if l.Project == project {
+			s.project = true
+			s.border -= len(l.revisions) - 1
+		} else {
+			s.upstreams = true
+		}
+	}
+	if s.project && s.upstreams {
+		s.beside = way.pins(way.len())
+		for _, l := range way.legs {
+			if l.Project != project {
+				s.beside[l.Project] = l.revisions[0].ID
+			}
+		}
+	}
+	return s
+}
+
+// has reports whether a build stands at the corner beside the path.
+func (s *sides) has(b weir.Build) bool { return s.beside != nil && maps.Equal(b.Pins, s.beside) }
+
+// hear takes in what a finished build at the corner said.
+func (s *sides) hear(victims []weir.Victim, b weir.Build, said []weir.Observed, set weir.ResultSet) {
+	unbuilt := make([]bool, len(victims))
+	for i, v := range victims {
+		unbuilt[i] = said[i] == weir.ObservedNone && cannotBuild(b, set, v.Test.Suite)
+	}
+	s.builds, s.said, s.unbuilt = append(s.builds, b), append(s.said, said), append(s.unbuilt, unbuilt)
+}
+
+// cannotBuild reports whether a build did not get to a suite because of what
+// is in its project, and not because something around it was missing.
+func cannotBuild(b weir.Build, set weir.ResultSet, suite string) bool {
+	if b.Reason.Code == weir.ReasonPrepare {
+		return true
+	}
+	for _, i := range set.Incidents {
+		if i.Kind == weir.DidNotBuild && (i.Suite == suite || i.Suite == "") {
+			return true
+		}
+	}
+	return false
+}
+
+// told is a blame as the end of a note, if it was looked for.
+func (s *sides) told(b weir.Blame) string {
+	switch {
+	case s.beside == nil:
+		return ""
+	case b == weir.BlameNone:
+		return "; whether its side alone did it cannot be told"
+	}
+	return "; " + blame.Phrase(b)
+}
+
+// ask puts what is known of the victims that somebody is accused for.
+func (e evidence) ask(r weir.Regression, findings []bisect.Finding, width int) blame.Question {
+	q := blame.Question{Width: width}
+	q.Pending[blame.NewDownstream] = e.sides.pending
+	if len(e.sides.builds)+e.sides.pending == 0 {
+		q.Cost[blame.NewDownstream] = buildCost
+	}
+	for i, f := range findings {
+		if f.Kind == bisect.Found || f.Kind == bisect.Range {
+			q.Subjects = append(q.Subjects, blame.Subject{Cells: e.cells(i, f),
+				FlakeRate: verdict.FlakeRate(e.flakes[r.Victims[i].Test].Flakes, e.count)})
+		}
+	}
+	return q
+}
+
+// cells is what is known of one victim at each corner. The search has settled
+// what is on its path: good in front of its suspects, and bad behind them.
+func (e evidence) cells(victim int, f bisect.Finding) (cells [4]blame.Cell) {
+	at := func(position int) weir.Observed {
+		switch {
+		case position < f.First:
+			return weir.ObservedGood
+		case position >= f.Last:
+			return weir.ObservedBad
+		}
+		return weir.ObservedNone
+	}
+	cells[blame.Old].Known = weir.ObservedGood
+	cells[blame.New].Known = at(e.route.len())
+	cells[blame.NewUpstream].Known = at(e.sides.border)
+	beside := &cells[blame.NewDownstream]
+	beside.Closed = e.sides.lost >= maxSilent
+	for b := range e.sides.builds {
+		switch e.sides.said[b][victim] {
+		case weir.ObservedGood:
+			beside.Good++
+		case weir.ObservedBad:
+			beside.Bad++
+		default:
+			beside.None++
+			if e.sides.unbuilt[b][victim] {
+				beside.Unbuilt++
+			}
+		}
+	}
+	return cells
+}
+
+// missing lists the builds at the corner beside the path that are still to be
+// made. It is not settled while what was asked has not been answered.
+func (e evidence) missing(r weir.Regression, findings []bisect.Finding, width int) (at []weir.Pins, settled bool) {
+	if e.sides.beside == nil {
+		return nil, true
+	}
+	answer := blame.Next(e.ask(r, findings, width))
+	if answer.Done || answer.Place != blame.NewDownstream {
+		return nil, true // no other corner is open that could be asked
+	}
+	return slices.Repeat([]weir.Pins{e.sides.beside}, answer.Count), false
+}
+
+// corners sums up what is known of the corners for the victims of one finding,
+// and says who is to blame.
+func (e evidence) corners(r weir.Regression, victims []int, f bisect.Finding) (weir.Blame, []weir.Corner) {
+	s := e.sides
+	if f.Kind == bisect.Environment {
+		return weir.BlameEnvironment, []weir.Corner{{Pins: e.route.pins(0), Build: e.newest(0), Said: weir.ObservedBad}}
+	}
+	if f.Kind != bisect.Found && f.Kind != bisect.Range {
+		return weir.BlameNone, nil
+	}
+	corner := func(p blame.Place, at weir.Pins, build weir.BuildID) weir.Corner {
+		c := weir.Corner{NewUpstream: p&blame.NewUpstream != 0, NewDownstream: p&blame.NewDownstream != 0, Pins: at, Build: build}
+		var said []weir.Observed
+		for _, i := range victims {
+			cell := e.cells(i, f)[p]
+			said = append(said, cell.Said(verdict.FlakeRate(e.flakes[r.Victims[i].Test].Flakes, e.count)))
+			c.Unbuilt = c.Unbuilt || cell.Unbuilt > 0
+		}
+		c.Said = blame.Join(said...)
+		c.Unbuilt = c.Unbuilt && c.Said == weir.ObservedNone
+		return c
+	}
+	end := e.route.len()
+	out := []weir.Corner{corner(blame.Old, e.route.pins(0), e.newest(0))}
+	if s.beside == nil {
+		last := corner(blame.New, e.route.pins(end), e.newest(end))
+		last.NewUpstream, last.NewDownstream = s.upstreams, s.project
+		return blame.Of(s.upstreams, s.project), append(out, last)
+	}
+	var beside weir.BuildID
+	for _, b := range s.builds {
+		beside = max(beside, b.ID)
+	}
+	out = append(out, corner(blame.NewUpstream, e.route.pins(s.border), e.newest(s.border)),
+		corner(blame.NewDownstream, s.beside, beside), corner(blame.New, e.route.pins(end), e.newest(end)))
+	return blame.Verdict(out...), out
+}
+
+// newest is the newest build that ran at a position; 0 if there is none.
+func (e evidence) newest(position int) (id weir.BuildID) {
+	for i, t := range e.trials {
+		if t.Position == position {
+			id = max(id, e.builds[i].ID)
+		}
+	}
+	return id
+}
