@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/weir-ci/weir/internal/history"
 	"pgregory.net/rapid"
 )
 
@@ -65,6 +66,27 @@ func TestModelHoldsTheTruth(t *testing.T) {
 		}
 		if held < games*92/100 || below < games*90/100 || below > games*98/100 {
 			t.Errorf("rate %v: %d of %d intervals hold it, %d bounds are above", f, held, games, below)
+		}
+	}
+}
+
+func TestOfHistory(t *testing.T) {
+	t.Parallel()
+	calm := history.Segment{Counts: history.Counts{Builds: 900, Runs: 900, Failures: 3, Flakes: 2}}
+	broken := history.Segment{Counts: history.Counts{Builds: 30, Runs: 30, Failures: 30}}
+	wild := history.Segment{Counts: history.Counts{Builds: 40, Runs: 40, Failures: 25, Flakes: 6}}
+	for name, tt := range map[string]struct {
+		segments []history.Segment
+		want     Model
+	}{
+		"nothing":      {nil, Of(0, 0)},
+		"calm":         {[]history.Segment{wild, calm}, Of(2, 899)},
+		"broken":       {[]history.Segment{wild, calm, broken}, Of(2, 899)},
+		"wild":         {[]history.Segment{calm, wild}, Of(6, 21)},
+		"never passed": {[]history.Segment{broken}, Of(0, 0)},
+	} {
+		if got := OfHistory(history.History{Segments: tt.segments}); got != tt.want {
+			t.Errorf("%s: %+v, want %+v", name, got, tt.want)
 		}
 	}
 }

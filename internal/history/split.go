@@ -14,7 +14,7 @@ const (
 	// maxStarts is how many beginnings of the present segment are weighed at
 	// once. The best are kept; with fewer places than twice as many
 	// the result is exact.
-	maxStarts = 24
+	maxStarts = 16
 )
 
 // weights knows the evidence of every segment that might be.
