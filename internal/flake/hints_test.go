@@ -108,7 +108,7 @@ func TestSameRuns(t *testing.T) {
 		root := i%2 == 0
 		o := Outcome{Worker: "b", Directory: `C:\ci\src\`, Root: &root, Bad: root}
 		if root {
-			o.Worker, o.Directory = "a", "/root/x/"
+			o.Worker, o.Directory = "a", "/srv/x/"
 		}
 		out = append(out, o)
 	}
