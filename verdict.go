@@ -1,5 +1,10 @@
 package weir
 
+import (
+	"fmt"
+	"strings"
+)
+
 // Verdict is a test's result held against the builder's baseline.
 type Verdict string
 
@@ -124,12 +129,55 @@ type Ledger struct {
 	// those were failing before: they are not fixed.
 	Hidden int `json:"hidden"`
 	Masked int `json:"masked,omitempty"`
-	// Cause says why most of the hidden ones did not run, Message more of it,
-	// such as which test panicked; at most 200 bytes.
+	// Cause says why most of the hidden ones did not run, ByCause how many those
+	// are, and Message more, such as which test panicked; at most 200 bytes.
 	Cause   IncidentKind `json:"cause,omitempty"`
+	ByCause int          `json:"by_cause,omitempty"`
 	Message string       `json:"message,omitempty"`
 }
 
 // Due is how many tests should have run. Those that were always skipped are
 // expected, but not due.
 func (l Ledger) Due() int { return l.Executed + l.Hidden }
+
+// String says in one line what did not run, and why; empty if everything did.
+// Message is in it as it came.
+func (l Ledger) String() string {
+	if l == (Ledger{}) {
+		return ""
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s of %s expected tests ran, %s hidden", grouped(l.Executed), grouped(l.Due()), grouped(l.Hidden))
+	if l.ByCause < l.Hidden && l.ByCause > 0 {
+		fmt.Fprintf(&b, ", %s of them", grouped(l.ByCause))
+	}
+	cause, ok := hiddenBy[l.Cause]
+	if !ok {
+		cause = "for an unknown reason"
+	}
+	b.WriteString(" " + cause)
+	switch {
+	case l.Cause == Panicked && strings.HasPrefix(l.Message, "in "): // the test that did it
+		b.WriteString(" " + l.Message)
+	case l.Message != "":
+		b.WriteString(": " + l.Message)
+	}
+	if l.Masked > 0 {
+		fmt.Fprintf(&b, "; %s failed before, which this does not fix", grouped(l.Masked))
+	}
+	return b.String()
+}
+
+// hiddenBy goes on behind "hidden".
+var hiddenBy = map[IncidentKind]string{
+	DidNotBuild: "by what did not build", Panicked: "by a panic", Exited: "by an early end of the process", TimedOutTest: "by a time limit",
+	Truncated: "by results that end in the middle", BailedOut: "by a suite that gave up", SkippedTest: "by a skip",
+}
+
+// grouped writes a number that is not negative with commas.
+func grouped(n int) string {
+	if n < 1000 {
+		return fmt.Sprint(n)
+	}
+	return fmt.Sprintf("%s,%03d", grouped(n/1000), n%1000)
+}

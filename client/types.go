@@ -46,8 +46,11 @@ type BuildDetail struct {
 	From int  `json:"changes_from,omitempty"`
 	More bool `json:"more_changes,omitempty"`
 	// First says that the builder had no settled build before.
-	First bool         `json:"first,omitempty"`
-	Needs []weir.Build `json:"needs,omitempty"`
+	First bool `json:"first,omitempty"`
+	// Hidden lists tests that do not run though they should, by cause, at most
+	// 200. It is empty unless the build is the newest settled one of its builder.
+	Hidden []weir.TestState `json:"hidden,omitempty"`
+	Needs  []weir.Build     `json:"needs,omitempty"`
 	// Regressions are the open ones with a victim on this builder.
 	Regressions []weir.Regression `json:"regressions,omitempty"`
 }

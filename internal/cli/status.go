@@ -123,8 +123,8 @@ func buildLine(b weir.Build) string {
 	if n := b.Changes.Worse(); n > 0 {
 		s += fmt.Sprintf(", %d newly", n)
 	}
-	if n := b.Changes.Masked; n > 0 {
-		s += fmt.Sprintf(", %d masked", n)
+	if hidden := b.Ledger.String(); hidden != "" {
+		s += "; " + safe(hidden)
 	}
 	return s
 }

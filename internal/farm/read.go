@@ -119,8 +119,11 @@ type BuildDetail struct {
 	From int  `json:"changes_from,omitempty"`
 	More bool `json:"more_changes,omitempty"`
 	// First says that the builder had no settled build before: there was nothing to compare with.
-	First bool         `json:"first,omitempty"`
-	Needs []weir.Build `json:"needs,omitempty"`
+	First bool `json:"first,omitempty"`
+	// Hidden lists tests that do not run though they should, by cause, at most
+	// 200. It is empty unless the build is the newest settled one of its builder.
+	Hidden []weir.TestState `json:"hidden,omitempty"`
+	Needs  []weir.Build     `json:"needs,omitempty"`
 	// Regressions that have a victim on this builder and are open.
 	Regressions []weir.Regression `json:"regressions,omitempty"`
 }
@@ -179,6 +182,9 @@ func (f *Farm) BuildFrom(ctx context.Context, id weir.BuildID, from int) (BuildD
 		d.Changes = d.Changes[:changesPage]
 	}
 	if d.First, err = f.first(ctx, d.Build); err != nil {
+		return d, err
+	}
+	if d.Hidden, err = f.hidden(ctx, d.Build); err != nil {
 		return d, err
 	}
 	needs, err := f.store.Needs(ctx, id)

@@ -36,7 +36,7 @@ func TestPanicHidesFailures(t *testing.T) {
 	s.until("at rest", true, s.atRest)
 	line := s.line("d")
 	b := line[len(line)-1]
-	want := weir.Ledger{Expected: 4, Reported: 2, Executed: 2, Hidden: 2, Masked: 2, Cause: weir.Panicked, Message: "in t1: boom"}
+	want := weir.Ledger{Expected: 4, Reported: 2, Executed: 2, Hidden: 2, Masked: 2, Cause: weir.Panicked, ByCause: 2, Message: "in t1: boom"}
 	if b.Ledger != want || b.Ledger.Due() != 4 {
 		t.Errorf("ledger is %+v", b.Ledger)
 	}
@@ -54,6 +54,13 @@ func TestPanicHidesFailures(t *testing.T) {
 		t.Errorf("%d are absent: %+v", all, absent)
 	}
 
+	detail, err := s.farms[0].Build(s.ctx, b.ID)
+	s.must(err)
+	if len(detail.Hidden) != 2 || detail.Build.Ledger.String() !=
+		"2 of 4 expected tests ran, 2 hidden by a panic in t1: boom; 2 failed before, which this does not fix" {
+		t.Errorf("the build says %s: %+v", detail.Build.Ledger, detail.Hidden)
+	}
+
 	// The panic goes on without a word, and its end brings back what it hid.
 	s.world.panics[simRevision("d", 3)] = "t1"
 	s.move("d", 3)
@@ -67,6 +74,9 @@ func TestPanicHidesFailures(t *testing.T) {
 	line = s.line("d")
 	if last := line[len(line)-1]; last.Ledger != (weir.Ledger{}) || last.Changes != (weir.VerdictCounts{Fixed: 1}) {
 		t.Errorf("ledger without the panic is %+v, changes %+v", last.Ledger, last.Changes)
+	}
+	if detail, err = s.farms[0].Build(s.ctx, b.ID); err != nil || len(detail.Hidden) != 0 {
+		t.Errorf("an older build lists %+v, %v", detail.Hidden, err)
 	}
 	if _, all, err := s.store.Absent(s.ctx, b.Builder.ID, 0); all != 0 || err != nil {
 		t.Errorf("%d are absent still, %v", all, err)

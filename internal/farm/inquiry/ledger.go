@@ -47,7 +47,7 @@ func figures(l verdict.Ledger, changes []weir.TestChange) weir.Ledger {
 			sum.Cause = c
 		}
 	}
-	sum.Message = said[sum.Cause]
+	sum.ByCause, sum.Message = causes[sum.Cause], said[sum.Cause]
 	return sum
 }
 

@@ -66,7 +66,7 @@ func TestFigures(t *testing.T) {
 		absent("h", weir.Pass, 0, weir.Gone, ""), // taken out
 	}}
 	removed := []weir.TestChange{{Test: weir.TestID{Name: "h"}, Verdict: weir.Removed}}
-	want := weir.Ledger{Expected: 99, Reported: 94, Executed: 92, Hidden: 4, Masked: 1, Cause: weir.Panicked, Message: "in c: nil"}
+	want := weir.Ledger{Expected: 99, Reported: 94, Executed: 92, Hidden: 4, Masked: 1, Cause: weir.Panicked, ByCause: 2, Message: "in c: nil"}
 	if got := figures(l, removed); got != want {
 		t.Errorf("figures are %+v", got)
 	}

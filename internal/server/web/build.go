@@ -36,6 +36,7 @@ type BuildView struct {
 	Earlier     string // URL of the page before; may be empty
 	Later       string // URL of the next page; may be empty
 	News        string
+	Hidden      HiddenView
 	Attempts    []AttemptLine
 	Attempt     int        // whose steps are shown
 	Steps       []StepLine // of that attempt
@@ -97,7 +98,7 @@ func buildView(d farm.BuildDetail, q buildQuery, now time.Time) BuildView {
 		RunURL: fmt.Sprintf("/builds?run=%d", b.Run), Pins: pinLines(b.Pins, b.Builder.Project),
 		Platform: oneLine(string(b.Builder.Platform), maxName), Worker: oneLine(b.Worker, maxName),
 		Created: when(b.Created, now), Started: when(b.Started, now), Finished: when(b.Finished, now), Took: took(b, now),
-		News: changesText(b.Changes), Repro: repro(d.Spec)}
+		News: changesText(b.Changes), Hidden: hiddenView(b, d.Hidden), Repro: repro(d.Spec)}
 	if b.RetryOf != 0 {
 		v.RetryOf = buildURL(b.RetryOf)
 	}

@@ -114,7 +114,7 @@ func testVerdictOrder(f *fixture) {
 
 func testLedger(f *fixture) {
 	a := f.builder("a")
-	want := weir.Ledger{Expected: 10_000, Reported: 9960, Executed: 9950, Hidden: 40, Masked: 3, Cause: weir.Panicked, Message: "in TestX: boom"}
+	want := weir.Ledger{Expected: 10_000, Reported: 9960, Executed: 9950, Hidden: 40, Masked: 3, Cause: weir.Panicked, ByCause: 30, Message: "in TestX: boom"}
 	for n, ledger := range []weir.Ledger{want, {}} {
 		done := f.done(weir.CauseChange, a, n, weir.ReasonTests)
 		s := f.settlement(done.ID, weir.Unjudged, weir.Doubted)
