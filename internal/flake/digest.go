@@ -22,10 +22,10 @@ type Entry struct {
 // Digest is what the owners of a project are told of its flaky tests. All
 // lists have the worst first: by the rate that the test fails with at least.
 type Digest struct {
-	New    []Entry // flaky for the first time
-	Again  []Entry // were quiet, and flaked again
-	Closed []Entry // were flaky, and are quiet now
-	Open   []Entry // flaky as before
+	New    []Entry `json:"new,omitempty"`    // flaky for the first time
+	Again  []Entry `json:"again,omitempty"`  // were quiet, and flaked again
+	Closed []Entry `json:"closed,omitempty"` // were flaky, and are quiet now
+	Open   []Entry `json:"open,omitempty"`   // flaky as before
 }
 
 // Sort makes a digest of all tests of a project. Tests that are steady, and

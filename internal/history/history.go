@@ -138,8 +138,8 @@ type Now struct {
 
 // History is a test's past as segments.
 type History struct {
-	Segments []Segment // oldest first; none if nothing is known
-	Now      Now
+	Segments []Segment `json:"segments"` // oldest first; none if nothing is known
+	Now      Now       `json:"now"`
 }
 
 // Present is the newest segment; zero if nothing is known.

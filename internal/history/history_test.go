@@ -295,6 +295,23 @@ func TestPartitionIsBest(t *testing.T) {
 	})
 }
 
+// TestCuttingInTwoIsNotEnough is why all cuts are weighed together: no single
+// cut of this past is worth its price.
+func TestCuttingInTwoIsNotEnough(t *testing.T) {
+	t.Parallel()
+	p, _ := story("P2000 F10 P2000")
+	w := newWeights(replay(p).stretches)
+	n := len(w.stretches)
+	for cut := 1; cut < n; cut++ {
+		if w.value([]int{0, cut, n}) > w.value([]int{0, n}) {
+			t.Errorf("a cut at %+v is worth it", w.stretches[cut].from)
+		}
+	}
+	if got := w.partition(); len(got) != 4 {
+		t.Errorf("the cuts are %v, want two", got)
+	}
+}
+
 // TestStartIsExact holds the interval against the sum over all builds.
 func TestStartIsExact(t *testing.T) {
 	t.Parallel()

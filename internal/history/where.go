@@ -29,18 +29,21 @@ const (
 
 // Where says on which builders a test fails in its present segments.
 type Where struct {
-	Spread Spread
+	Spread Spread `json:"spread"`
 	// Here are the names of the sides with the higher rate, those where it fails
 	// most first, There those with the lower one. For other spreads than OnlyHere
 	// all that run the test are Here. Silent do not run it. All are in the order
 	// of rates, then of names.
-	Here, There, Silent []string
+	Here   []string `json:"here,omitempty"`
+	There  []string `json:"there,omitempty"`
+	Silent []string `json:"silent,omitempty"`
 	// HereRate and ThereRate are the rates of the two; ThereRate is zero if
 	// There is empty.
-	HereRate, ThereRate beta.Interval
+	HereRate  beta.Interval `json:"here_rate"`
+	ThereRate beta.Interval `json:"there_rate"`
 	// Odds is how much more likely two rates explain what was seen than one,
 	// as a logarithm to base 10.
-	Odds float64
+	Odds float64 `json:"odds"`
 }
 
 // OnWhich compares the present segments of one test on several builders. It
