@@ -26,6 +26,7 @@ const (
 	ExitOK          = 0
 	ExitBad         = 1 // the answer is bad news: a build failed, a file has problems, regressions are open
 	ExitUsage       = 2 // the command line is wrong
+	ExitUntried     = 2 // of weir repro alone: it could not find out
 	ExitUnavailable = 3 // something outside does not answer
 	ExitDenied      = 4 // not allowed
 	ExitInternal    = 5 // a bug or an unknown failure
@@ -82,7 +83,7 @@ are regressions), 2 wrong command line, 3 something does not answer,
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usageError{err, seeHelp(c)} })
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(newInit(), newCheck(), newServe(), newWorker(), newUp(), newRun(), newStatus(),
-		newLogs(), newRegressions(), newForce(), newCancel(), newWorkers(), newToken(), newDemo(), newVersion(), newSupervise())
+		newLogs(), newRegressions(), newForce(), newCancel(), newWorkers(), newToken(), newDemo(), newVersion(), newSupervise(), newRepro())
 	for _, c := range root.Commands() {
 		wrapArgs(c)
 	}
@@ -149,6 +150,7 @@ func printError(w io.Writer, err error) {
 
 func exitCode(ctx context.Context, err error) int {
 	var usage usageError
+	var untried untriedError
 	switch {
 	case err == nil:
 		return ExitOK
@@ -158,6 +160,8 @@ func exitCode(ctx context.Context, err error) int {
 		return ExitUsage
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		return ExitInterrupted
+	case errors.As(err, &untried):
+		return ExitUntried
 	}
 	switch weir.CodeOf(err) {
 	case weir.Unavailable:

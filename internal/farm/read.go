@@ -2,6 +2,7 @@ package farm
 
 import (
 	"context"
+	"io"
 	"slices"
 	"time"
 
@@ -352,6 +353,23 @@ func (f *Farm) Latest(ctx context.Context, id weir.BuildID) (weir.AttemptID, err
 		return weir.AttemptID{}, weir.Errorf(weir.NotFound, "build %d has not run yet", id)
 	}
 	return weir.AttemptID{Build: id, Number: b.Attempts}, nil
+}
+
+// Product opens the packed product that a build made; NotFound if it made
+// none. The caller closes it.
+func (f *Farm) Product(ctx context.Context, id weir.BuildID) (weir.Product, io.ReadSeekCloser, error) {
+	b, err := f.store.Build(ctx, id)
+	if err != nil {
+		return weir.Product{}, nil, err
+	}
+	if b.Product.Digest == "" {
+		return weir.Product{}, nil, weir.Errorf(weir.NotFound, "build %d has no product", id)
+	}
+	content, err := f.blobs.Open(ctx, b.Product.Digest)
+	if err != nil {
+		return weir.Product{}, nil, err
+	}
+	return b.Product, content, nil
 }
 
 // Events lists what happened after the event with the given number.

@@ -38,6 +38,7 @@ type Farm interface {
 	Regressions(ctx context.Context, all bool) ([]weir.Regression, error)
 	// Regression reads one; NotFound if there is none.
 	Regression(ctx context.Context, id weir.RegressionID) (farm.RegressionDetail, error)
+	Products
 	Logs
 	Events
 	Operations
@@ -131,6 +132,7 @@ func (h *handler) operations(a *rest.API) {
 			return &body[farm.BuildDetail]{d}, err
 		})
 	rest.Register(a, get("results", "builds/{id}/results", "What a build's tests reported, worst first"), h.results)
+	rest.Register(a, get("product", "builds/{id}/product", "The packed product of a build, a tar file in zstd; byte ranges too"), h.product)
 	rest.Register(a, get("log", "builds/{id}/attempts/{attempt}/steps/{step}/log", "A stretch of a step's log"), h.readLog)
 	rest.Register(a, get("raw-log", "builds/{id}/attempts/{attempt}/steps/{step}/log/raw", "All of a step's log, as text; byte ranges too"), h.rawLog)
 	rest.Register(a, get("search-log", "builds/{id}/attempts/{attempt}/steps/{step}/log/search",

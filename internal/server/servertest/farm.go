@@ -175,6 +175,19 @@ func (f *Farm) Regression(_ context.Context, id weir.RegressionID) (farm.Regress
 	return d, f.Fail
 }
 
+// Product opens the product of a build of Details, from Blobs.
+func (f *Farm) Product(ctx context.Context, id weir.BuildID) (weir.Product, io.ReadSeekCloser, error) {
+	d, err := f.Build(ctx, id)
+	if err != nil {
+		return weir.Product{}, nil, err
+	}
+	content, err := f.OpenBlob(ctx, d.Build.Product.Digest)
+	if err != nil {
+		return weir.Product{}, nil, err
+	}
+	return d.Build.Product, content, nil
+}
+
 // Events lists what Change has told.
 func (f *Farm) Events(_ context.Context, after int64) ([]weir.Event, error) {
 	f.mu.Lock()

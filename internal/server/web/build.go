@@ -41,7 +41,8 @@ type BuildView struct {
 	Attempt     int        // whose steps are shown
 	Steps       []StepLine // of that attempt
 	Tests       TestsView
-	Repro       string
+	ReproVerb   string // the command that does all of it
+	Repro       string // what does it by hand
 }
 
 // PinLine is the revision of one project.
@@ -98,7 +99,7 @@ func buildView(d farm.BuildDetail, q buildQuery, now time.Time) BuildView {
 		RunURL: fmt.Sprintf("/builds?run=%d", b.Run), Pins: pinLines(b.Pins, b.Builder.Project),
 		Platform: oneLine(string(b.Builder.Platform), maxName), Worker: oneLine(b.Worker, maxName),
 		Created: when(b.Created, now), Started: when(b.Started, now), Finished: when(b.Finished, now), Took: took(b, now),
-		News: changesText(b.Changes), Hidden: hiddenView(b, d.Hidden), Repro: repro(d.Spec)}
+		News: changesText(b.Changes), Hidden: hiddenView(b, d.Hidden), ReproVerb: fmt.Sprintf("weir repro %d", b.ID), Repro: repro(d.Spec)}
 	if b.RetryOf != 0 {
 		v.RetryOf = buildURL(b.RetryOf)
 	}

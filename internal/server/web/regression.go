@@ -161,7 +161,8 @@ type RegressionView struct {
 	Victims    []VictimGroup
 	Path       PathView
 	Probes     []ProbeLine
-	Repro      string
+	ReproVerb  string // the command that does all of it
+	Repro      string // what does it by hand
 	MergedInto string // URL of the regression that has the tests now
 	Updated    When
 }
@@ -217,7 +218,7 @@ func regressionView(d farm.RegressionDetail, now time.Time) RegressionView {
 	r := d.Regression
 	v := RegressionView{Card: regressionCard(r, now), Builder: oneLine(r.Builder.Name(), maxName),
 		Good: evidenceLine(r.Good, r.Builder.Project), Bad: evidenceLine(r.Bad, r.Builder.Project),
-		Victims: victimGroups(r.Victims), Path: pathView(d, now), Repro: repro(d.Spec), Updated: when(r.Updated, now)}
+		Victims: victimGroups(r.Victims), Path: pathView(d, now), ReproVerb: fmt.Sprintf("weir repro r%d", r.ID), Repro: repro(d.Spec), Updated: when(r.Updated, now)}
 	if hasCulprit(r) {
 		rev := r.Culprit.Revision
 		v.Culprit = &CulpritView{Project: oneLine(r.Culprit.Project, maxName), Revision: oneLine(rev.ID, maxName),

@@ -279,7 +279,7 @@ func regressionPage(v RegressionView) templ.Component {
 			}
 		}
 		if v.Repro != "" {
-			templ_7745c5c3_Err = reproBox(v.Repro).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = reproBox(v.ReproVerb, v.Repro).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
