@@ -66,6 +66,9 @@ not be tried: there is no such build, the farm does not answer, nobody agreed.`,
 		if o.parent && o.both {
 			return usageError{errors.New("--parent and --both do not go together"), seeHelp(c)}
 		}
+		if o.dir != "" && o.save != "" {
+			return usageError{errors.New("--dir and --save do not go together: a capsule is saved without running anything"), seeHelp(c)}
+		}
 		o.in, o.out, o.notes, o.server = c.InOrStdin(), c.OutOrStdout(), c.ErrOrStderr(), server
 		err := o.do(c.Context(), args[0])
 		if err == nil || errors.Is(err, errBadNews) || c.Context().Err() != nil {
@@ -113,7 +116,11 @@ func (o reproOptions) do(ctx context.Context, arg string) error {
 			return err
 		}
 	}
-	return o.try(ctx, lab)
+	err = o.try(ctx, lab)
+	if closeErr := lab.Close(); err == nil {
+		err = closeErr
+	}
+	return err
 }
 
 // keptDir makes the directory that a person wants to keep.

@@ -2,14 +2,17 @@ package repro
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/worker/execute"
+	"github.com/weir-ci/weir/internal/worker/product"
 )
 
 // Supply is where products come from: a farm, or a capsule.
@@ -20,7 +23,7 @@ type Supply interface {
 	OpenProduct(ctx context.Context, id weir.BuildID) (io.ReadCloser, error)
 }
 
-// Lab tries cases on this machine. All fields must be set.
+// Lab tries cases on this machine. All fields must be set. Close it.
 type Lab struct {
 	Runner execute.Runner // its Fetch is the lab's
 	Supply Supply
@@ -36,6 +39,9 @@ type Lab struct {
 	made map[weir.BuildID]execute.Report // builds of upstreams
 	from map[weir.Digest]origin          // where products are
 	here map[weir.BuildID][]string       // how the trial differs from the farm's build
+
+	strange []string // prefixes outside of this machine's own directory that were made
+	dirs    []string // made for them, the innermost first
 }
 
 // origin says where a product comes from: a file, or the build on the farm.
@@ -207,23 +213,73 @@ func (l *Lab) note(trial weir.BuildID, format string, args ...any) {
 // remember that, or else below this machine's own directory for products.
 func (l *Lab) place(prefix string) (string, error) {
 	own, err := l.Runner.Products.Prefix(lastElement(prefix))
-	if err != nil || own == prefix {
-		return own, err
+	if err != nil || own == prefix || slices.Contains(l.strange, prefix) {
+		return prefix, err
 	}
 	if !filepath.IsAbs(prefix) || filepath.Clean(prefix) != prefix {
 		return own, nil
 	}
 	if _, err := os.Lstat(prefix); err == nil {
-		return own, nil // not this program's to replace
+		return own, nil // somebody else's
 	}
+	made := missing(filepath.Dir(prefix))
 	if err := os.MkdirAll(filepath.Dir(prefix), 0o755); err != nil { //nolint:gosec // as readable as any installed program
+		removeEmpty(made)
 		return own, nil
 	}
+	l.dirs = append(made, l.dirs...)
 	probe, err := os.MkdirTemp(filepath.Dir(prefix), ".weir-*")
 	if err != nil {
 		return own, nil
 	}
+	l.strange = append(l.strange, prefix)
 	return prefix, os.Remove(probe)
+}
+
+// missing lists the directories that would have to be made for dir, the
+// innermost first.
+func missing(dir string) []string {
+	var out []string
+	for {
+		if _, err := os.Lstat(dir); err == nil || dir == filepath.Dir(dir) {
+			return out
+		}
+		out, dir = append(out, dir), filepath.Dir(dir)
+	}
+}
+
+func removeEmpty(dirs []string) {
+	for _, dir := range dirs {
+		_ = os.Remove(dir) // what is not empty has become somebody else's
+	}
+}
+
+// closeTime is how long Close waits for others to leave a product.
+const closeTime = 5 * time.Second
+
+// Close removes the products that were unpacked outside of this machine's own
+// directory for them.
+func (l *Lab) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), closeTime)
+	defer cancel()
+	var errs []error
+	for _, prefix := range l.strange {
+		store, err := product.New(filepath.Dir(prefix), 0)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		hold, err := store.Make(ctx, filepath.Base(prefix), nil) // which empties it, and Release removes it
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		hold.Release()
+		errs = append(errs, os.Remove(prefix+".lock"))
+	}
+	removeEmpty(l.dirs)
+	l.strange, l.dirs = nil, nil
+	return errors.Join(errs...)
 }
 
 // fetch opens a packed product.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/worker/execute"
+	"github.com/weir-ci/weir/internal/worker/product"
 )
 
 const key = "0123456789abcdef0123"
@@ -275,5 +276,40 @@ func TestSaveAndOpen(t *testing.T) {
 	}
 	if err := opened.Checkout(t.Context(), c.Recipes[1].Spec.Source, spec.Revision, t.TempDir(), nil); weir.CodeOf(err) != weir.NotFound {
 		t.Errorf("a source that is not in it: %v", err)
+	}
+}
+
+func TestPlaces(t *testing.T) {
+	t.Parallel()
+	base := t.TempDir()
+	store, err := product.New(filepath.Join(base, "own"), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &Lab{Runner: execute.Runner{Products: store}}
+	own, other, taken := filepath.Join(base, "own", key), filepath.Join(base, "a", "b", key), filepath.Join(base, "taken", key)
+	if err := os.MkdirAll(taken, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(base, "file"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for prefix, want := range map[string]string{own: own, other: other, taken: own, "relative/" + key: own,
+		filepath.Join(base, "file", "x", key): own, `C:\cache\` + key: own} {
+		for range 2 {
+			if got, err := l.place(prefix); got != want || err != nil {
+				t.Errorf("%s: %s, %v, want %s", prefix, got, err, want)
+			}
+		}
+	}
+	if err := l.Close(); err != nil {
+		t.Error(err)
+	}
+	entries, err := os.ReadDir(base)
+	if err != nil || len(entries) != 2 {
+		t.Errorf("left behind: %v, %v", entries, err)
+	}
+	if _, err := os.Stat(taken); err != nil {
+		t.Errorf("what is somebody else's is gone: %v", err)
 	}
 }

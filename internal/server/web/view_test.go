@@ -176,6 +176,18 @@ func TestRegressionView(t *testing.T) {
 	}
 }
 
+// TestReproVerbs makes sure that both pages say the one command that does it all.
+func TestReproVerbs(t *testing.T) {
+	t.Parallel()
+	f := servertest.Demo()
+	if v := buildView(f.Details[servertest.FailedBuild], buildQuery{}, f.Now); v.ReproVerb != "weir repro 41" || v.Repro == "" {
+		t.Errorf("a build: %q", v.ReproVerb)
+	}
+	if v := regressionView(f.Cases[servertest.Culprit], f.Now); v.ReproVerb != "weir repro r3" || v.Repro == "" {
+		t.Errorf("a regression: %q", v.ReproVerb)
+	}
+}
+
 // TestReproIsOneShellScript runs the quoting through a real shell: whatever a
 // specification holds, the shell must see only words where words are meant.
 func TestReproIsOneShellScript(t *testing.T) {
