@@ -18,6 +18,7 @@ type simTally struct {
 	worlds, builds, probes, searches, most  int
 	breaks, located, narrowed, excused      int
 	flakyAccused, flakyLocated, flakyNarrow int
+	differently                             int
 }
 
 func (a *simTally) add(b *simTally) {
@@ -35,12 +36,13 @@ func (a *simTally) add(b *simTally) {
 	a.flakyAccused += b.flakyAccused
 	a.flakyLocated += b.flakyLocated
 	a.flakyNarrow += b.flakyNarrow
+	a.differently += b.differently
 }
 
 func (a *simTally) report(t *testing.T) {
 	t.Logf("%d worlds, %d builds; %d probes in %d searches, at most %d in one; %d tests broken: %d located, %d narrowed, %d removed; "+
-		"%d flaky tests accused after a retry: %d located, %d narrowed", a.worlds, a.builds, a.probes, a.searches, a.most,
-		a.breaks, a.located, a.narrowed, a.excused, a.flakyAccused, a.flakyLocated, a.flakyNarrow)
+		"%d flaky tests accused after a retry: %d located, %d narrowed; %d red ones accused of failing differently", a.worlds, a.builds, a.probes, a.searches, a.most,
+		a.breaks, a.located, a.narrowed, a.excused, a.flakyAccused, a.flakyLocated, a.flakyNarrow, a.differently)
 }
 
 func (s *sim) quiet() bool { return s.unrest() == "" }
@@ -130,6 +132,10 @@ func (s *sim) planted(v weir.Victim, project, revision string) bool {
 		return project == v.Builder.Project && s.world.unbuilt[revision] && v.Verdict == weir.NewlyFailing
 	}
 	return slices.ContainsFunc(s.world.faults, func(f simFault) bool {
+		if v.Verdict == weir.FailingDifferently { // what a red test says changes whenever a fault of it comes or goes
+			return f.Project == project && (simRevision(project, f.At) == revision || simRevision(project, f.Fixed) == revision) &&
+				f.Victim == v.Builder.Project && slices.Contains(f.Tests, v.Test.Name)
+		}
 		return f.Project == project && simRevision(project, f.At) == revision && f.Victim == v.Builder.Project &&
 			f.Kind == v.Verdict && slices.Contains(f.Tests, v.Test.Name)
 	})
@@ -152,6 +158,12 @@ func (s *sim) checkRegression(tally *simTally, r weir.Regression) {
 	}
 	for _, v := range r.Victims {
 		flaky := s.isFlaky(v)
+		if v.Verdict == weir.FailingDifferently {
+			tally.differently++
+			if s.world.unstable[v.Builder.Project+" "+v.Test.Name] {
+				s.t.Errorf("regression %d: %s says something else each time, and somebody is accused of that", r.ID, v.Test)
+			}
+		}
 		if flaky {
 			tally.flakyAccused++
 		}
@@ -208,12 +220,17 @@ func (s *sim) checkLine(tally *simTally, builds []weir.Build, regressions []weir
 	line := slices.DeleteFunc(slices.Clone(builds), func(b weir.Build) bool {
 		return !b.Cause.Advances() || b.Judgement != weir.Settled || !verdict.Reached(b)
 	})
+	seen := map[string]bool{} // tests with what they said
 	for i := 1; i < len(line); i++ {
 		a, b := line[i-1], line[i]
 		for _, test := range s.world.tests[b.Builder.Project] {
+			seen[test+s.world.cause(b.Builder.Project, test, a.Pins)] = true
 			v := weir.Victim{Builder: b.Builder, Test: weir.TestID{Suite: "s", Name: test}}
 			before, _ := s.world.status(b.Builder.Project, test, a.Pins)
 			after, fault := s.world.status(b.Builder.Project, test, b.Pins)
+			if !s.isFlaky(v) {
+				s.checkDifferent(a, b, test, seen, regressions)
+			}
 			if s.isFlaky(v) || !before.Good() || after.Good() {
 				continue
 			}
@@ -223,6 +240,29 @@ func (s *sim) checkLine(tally *simTally, builds []weir.Build, regressions []weir
 			s.checkFound(tally, what, b, v.Test, regressions)
 		}
 	}
+}
+
+// checkDifferent makes sure that somebody was told of every test that failed in
+// two settled builds of a line, and in the second one for a reason that was
+// never seen before.
+func (s *sim) checkDifferent(a, b weir.Build, test string, seen map[string]bool, regressions []weir.Regression) {
+	s.t.Helper()
+	project := b.Builder.Project
+	before, _ := s.world.status(project, test, a.Pins)
+	after, _ := s.world.status(project, test, b.Pins)
+	cause := s.world.cause(project, test, b.Pins)
+	if !before.Bad() || !after.Bad() || !strings.HasPrefix(cause, corrupt) || seen[test+cause] || s.world.unstable[project+" "+test] {
+		return
+	}
+	for _, r := range regressions {
+		for _, v := range r.Victims {
+			if v.Builder.ID == b.Builder.ID && v.Test.Name == test && v.Verdict == weir.FailingDifferently && v.Build >= b.ID {
+				return
+			}
+		}
+	}
+	s.t.Errorf("%s %s: fails in build %d with %q, in %d with %q, and nobody was told", b.Builder.Name(), test,
+		a.ID, s.world.cause(project, test, a.Pins), b.ID, cause)
 }
 
 func (s *sim) checkFound(tally *simTally, what string, b weir.Build, test weir.TestID, regressions []weir.Regression) {

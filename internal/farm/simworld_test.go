@@ -36,6 +36,7 @@ type simWorld struct {
 	tips     map[string]int // newest position, from 1
 	tests    map[string][]string
 	flaky    map[string]float64 // "project test" -> rate
+	unstable map[string]bool    // "project test": its failures say something else each time
 	faults   []simFault
 	unbuilt  map[string]bool   // revisions of upstreams that do not build
 	unusable map[string]bool   // revisions whose builds always end in infra
@@ -65,7 +66,7 @@ func simPosition(revision string) int {
 // newSimWorld plants one to two upstreams and one to six downstreams.
 func newSimWorld(rng *rand.Rand) *simWorld {
 	w := &simWorld{rng: rng, farm: &recipe.Farm{Name: "sim"}, tips: map[string]int{}, tests: map[string][]string{},
-		flaky: map[string]float64{}, unbuilt: map[string]bool{}, unusable: map[string]bool{}}
+		flaky: map[string]float64{}, unstable: map[string]bool{}, unbuilt: map[string]bool{}, unusable: map[string]bool{}}
 	ups := []weir.Upstream{{Project: "up", Job: "build"}}
 	w.addProject("up", nil, "build")
 	if rng.IntN(3) == 0 {
@@ -85,6 +86,7 @@ func newSimWorld(rng *rand.Rand) *simWorld {
 			if rng.IntN(8) == 0 {
 				w.flaky[name+" "+test] = 0.02 + 0.28*rng.Float64()
 			}
+			w.unstable[name+" "+test] = rng.IntN(10) == 0
 		}
 	}
 	return w
@@ -139,7 +141,7 @@ func (w *simWorld) plant(p weir.Project, at int) {
 		return
 	}
 	slices.Sort(below)
-	kinds := []weir.Verdict{weir.NewlyFailing, weir.NewlyFailing, weir.NewlySkipped, weir.Vanished}
+	kinds := []weir.Verdict{weir.NewlyFailing, weir.NewlyFailing, weir.NewlySkipped, weir.Vanished, weir.FailingDifferently}
 	fixed := 0
 	if w.rng.IntN(3) == 0 {
 		fixed = at + 1 + w.rng.IntN(20)
@@ -150,9 +152,23 @@ func (w *simWorld) plant(p weir.Project, at int) {
 			continue
 		}
 		tests := slices.Clone(w.tests[victim])
+		if kind == weir.FailingDifferently {
+			if tests = w.red(victim); len(tests) == 0 {
+				continue // it would not show
+			}
+		}
 		w.rng.Shuffle(len(tests), func(i, j int) { tests[i], tests[j] = tests[j], tests[i] })
 		w.faults = append(w.faults, simFault{p.Name, at, fixed, victim, tests[:1+w.rng.IntN(len(tests))], kind, nil})
 	}
+}
+
+// red lists tests of a downstream that have been broken for good.
+func (w *simWorld) red(victim string) []string {
+	return slices.DeleteFunc(slices.Clone(w.tests[victim]), func(test string) bool {
+		return !slices.ContainsFunc(w.faults, func(f simFault) bool {
+			return f.Victim == victim && f.Kind == weir.NewlyFailing && f.Fixed == 0 && slices.Contains(f.Tests, test)
+		})
+	})
 }
 
 // status is what a test really does at pins, flakiness aside, and the fault
@@ -180,25 +196,41 @@ func (w *simWorld) status(project, test string, pins weir.Pins) (weir.Status, *s
 // message is what a test says that fails: the same for the same cause, but for
 // what changes from run to run. What fails for no reason says so.
 func (w *simWorld) message(project, test string, pins weir.Pins) string {
+	cause := w.cause(project, test, pins)
+	if w.unstable[project+" "+test] {
+		cause = "no " + spelled(w.rng.IntN(1e9))
+	}
+	return fmt.Sprintf("%s: got %d, want 0 (pid %d, %d ms)", cause, w.runs%7+1, 1000+w.runs, 17*w.runs)
+}
+
+// corrupt begins what tests say that fail differently.
+const corrupt = "corrupt "
+
+func (w *simWorld) cause(project, test string, pins weir.Pins) string {
 	cause := "connection lost"
 	for i := range w.faults {
 		f := &w.faults[i]
 		if f.Victim != project || !slices.Contains(f.Tests, test) || !f.active(pins) {
 			continue
 		}
-		if f.Kind == weir.FailingDifferently || f.Kind == weir.NewlyFailing && cause == "connection lost" {
-			cause = causes[(f.At+len(f.Project))%len(causes)] + " of " + f.Project
-			if f.Kind == weir.FailingDifferently {
-				cause = "corrupt " + cause
-				break
-			}
+		if f.Kind == weir.NewlyFailing && cause == "connection lost" {
+			cause = "wrong " + spelled(f.At) + " of " + f.Project
+		}
+		if f.Kind == weir.FailingDifferently {
+			return corrupt + spelled(f.At) + " of " + f.Project
 		}
 	}
-	return fmt.Sprintf("%s: got %d, want 0 (pid %d, %d ms)", cause, w.runs%7+1, 1000+w.runs, 17*w.runs)
+	return cause
 }
 
-// causes are the words of messages: numbers in them would be masked.
-var causes = strings.Fields("header footer table index margin gutter border anchor cursor socket")
+// spelled makes a word of a number: digits in messages are masked.
+func spelled(n int) string {
+	word := ""
+	for _, digit := range strconv.Itoa(n) {
+		word += []string{"lo", "mi", "ku", "po", "ru", "so", "ti", "zu", "ny", "ge"}[digit-'0']
+	}
+	return word
+}
 
 func (f simFault) active(pins weir.Pins) bool {
 	rev, ok := pins[f.Project]
