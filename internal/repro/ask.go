@@ -51,9 +51,15 @@ func AskRegression(ctx context.Context, farm Farm, id weir.RegressionID, sides [
 	if err != nil {
 		return Case{}, err
 	}
-	a := asker{farm: farm, c: newCase(fmt.Sprintf("regression %d", id))}
-	if d.Regression.State == weir.Merged {
-		a.c.Notes = append(a.c.Notes, fmt.Sprintf("regression %d was merged into regression %d, which has its tests now", id, d.Regression.MergedInto))
+	if into := d.Regression.MergedInto; into != 0 {
+		if d, err = farm.Regression(ctx, into); err != nil {
+			return Case{}, err
+		}
+	}
+	a := asker{farm: farm, c: newCase(fmt.Sprintf("regression %d", d.Regression.ID))}
+	if merged := id; d.Regression.ID != id {
+		id = d.Regression.ID
+		a.c.Notes = append(a.c.Notes, fmt.Sprintf("regression %d was merged into regression %d, which has its tests now", merged, id))
 	}
 	builders := victimBuilders(d.Regression, host)
 	found := false
@@ -70,8 +76,8 @@ func AskRegression(ctx context.Context, farm Farm, id weir.RegressionID, sides [
 			WithHint("reproduce one of its builds instead; they are listed by: weir regressions %d", id)
 	}
 	if n := len(builders) - 1; n > 0 {
-		a.c.Notes = append(a.c.Notes, fmt.Sprintf("%s has victims on %d other builders; theirs are not tried: weir regressions %d lists the builds",
-			a.c.Subject, n, id))
+		a.c.Notes = append(a.c.Notes, fmt.Sprintf("%s has victims on %d %s, which are not tried: weir regressions %d lists the builds",
+			a.c.Subject, n, verbs{"other builder", "other builders"}.of(n), id))
 	}
 	return a.done()
 }

@@ -94,6 +94,12 @@ func (f *Finding) victims() {
 	here := verdict.ObserveAll(e.Victims, weir.Build{State: weir.Finished, Outcome: f.Report.Outcome, Reason: f.Report.Reason,
 		Counts: f.Report.Set.Count()}, f.Report.Set)
 	words := map[weir.Observed]string{weir.ObservedGood: "passes", weir.ObservedBad: "fails", weir.ObservedNone: "says nothing"}
+	badly := verbs{"fails as", "fail as"}
+	for _, v := range e.Victims {
+		if v.Verdict != weir.NewlyFailing && v.Verdict != weir.FailingDifferently { // skipped, say, or gone
+			words[weir.ObservedBad], badly = "is bad", verbs{"is bad as", "are bad as"}
+		}
+	}
 	compared, as, failing := 0, 0, 0
 	for i, v := range e.Victims {
 		if e.Observed[i] == weir.ObservedNone {
@@ -112,7 +118,7 @@ func (f *Finding) victims() {
 	verb := verbs{"does as", "do as"}
 	switch failing {
 	case compared:
-		verb = verbs{"fails as", "fail as"}
+		verb = badly
 	case 0:
 		verb = verbs{"passes as", "pass as"}
 	}

@@ -220,6 +220,9 @@ func (l *Lab) place(prefix string) (string, error) {
 		return own, nil
 	}
 	if _, err := os.Lstat(prefix); err == nil {
+		if lock, err := os.OpenFile(prefix+lockSuffix, os.O_RDWR, 0); err == nil {
+			return prefix, lock.Close() // a worker's of this machine, which shares it
+		}
 		return own, nil // somebody else's
 	}
 	made := missing(filepath.Dir(prefix))
@@ -254,6 +257,9 @@ func removeEmpty(dirs []string) {
 	}
 }
 
+// lockSuffix ends the name of the lock beside a product.
+const lockSuffix = ".lock"
+
 // closeTime is how long Close waits for others to leave a product.
 const closeTime = 5 * time.Second
 
@@ -275,7 +281,7 @@ func (l *Lab) Close() error {
 			continue
 		}
 		hold.Release()
-		errs = append(errs, os.Remove(prefix+".lock"))
+		errs = append(errs, os.Remove(prefix+lockSuffix))
 	}
 	removeEmpty(l.dirs)
 	l.strange, l.dirs = nil, nil

@@ -294,7 +294,14 @@ func TestPlaces(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(base, "file"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for prefix, want := range map[string]string{own: own, other: other, taken: own, "relative/" + key: own,
+	shared := filepath.Join(base, "taken", strings.Repeat("b", len(key))) // with a worker
+	if err := os.Mkdir(shared, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(shared+".lock", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for prefix, want := range map[string]string{own: own, shared: shared, other: other, taken: own, "relative/" + key: own,
 		filepath.Join(base, "file", "x", key): own, `C:\cache\` + key: own} {
 		for range 2 {
 			if got, err := l.place(prefix); got != want || err != nil {
@@ -309,7 +316,9 @@ func TestPlaces(t *testing.T) {
 	if err != nil || len(entries) != 2 {
 		t.Errorf("left behind: %v, %v", entries, err)
 	}
-	if _, err := os.Stat(taken); err != nil {
-		t.Errorf("what is somebody else's is gone: %v", err)
+	for _, dir := range []string{taken, shared} {
+		if _, err := os.Stat(dir); err != nil {
+			t.Errorf("what is somebody else's is gone: %v", err)
+		}
 	}
 }
