@@ -485,6 +485,10 @@ type Regressions interface {
 	// see RegressionUpdate. Conflict if it was changed by somebody else since
 	// it was read (by its Updated time).
 	Advance(ctx context.Context, u RegressionUpdate) error
+	// Relabel records the Blame, Corners and Note of a regression, open or
+	// closed, and nothing else of it. Conflict if it was changed by somebody
+	// else since it was read, NotFound if there is none.
+	Relabel(ctx context.Context, r weir.Regression, now time.Time) error
 	// Evidence lists builds of a builder, finished or not, whose ids are since
 	// or higher, oldest first. Those whose outcome is final but says nothing
 	// about their revisions are left out.
@@ -505,7 +509,7 @@ type RegressionFilter struct {
 
 // RegressionUpdate is one step of a search.
 type RegressionUpdate struct {
-	// Regression holds the new state, suspects, culprit, note and victims; its
+	// Regression holds the new state, suspects, culprit, blame, corners, note and victims; its
 	// id says which one, its Updated must be as it was read.
 	Regression weir.Regression
 	Now        time.Time

@@ -37,6 +37,7 @@ func (s Conclusions) Advance(ctx context.Context, u store.RegressionUpdate) erro
 		}
 		next := old
 		next.State, next.Suspects, next.Culprit, next.Note = u.Regression.State, u.Regression.Suspects, u.Regression.Culprit, u.Regression.Note
+		next.Blame, next.Corners = u.Regression.Blame, u.Regression.Corners
 		next.Victims = uniqueVictims(u.Regression.Victims)
 		next.Updated = laterThan(old.Updated, now)
 		if !next.State.Open() {
@@ -69,6 +70,26 @@ func (s Conclusions) Advance(ctx context.Context, u store.RegressionUpdate) erro
 			}
 		}
 		return nil
+	})
+}
+
+// Relabel records another side of a regression, open or closed.
+func (s Conclusions) Relabel(ctx context.Context, r weir.Regression, now time.Time) error {
+	now = sqltx.TimeOf(sqltx.Micros(now))
+	return s.write(ctx, "record who is to blame", now, func(t *tx) error {
+		locked, err := t.lockRegressions([]weir.RegressionID{r.ID})
+		if err != nil {
+			return err
+		}
+		old, ok := locked[r.ID]
+		if !ok {
+			return noRegression(r.ID)
+		}
+		if sqltx.Micros(old.Updated) != sqltx.Micros(r.Updated) {
+			return weir.Errorf(weir.Conflict, "regression %d was changed since it was read", old.ID).WithHint("read it again")
+		}
+		old.Blame, old.Corners, old.Note, old.Updated = r.Blame, r.Corners, r.Note, laterThan(old.Updated, now)
+		return t.saveRegression(old)
 	})
 }
 

@@ -14,12 +14,13 @@ import (
 
 const regressionColumns = `b.id, b.state, b.good_build, b.good_pins, b.bad_build, b.bad_pins, b.path,
 	b.opened, b.updated, b.closed, b.culprit, b.first_suspect, b.last_suspect, b.note, b.merged_into,
+	b.blame, b.corners,
 	r.id, r.project, r.job, r.cell, r.platform, r.branch, r.upstreams`
 
 func scanRegression(row sqltx.Scanner) (r weir.Regression, err error) {
 	err = row.Scan(append([]any{&r.ID, &r.State, &r.Good.Build, sqltx.JSON(&r.Good.Pins), &r.Bad.Build, sqltx.JSON(&r.Bad.Pins), sqltx.JSON(&r.Path),
 		sqltx.Time(&r.Opened), sqltx.Time(&r.Updated), sqltx.Time(&r.Closed), sqltx.JSON(&r.Culprit),
-		&r.Suspects.First, &r.Suspects.Last, &r.Note, &r.MergedInto}, sqlroster.BuilderDest(&r.Builder)...)...)
+		&r.Suspects.First, &r.Suspects.Last, &r.Note, &r.MergedInto, &r.Blame, sqltx.JSON(&r.Corners)}, sqlroster.BuilderDest(&r.Builder)...)...)
 	return r, err
 }
 
@@ -151,11 +152,17 @@ func (t *tx) saveRegression(r weir.Regression) error {
 	if err != nil {
 		return err
 	}
+	corners := ""
+	if len(r.Corners) > 0 {
+		if corners, err = sqltx.Encode(r.Corners); err != nil {
+			return err
+		}
+	}
 	t.TellID(weir.EventRegression, int64(r.ID))
 	err = t.Put(`UPDATE regressions SET state = $2, updated = $3, closed = $4, culprit_project = $5, culprit = $6,
-		first_suspect = $7, last_suspect = $8, note = $9, merged_into = $10 WHERE id = $1`,
+		first_suspect = $7, last_suspect = $8, note = $9, merged_into = $10, blame = $11, corners = $12 WHERE id = $1`,
 		int64(r.ID), string(r.State), sqltx.Micros(r.Updated), sqltx.Micros(r.Closed), r.Culprit.Project, culprit,
-		r.Suspects.First, r.Suspects.Last, sqltx.Clip(r.Note, weir.MaxReason), int64(r.MergedInto))
+		r.Suspects.First, r.Suspects.Last, sqltx.Clip(r.Note, weir.MaxReason), int64(r.MergedInto), sqltx.Clean(string(r.Blame)), corners)
 	return err
 }
 

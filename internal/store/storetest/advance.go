@@ -18,6 +18,7 @@ func advanceTests() []subtest {
 		{"split takes the observations along", testSplit},
 		{"merge moves the victims", testMerge},
 		{"a bad merge changes nothing", testBadMerge},
+		{"blame and corners", testBlame},
 	}
 }
 

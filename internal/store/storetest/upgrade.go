@@ -33,6 +33,7 @@ func Populate(t *testing.T, s store.Store) {
 	f.ok(f.Observe(f.ctx, r.ID, f.probe(probed, 1, bad, good)))
 	r = must[weir.Regression](f)(f.Regression(f.ctx, r.ID))
 	r.State, r.Culprit = weir.Located, weir.Culprit{Project: "up", Revision: weir.Revision{ID: "b", Position: 2}, Confidence: 0.95}
+	r.Blame, r.Corners = weir.BlameInteraction, []weir.Corner{{NewDownstream: true, Pins: weir.Pins{"a": "r3", "up": "a"}, Build: probed.ID, Said: good}}
 	f.advance(store.RegressionUpdate{Regression: r, States: []weir.TestState{
 		{Test: testName("t1"), Status: weir.Fail, Since: r.Bad.Build}, {Test: testName("t2"), Status: weir.Pass, Since: r.Good.Build, Flakes: 2, LastFlake: r.Bad.Build}}})
 

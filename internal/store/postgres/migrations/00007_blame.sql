@@ -1,0 +1,5 @@
+-- +goose Up
+-- Which side made the tests of a regression bad, and the corners that tell.
+
+ALTER TABLE regressions ADD COLUMN blame TEXT COLLATE "C" NOT NULL DEFAULT '';
+ALTER TABLE regressions ADD COLUMN corners TEXT COLLATE "C" NOT NULL DEFAULT ''; -- JSON; empty: none
