@@ -74,6 +74,14 @@ type RegressionDetail struct {
 	Probes     []weir.Probe    `json:"probes"` // by position, then age
 	Points     []PathPoint     `json:"points"` // the path, from good (0) to bad
 	Spec       weir.Spec       `json:"spec"`   // of the first bad build
+	Advice     Advice          `json:"advice"` // what each side can do
+}
+
+// Advice is what the people on each side of a regression can do, one line
+// each, the most useful one first. A side without lines has nothing to do.
+type Advice struct {
+	Upstream   []string `json:"upstream,omitempty"`
+	Downstream []string `json:"downstream,omitempty"`
 }
 
 // PathPoint is one position of a regression's path.

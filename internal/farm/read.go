@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/blame"
 	"github.com/weir-ci/weir/internal/farm/setcache"
 	"github.com/weir-ci/weir/internal/store"
 )
@@ -269,6 +270,7 @@ type RegressionDetail struct {
 	Probes     []weir.Probe    `json:"probes"` // by position, then age
 	Points     []PathPoint     `json:"points"` // the path, from good (0) to bad
 	Spec       weir.Spec       `json:"spec"`   // of the first bad build: how to reproduce
+	Advice     blame.Advice    `json:"advice"` // what each side can do
 }
 
 // PathPoint is one position of a regression's path.
@@ -290,6 +292,7 @@ func (f *Farm) Regression(ctx context.Context, id weir.RegressionID) (Regression
 	if d.Regression, err = f.store.Regression(ctx, id); err != nil {
 		return d, err
 	}
+	d.Advice = blame.Advise(d.Regression)
 	if d.Probes, err = f.store.Probes(ctx, id); err != nil {
 		return d, err
 	}

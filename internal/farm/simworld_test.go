@@ -26,6 +26,7 @@ type simFault struct {
 	Tests     []string
 	Kind      weir.Verdict
 	With      weir.Pins // only if these projects have got there too
+	Without   weir.Pins // only if these have not
 }
 
 // simWorld is a synthetic ecosystem whose history grows on request. What a
@@ -158,7 +159,7 @@ func (w *simWorld) plant(p weir.Project, at int) {
 			}
 		}
 		w.rng.Shuffle(len(tests), func(i, j int) { tests[i], tests[j] = tests[j], tests[i] })
-		w.faults = append(w.faults, simFault{p.Name, at, fixed, victim, tests[:1+w.rng.IntN(len(tests))], kind, nil})
+		w.faults = append(w.faults, simFault{p.Name, at, fixed, victim, tests[:1+w.rng.IntN(len(tests))], kind, nil, nil})
 	}
 }
 
@@ -240,6 +241,11 @@ func (f simFault) active(pins weir.Pins) bool {
 	}
 	for name, rev := range f.With {
 		if simPosition(pins[name]) < simPosition(rev) {
+			return false
+		}
+	}
+	for name, rev := range f.Without {
+		if simPosition(pins[name]) >= simPosition(rev) {
 			return false
 		}
 	}

@@ -117,22 +117,27 @@ func (e evidence) cells(victim int, f bisect.Finding) (cells [4]blame.Cell) {
 	cells[blame.Old].Known = weir.ObservedGood
 	cells[blame.New].Known = at(e.route.len())
 	cells[blame.NewUpstream].Known = at(e.sides.border)
-	beside := &cells[blame.NewDownstream]
-	beside.Closed = e.sides.lost >= maxSilent
-	for b := range e.sides.builds {
-		switch e.sides.said[b][victim] {
+	cells[blame.NewDownstream] = e.sides.cell(victim)
+	return cells
+}
+
+// cell is what builds at the corner beside the path said about one victim.
+func (s *sides) cell(victim int) (c blame.Cell) {
+	c.Closed = s.lost >= maxSilent
+	for b := range s.builds {
+		switch s.said[b][victim] {
 		case weir.ObservedGood:
-			beside.Good++
+			c.Good++
 		case weir.ObservedBad:
-			beside.Bad++
+			c.Bad++
 		default:
-			beside.None++
-			if e.sides.unbuilt[b][victim] {
-				beside.Unbuilt++
+			c.None++
+			if s.unbuilt[b][victim] {
+				c.Unbuilt++
 			}
 		}
 	}
-	return cells
+	return c
 }
 
 // missing lists the builds at the corner beside the path that are still to be
@@ -160,15 +165,7 @@ func (e evidence) corners(r weir.Regression, victims []int, f bisect.Finding) (w
 	}
 	corner := func(p blame.Place, at weir.Pins, build weir.BuildID) weir.Corner {
 		c := weir.Corner{NewUpstream: p&blame.NewUpstream != 0, NewDownstream: p&blame.NewDownstream != 0, Pins: at, Build: build}
-		var said []weir.Observed
-		for _, i := range victims {
-			cell := e.cells(i, f)[p]
-			said = append(said, cell.Said(verdict.FlakeRate(e.flakes[r.Victims[i].Test].Flakes, e.count)))
-			c.Unbuilt = c.Unbuilt || cell.Unbuilt > 0
-		}
-		c.Said = blame.Join(said...)
-		c.Unbuilt = c.Unbuilt && c.Said == weir.ObservedNone
-		return c
+		return e.join(c, r, victims, func(i int) blame.Cell { return e.cells(i, f)[p] })
 	}
 	end := e.route.len()
 	out := []weir.Corner{corner(blame.Old, e.route.pins(0), e.newest(0))}
@@ -177,13 +174,30 @@ func (e evidence) corners(r weir.Regression, victims []int, f bisect.Finding) (w
 		last.NewUpstream, last.NewDownstream = s.upstreams, s.project
 		return blame.Of(s.upstreams, s.project), append(out, last)
 	}
-	var beside weir.BuildID
-	for _, b := range s.builds {
-		beside = max(beside, b.ID)
-	}
 	out = append(out, corner(blame.NewUpstream, e.route.pins(s.border), e.newest(s.border)),
-		corner(blame.NewDownstream, s.beside, beside), corner(blame.New, e.route.pins(end), e.newest(end)))
+		corner(blame.NewDownstream, s.beside, s.newest()), corner(blame.New, e.route.pins(end), e.newest(end)))
 	return blame.Verdict(out...), out
+}
+
+// join completes a corner with what its cells say about victims.
+func (e evidence) join(c weir.Corner, r weir.Regression, victims []int, of func(victim int) blame.Cell) weir.Corner {
+	var said []weir.Observed
+	for _, i := range victims {
+		cell := of(i)
+		said = append(said, cell.Said(verdict.FlakeRate(e.flakes[r.Victims[i].Test].Flakes, e.count)))
+		c.Unbuilt = c.Unbuilt || cell.Unbuilt > 0
+	}
+	c.Said = blame.Join(said...)
+	c.Unbuilt = c.Unbuilt && c.Said == weir.ObservedNone
+	return c
+}
+
+// newest is the newest build at the corner beside the path; 0 if there is none.
+func (s *sides) newest() (id weir.BuildID) {
+	for _, b := range s.builds {
+		id = max(id, b.ID)
+	}
+	return id
 }
 
 // newest is the newest build that ran at a position; 0 if there is none.

@@ -79,12 +79,16 @@ type Inquiry struct {
 	// searched remembers what each search has looked at, so that it is not
 	// looked at again; only Search uses it.
 	searched map[weir.RegressionID]string
+	// reconsidered is when closed regressions were last looked at, and decided
+	// are those that need not be looked at again.
+	reconsidered time.Time
+	decided      map[weir.RegressionID]bool
 }
 
 // New makes an inquiry.
 func New(o Options) *Inquiry {
 	return &Inquiry{store: o.Store, results: o.Results, config: o.Config, now: o.Now, log: o.Log,
-		searched: map[weir.RegressionID]string{}}
+		searched: map[weir.RegressionID]string{}, decided: map[weir.RegressionID]bool{}}
 }
 
 // Unreadable reports whether an error means that what was asked for is gone or

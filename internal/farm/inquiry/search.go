@@ -36,13 +36,18 @@ func (q *Inquiry) Search(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	changed := false
+	changed, err := q.reconsider(ctx)
+	if err != nil {
+		return changed, err
+	}
 	if pending.Located { // one alone cannot be merged
 		located, err := q.store.Regressions(ctx, store.RegressionFilter{States: []weir.RegressionState{weir.Located}, Limit: mostOpen})
 		if err != nil {
 			return false, err
 		}
-		if changed, err = q.merge(ctx, located); err != nil {
+		merged, err := q.merge(ctx, located)
+		changed = changed || merged
+		if err != nil {
 			return changed, err
 		}
 	}
