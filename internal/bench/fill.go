@@ -254,6 +254,8 @@ func copyStatement(table string, cols []string, round, builds int) string {
 			values[i] = fmt.Sprintf("%s + %d", c, round)
 		case c == "id" || c == "build_id":
 			values[i] = fmt.Sprintf("%s + %d", c, round*builds)
+		case c == "number" && table == "builds": // in the history of its builder
+			values[i] = fmt.Sprintf("%s + %d", c, round)
 		case slices.Contains([]string{"created", "queued", "started", "finished", "leased", "ended", "deadline", "at"}, c):
 			values[i] = fmt.Sprintf("%s + %d", c, int64(round)*time.Minute.Microseconds())
 		}

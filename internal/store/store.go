@@ -401,10 +401,16 @@ type Judge interface {
 	// by cause and test: at most limit of them (0: 100; at most 1,000), and how
 	// many there are.
 	Absent(ctx context.Context, builder weir.BuilderID, limit int) ([]weir.TestState, int, error)
-	// TestHistory lists the changes of one test on one builder, newest first.
-	// That a test is new is listed even if it was over MaxNew, for as long as
-	// nothing else has happened to it.
-	TestHistory(ctx context.Context, builder weir.BuilderID, test weir.TestID, limit int) ([]TestEvent, error)
+	// KnownOn lists the builders of a project that know a test, or have known
+	// it: those of one job, or of all if job is empty. At most 1,000.
+	KnownOn(ctx context.Context, project, job string, test weir.TestID) ([]weir.Builder, error)
+	// History reads what is kept of one test on one builder, with at most limit
+	// changes (0: 100; at most MaxHistory), the newest ones. Nothing is known of
+	// it if State is nil and there are no events.
+	History(ctx context.Context, builder weir.BuilderID, test weir.TestID, limit int) (TestHistory, error)
+	// SettledAt finds settled builds of a builder by number, at most 1,000, by
+	// number. Those that are not kept any more are missing.
+	SettledAt(ctx context.Context, builder weir.BuilderID, numbers []int) ([]SettledBuild, error)
 	// BuildChanges lists the tests of a build whose verdict is not Same,
 	// worst verdict first, then by test: at most limit of them (0: 100; at most
 	// 1,000), behind the first offset. Of new tests it knows MaxNew.
@@ -466,13 +472,47 @@ type Doubt struct {
 	Retries []weir.Build // oldest first
 }
 
-// TestEvent is one change in a test's history.
+// Limits of a TestHistory, in changes.
+const (
+	MaxHistory      = 10_000 // in all
+	DetailedHistory = 200    // with everything that is known of them
+)
+
+// TestHistory is what is kept of one test on one builder.
+type TestHistory struct {
+	First, Last SettledBuild    // of the builder; zero if it has none
+	State       *weir.TestState // nil: it does not know the test, or not any more
+	Since       SettledBuild    // State.Since; zero if that is not kept any more
+	// Events are the test's changes, newest first. That a test is new is listed
+	// even if it was over MaxNew, for as long as nothing else has happened to it.
+	Events []TestEvent
+	// Repeats are in the order of their builds, at most MaxHistory.
+	Repeats []Repeat
+}
+
+// SettledBuild is a build that has moved its builder's baseline.
+type SettledBuild struct {
+	Number int          `json:"number"` // counts the builder's settled builds from 1; 0: it is not settled
+	Build  weir.BuildID `json:"build"`
+	At     time.Time    `json:"at"` // when it finished
+}
+
+// TestEvent is one change in a test's history. Those behind the first
+// DetailedHistory have no Pins, Before, Outcome, and of Change only the verdict,
+// the statuses and the signature.
 type TestEvent struct {
-	Build   weir.BuildID    `json:"build"`
-	At      time.Time       `json:"at"`
+	SettledBuild
 	Pins    weir.Pins       `json:"pins"`
+	Before  weir.Pins       `json:"before,omitempty"` // of the settled build before; nil if there was none
 	Change  weir.TestChange `json:"change"`
-	Outcome weir.Outcome    `json:"outcome"`
+	Outcome weir.Outcome    `json:"outcome"` // of the build
+}
+
+// Repeat is what another build at the revisions of a settled one said of a test.
+type Repeat struct {
+	Number int          // of the settled one
+	Build  weir.BuildID // the other one
+	Bad    bool
 }
 
 // Regressions keeps open and closed episodes.

@@ -103,47 +103,6 @@ func (s Conclusions) Doubted(ctx context.Context) (doubts []store.Doubt, err err
 	return doubts, err
 }
 
-// TestHistory lists the changes of one test on one builder, newest first. An
-// event is as old as the end of its build.
-func (s Conclusions) TestHistory(ctx context.Context, builder weir.BuilderID, test weir.TestID, limit int) (events []store.TestEvent, err error) {
-	scan := func(r sqltx.Scanner) (e store.TestEvent, err error) {
-		err = r.Scan(append([]any{&e.Build, sqltx.Time(&e.At), sqltx.JSON(&e.Pins), &e.Outcome}, changeDest(&e.Change)...)...)
-		return e, err
-	}
-	suite, name := sqltx.Clean(test.Suite), sqltx.Clean(test.Name)
-	err = s.snapshot(ctx, "read a test's history", func(c conn) error {
-		events, err = sqltx.Collect(c, scan, `SELECT b.id, b.finished, b.pins, b.outcome, `+changeColumns+`
-			FROM test_changes c JOIN builds b ON b.id = c.build_id
-			WHERE c.builder_id = $1 AND c.suite = $2 AND c.name = $3 ORDER BY c.build_id DESC LIMIT $4`,
-			int64(builder), suite, name, sqltx.Limit(limit, sqltx.StandardList, sqltx.LongestList))
-		if err != nil || len(events) > 0 {
-			return err
-		}
-		events, err = c.unlistedNew(builder, suite, name)
-		return err
-	})
-	return events, err
-}
-
-// unlistedNew is the event of a test that was one of so many new ones that it
-// is not among the changes of its build (see store.MaxNew).
-func (c conn) unlistedNew(builder weir.BuilderID, suite, name string) ([]store.TestEvent, error) {
-	change := weir.TestChange{Test: weir.TestID{Suite: suite, Name: name}, Verdict: weir.New}
-	since, err := sqltx.Collect(c, func(r sqltx.Scanner) (id weir.BuildID, err error) {
-		err = r.Scan(&id, &change.To)
-		return id, err
-	}, `SELECT since, status FROM test_states WHERE builder_id = $1 AND suite = $2 AND name = $3`, int64(builder), suite, name)
-	if err != nil || len(since) == 0 {
-		return nil, err
-	}
-	builds, err := sqlstore.Builds(c.Conn, `WHERE b.id = $1`, int64(since[0]))
-	if err != nil || len(builds) == 0 || builds[0].Changes.New <= store.MaxNew {
-		return nil, err
-	}
-	b := builds[0]
-	return []store.TestEvent{{Build: b.ID, At: b.Finished, Pins: b.Pins, Outcome: b.Outcome, Change: change}}, nil
-}
-
 const changeColumns = `c.suite, c.name, c.verdict, c.from_status, c.to_status, c.cause, c.message, c.signature`
 
 func changeDest(c *weir.TestChange) []any {

@@ -166,9 +166,14 @@ func (t *tx) saveJudgement(b weir.Build, st store.Settlement) error {
 	}
 	holdsUp := b.Cause.Advances() && st.Become != weir.Settled && st.Become != weir.Unusable
 	t.TellID(weir.EventBuild, int64(b.ID))
-	err = t.Put(`UPDATE builds SET judgement = $2, changes = $3, unsettled = $4, ledger = $5 WHERE id = $1`,
-		int64(b.ID), string(st.Become), counts, sqltx.Flag(holdsUp), ledger)
-	return err
+	args := []any{int64(b.ID), string(st.Become), counts, sqltx.Flag(holdsUp), ledger}
+	number := ""
+	if st.Become == weir.Settled && b.Cause.Advances() && b.Judgement != weir.Settled {
+		// Lines are judged in order, one build at a time.
+		number = `, number = 1 + COALESCE((SELECT MAX(n.number) FROM builds n WHERE n.builder_id = $6 AND n.number > 0), 0)`
+		args = append(args, int64(b.Builder.ID))
+	}
+	return t.Put(`UPDATE builds SET judgement = $2, changes = $3, unsettled = $4, ledger = $5`+number+` WHERE id = $1`, args...)
 }
 
 func (t *tx) saveStates(builder weir.BuilderID, st store.Settlement) error {

@@ -137,3 +137,27 @@ func unpack(t *testing.T, from, to string) {
 		t.Fatal(err)
 	}
 }
+
+// TestUpgradeNumbers: settled builds from before they were counted have their
+// numbers, and the next one goes on.
+func TestUpgradeNumbers(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "weir.db")
+	unpack(t, "testdata/v7.db.gz", path)
+	s := openTest(t, path)
+	var settled, builders int
+	if err := s.writer.QueryRowContext(t.Context(), `SELECT COUNT(*), COUNT(DISTINCT builder_id) FROM builds WHERE advances = 1 AND judgement = 'settled'`).
+		Scan(&settled, &builders); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var numbered, ones, last int
+	if err := s.writer.QueryRowContext(t.Context(), `SELECT COUNT(*), SUM(number = 1), MAX(number) FROM builds WHERE number > 0`).Scan(&numbered, &ones, &last); err != nil {
+		t.Fatal(err)
+	}
+	if settled < 2 || numbered != settled || ones != builders || last < 2 {
+		t.Errorf("%d settled builds of %d builders: %d have numbers, %d have the first, the last is %d", settled, builders, numbered, ones, last)
+	}
+}

@@ -89,10 +89,10 @@ func testHostileTests(f *fixture) {
 	want := weir.TestChange{Test: read, Verdict: weir.New, To: weir.Fail, Message: clean}
 	equal(f, "changes", must[[]weir.TestChange](f)(f.BuildChanges(f.ctx, done.ID, 0, 100)), []weir.TestChange{want})
 	for _, id := range []weir.TestID{raw, read} {
-		history := must[[]store.TestEvent](f)(f.TestHistory(f.ctx, a.ID, id, 9))
-		if len(history) != 1 {
+		if history := f.events(a, id, 9); len(history) != 1 {
 			f.Errorf("%d events of %q", len(history), id.Name)
 		}
+		equal(f, "builders that know it", must[[]weir.Builder](f)(f.KnownOn(f.ctx, "a", "", id)), []weir.Builder{a})
 	}
 	next := f.done(weir.CauseChange, a, 2, weir.ReasonTests)
 	s = f.settlement(next.ID, weir.Unjudged, weir.Settled)

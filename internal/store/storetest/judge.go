@@ -15,7 +15,6 @@ func judgeTests() []subtest {
 		{"a doubted build blocks its line only", testDoubtBlocks},
 		{"baseline and its newest build", testBaseline},
 		{"doubted builds and their retries", testDoubted},
-		{"history of a test", testHistory},
 		{"changes of a build, worst first", testBuildChanges},
 	}
 }
@@ -221,37 +220,6 @@ func testDoubted(f *fixture) {
 	}
 	f.judge(bad.ID, weir.Doubted, weir.Settled)
 	equal(f, "after the doubt", len(must[[]store.Doubt](f)(f.Doubted(f.ctx))), 0)
-}
-
-func testHistory(f *fixture) {
-	a, b := f.builder("a"), f.builder("b")
-	changes := []weir.TestChange{
-		change("t", weir.New, "", weir.Pass),
-		change("t", weir.NewlyFailing, weir.Pass, weir.Fail),
-		change("t", weir.Fixed, weir.Fail, weir.Pass),
-	}
-	changes[1].Message = "1 is not 2"
-	var want []store.TestEvent
-	for n, c := range changes {
-		done := f.settled(a, n, weir.ReasonTests, c, change("other", weir.Flaky, weir.Pass, weir.Fail))
-		f.settled(a, 10+n, weir.ReasonTests)
-		want = append([]store.TestEvent{{Build: done.ID, Pins: done.Pins, Outcome: done.Outcome, Change: c}}, want...)
-	}
-	f.settled(b, 1, weir.ReasonTests, changes[1])
-	read := func(limit int) []store.TestEvent {
-		got := must[[]store.TestEvent](f)(f.TestHistory(f.ctx, a.ID, testName("t"), limit))
-		for i := range got {
-			if got[i].At.Before(epoch) {
-				f.Errorf("event %d is at %v", i, got[i].At)
-			}
-			got[i].At = want[0].At
-		}
-		return got
-	}
-	equal(f, "history", read(10), want)
-	equal(f, "newest", read(2), want[:2])
-	none := must[[]store.TestEvent](f)(f.TestHistory(f.ctx, a.ID, weir.TestID{Name: "t"}, 10))
-	equal(f, "history of another suite's test", len(none), 0)
 }
 
 func testBuildChanges(f *fixture) {

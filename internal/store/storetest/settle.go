@@ -151,7 +151,7 @@ func testManyNew(f *fixture) {
 	last := must[[]weir.TestChange](f)(f.BuildChanges(f.ctx, done.ID, store.MaxNew, 10))
 	equal(f, "last change", last, s.Changes[store.MaxNew:store.MaxNew+1])
 	for _, c := range []weir.TestChange{s.Changes[store.MaxNew], s.Changes[store.MaxNew+over]} {
-		history := must[[]store.TestEvent](f)(f.TestHistory(f.ctx, a.ID, c.Test, 10))
+		history := f.events(a, c.Test, 10)
 		if len(history) != 1 || history[0].Build != done.ID || history[0].Change != c || history[0].At.Before(epoch) {
 			f.Errorf("history of %s: %+v", c.Test, history)
 		}

@@ -92,7 +92,7 @@ func testChangesSay(f *fixture) {
 	s.Changes, s.Open = []weir.TestChange{c}, []weir.Regression{r}
 	f.ok(f.Settle(f.ctx, s))
 	equal(f, "changes", must[[]weir.TestChange](f)(f.BuildChanges(f.ctx, bad.ID, 0, 10)), s.Changes)
-	equal(f, "history", must[[]store.TestEvent](f)(f.TestHistory(f.ctx, a.ID, c.Test, 1))[0].Change, c)
+	equal(f, "history", f.events(a, c.Test, 1)[0].Change, c)
 	got := must[[]weir.Regression](f)(f.Regressions(f.ctx, store.RegressionFilter{}))[0]
 	equal(f, "victims", got.Victims, r.Victims)
 	got.Victims[1].Was = testName("old")

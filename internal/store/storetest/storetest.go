@@ -95,6 +95,7 @@ func runGroups(t *testing.T, open func(t *testing.T) *fixture) {
 		{"judge", judgeTests()},
 		{"settle", settleTests()},
 		{"signatures", signatureTests()},
+		{"history", historyTests()},
 		{"regressions", regressionTests()},
 		{"advance", advanceTests()},
 		{"builds", buildsTests()},

@@ -127,7 +127,8 @@ func Reading(t *testing.T, s store.Store) []byte {
 		absent, _, err := f.Absent(f.ctx, b.Builder.ID, 100)
 		f.ok(err)
 		all[of("absent")] = absent
-		all[of("history of t1")] = must[[]store.TestEvent](f)(f.TestHistory(f.ctx, b.Builder.ID, testName("t1"), 10))
+		past := must[store.TestHistory](f)(f.History(f.ctx, b.Builder.ID, testName("t1"), 10))
+		all[of("history of t1")], all[of("past of t1")] = past.Events, past
 		attempts := must[[]weir.Attempt](f)(f.Attempts(f.ctx, b.ID))
 		all[of("attempts")] = attempts
 		for _, a := range attempts {

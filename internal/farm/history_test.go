@@ -1,0 +1,95 @@
+package farm
+
+import (
+	"reflect"
+	"testing"
+
+	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/history"
+	"github.com/weir-ci/weir/internal/store"
+)
+
+func kept(last int, state *weir.TestState, newestFirst ...store.TestEvent) store.TestHistory {
+	return store.TestHistory{First: settledAt(1), Last: settledAt(last), State: state, Events: newestFirst}
+}
+
+func settledAt(n int) store.SettledBuild {
+	return store.SettledBuild{Number: n, Build: weir.BuildID(100 + n)}
+}
+
+func event(n int, v weir.Verdict, from, to weir.Status) store.TestEvent {
+	return store.TestEvent{SettledBuild: settledAt(n), Change: weir.TestChange{Verdict: v, From: from, To: to}}
+}
+
+// TestAbsolved: what a search took back was no change of the test.
+func TestAbsolved(t *testing.T) {
+	t.Parallel()
+	passing, failing := &weir.TestState{Status: weir.Pass, Since: 101}, &weir.TestState{Status: weir.Fail, Since: 105}
+	for _, c := range []struct {
+		name string
+		kept store.TestHistory
+		want []weir.BuildID
+	}{
+		{"it fails still", kept(9, failing, event(5, weir.NewlyFailing, weir.Pass, weir.Fail)), nil},
+		{"its state was put back", kept(9, passing, event(5, weir.NewlyFailing, weir.Pass, weir.Fail)), []weir.BuildID{105}},
+		{"before the next change", kept(9, failing, event(7, weir.NewlyFailing, weir.Pass, weir.Fail), event(5, weir.Vanished, weir.Pass, weir.Absent)),
+			[]weir.BuildID{105}},
+		{"it was mended", kept(9, passing, event(7, weir.Fixed, weir.Fail, weir.Pass), event(5, weir.NewlyFailing, weir.Pass, weir.Fail)), nil},
+		{"a later build was good before the search ended", kept(9, &weir.TestState{Status: weir.Pass, LastFlake: 105},
+			event(7, weir.Fixed, weir.Fail, weir.Pass), event(5, weir.NewlyFailing, weir.Pass, weir.Fail)), []weir.BuildID{105}},
+		{"it was taken out", kept(9, nil, event(7, weir.Removed, weir.Fail, weir.Absent), event(5, weir.NewlyFailing, weir.Pass, weir.Fail)), nil},
+		{"new and bad", kept(9, failing, event(5, weir.New, "", weir.Fail)), nil},
+	} {
+		got := absolvedIn(c.kept)
+		want := map[weir.BuildID]bool{}
+		for _, id := range c.want {
+			want[id] = true
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %v, want %v", c.name, got, want)
+		}
+	}
+}
+
+// TestPast reads histories as the store keeps them.
+func TestPast(t *testing.T) {
+	t.Parallel()
+	passing := &weir.TestState{Status: weir.Pass, Since: 101}
+	flaked := kept(50, passing, event(20, weir.NewlyFailing, weir.Pass, weir.Fail), event(1, weir.New, "", weir.Pass))
+	flaked.Repeats = []store.Repeat{{Number: 20, Build: 900}, {Number: 20, Build: 901, Bad: true}, {Number: 30, Build: 902, Bad: true}}
+	unchanged := kept(50, &weir.TestState{Status: weir.Fail, Since: 111})
+	unchanged.Since = settledAt(11)
+	older := kept(50, passing) // since a build that is gone
+	for _, c := range []struct {
+		name           string
+		kept           store.TestHistory
+		runs, failures int
+		flakes         int
+		says           string
+	}{
+		{"flaked in a search, and in a probe", flaked, 50, 1, 2, "passing since build 101, 50 runs, 2 flakes"},
+		{"no change is kept", unchanged, 40, 40, 0, "failing since build 111, 40 runs"},
+		{"older than all that is kept", older, 50, 0, 0, "passing since build 101, 50 runs"},
+	} {
+		h := history.Read(pastOf(c.kept, absolvedIn(c.kept)))
+		got := h.Present()
+		if got.Runs != c.runs || got.Failures != c.failures || got.Flakes != c.flakes || h.String() != c.says {
+			t.Errorf("%s: %+v, %q", c.name, got.Counts, h.String())
+		}
+		if h.Now.Status != c.kept.State.Status {
+			t.Errorf("%s: it is %s, and its state is %s", c.name, h.Now.Status, c.kept.State.Status)
+		}
+	}
+}
+
+func TestMovedPins(t *testing.T) {
+	t.Parallel()
+	before, now := weir.Pins{"a": "1", "b": "1", "d": "1"}, weir.Pins{"a": "1", "b": "2", "c": "1"}
+	want := []PinMove{{"b", "1", "2"}, {"c", "", "1"}, {"d", "1", ""}}
+	if got := movedPins(before, now); !reflect.DeepEqual(got, want) {
+		t.Errorf("moved: %v, want %v", got, want)
+	}
+	if got := movedPins(nil, now); got != nil {
+		t.Errorf("moved from nowhere: %v", got)
+	}
+}
