@@ -69,7 +69,7 @@ func Advise(r weir.Regression) Advice {
 // situation is a regression, in words.
 type situation struct {
 	corners              []weir.Corner
-	good, bad            weir.Pins
+	good, bad            weir.Evidence
 	moved                []string // upstreams that moved, by name
 	project              string
 	upstream, downstream string       // what is told of each side: its culprit, or where it stands now
@@ -77,7 +77,7 @@ type situation struct {
 }
 
 func newCase(r weir.Regression) situation {
-	c := situation{project: r.Builder.Project, corners: slices.Clone(r.Corners), good: r.Good.Pins, bad: r.Bad.Pins}
+	c := situation{project: r.Builder.Project, corners: slices.Clone(r.Corners), good: r.Good, bad: r.Bad}
 	slices.SortStableFunc(c.corners, func(a, b weir.Corner) int { return int(PlaceOf(a) - PlaceOf(b)) })
 	old, end := c.pins(Old), c.pins(New)
 	for name, rev := range end {
@@ -104,9 +104,9 @@ func (c situation) pins(p Place) weir.Pins {
 		}
 	}
 	if p == Old {
-		return c.good
+		return c.good.Pins
 	}
-	return c.bad
+	return c.bad.Pins
 }
 
 func (c situation) said(p Place) weir.Observed {
