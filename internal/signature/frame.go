@@ -1,19 +1,18 @@
 package signature
 
 import (
-	"regexp"
 	"strings"
 )
 
 var (
-	pythonFrame = regexp.MustCompile(`^\s*File "([^"]+)", line [0-9]+(?:, in (.+))?$`)
-	pytestPlace = regexp.MustCompile(`^(\S+\.py):[0-9]+: (?:in )?\S`)
-	jvmFrame    = regexp.MustCompile(`^\s*at (?:[\w.@-]+/+)*([\w$.]+(?:\.<\w+>)?)\([^()/\\]*\)$`)
-	jsFrame     = regexp.MustCompile(`^\s*at (?:async )?(?:(.+?) \()?((?:file://)?[^()]+?):[0-9]+(?::[0-9]+)?\)?(?: \{)?$`)
-	nativeFrame = regexp.MustCompile(`^\s*#[0-9]+ +(?:0x[0-9a-f]+ +)?(?:in )?([\w:~<>]+)`)
-	rustPlace   = regexp.MustCompile(`panicked at (?:'.*', )?(\S+?\.rs):[0-9]+`)
-	goCall      = regexp.MustCompile(`^([\w.~/%-]+\.[\w.()*\[\]]+)\((?:.*)\)$`)
-	atPlace     = regexp.MustCompile(`^\s*at ([^\s:()]+\.\w+)(?::[0-9]+$| line [0-9]+)`)
+	pythonFrame = lazily(`^\s*File "([^"]+)", line [0-9]+(?:, in (.+))?$`)
+	pytestPlace = lazily(`^(\S+\.py):[0-9]+: (?:in )?\S`)
+	jvmFrame    = lazily(`^\s*at (?:[\w.@-]+/+)*([\w$.]+(?:\.<\w+>)?)\([^()/\\]*\)$`)
+	jsFrame     = lazily(`^\s*at (?:async )?(?:(.+?) \()?((?:file://)?[^()]+?):[0-9]+(?::[0-9]+)?\)?(?: \{)?$`)
+	nativeFrame = lazily(`^\s*#[0-9]+ +(?:0x[0-9a-f]+ +)?(?:in )?([\w:~<>]+)`)
+	rustPlace   = lazily(`panicked at (?:'.*', )?(\S+?\.rs):[0-9]+`)
+	goCall      = lazily(`^([\w.~/%-]+\.[\w.()*\[\]]+)\((?:.*)\)$`)
+	atPlace     = lazily(`^\s*at ([^\s:()]+\.\w+)(?::[0-9]+$| line [0-9]+)`)
 )
 
 // frameworks are what frames begin with that say only that a test was running,
@@ -41,7 +40,7 @@ func place(lines []string) string {
 			return pythonPlace(lines[i+1:])
 		}
 		if strings.Contains(trimmed, "panicked at ") {
-			if m := rustPlace.FindStringSubmatch(trimmed); m != nil {
+			if m := rustPlace().FindStringSubmatch(trimmed); m != nil {
 				return base(m[1])
 			}
 		}
@@ -65,22 +64,22 @@ func framePlace(line string) string {
 	if !strings.HasPrefix(line, "at ") && !strings.HasPrefix(line, "#") { // regular expressions take time
 		return ""
 	}
-	if m := jvmFrame.FindStringSubmatch(line); m != nil {
+	if m := jvmFrame().FindStringSubmatch(line); m != nil {
 		if framework("jvm", m[1]) {
 			return ""
 		}
 		return m[1]
 	}
-	if m := atPlace.FindStringSubmatch(line); m != nil {
+	if m := atPlace().FindStringSubmatch(line); m != nil {
 		return base(m[1])
 	}
-	if m := jsFrame.FindStringSubmatch(line); m != nil {
+	if m := jsFrame().FindStringSubmatch(line); m != nil {
 		if framework("js", m[2]) {
 			return ""
 		}
 		return strings.TrimSpace(m[1] + " " + base(m[2]))
 	}
-	if m := nativeFrame.FindStringSubmatch(line); m != nil && !framework("native", m[1]) {
+	if m := nativeFrame().FindStringSubmatch(line); m != nil && !framework("native", m[1]) {
 		return m[1]
 	}
 	return ""
@@ -93,7 +92,7 @@ func goPlace(lines []string) string {
 			return ""
 		}
 		text = strings.TrimSpace(text)
-		m := goCall.FindStringSubmatch(text)
+		m := goCall().FindStringSubmatch(text)
 		if m == nil || framework("go", text) {
 			continue
 		}
@@ -110,7 +109,7 @@ func pythonPlace(lines []string) string {
 		if strings.TrimSpace(text) == traceback {
 			at = ""
 		}
-		m := pythonFrame.FindStringSubmatch(text)
+		m := pythonFrame().FindStringSubmatch(text)
 		if m == nil || framework("python", m[1]) {
 			continue
 		}
@@ -127,7 +126,7 @@ func pytestLast(lines []string) string {
 		if !strings.Contains(text, ".py:") {
 			continue
 		}
-		m := pytestPlace.FindStringSubmatch(text)
+		m := pytestPlace().FindStringSubmatch(text)
 		if m == nil || framework("python", m[1]) {
 			continue
 		}

@@ -1,7 +1,6 @@
 package signature
 
 import (
-	"regexp"
 	"strings"
 
 	"github.com/weir-ci/weir/internal/results"
@@ -10,25 +9,25 @@ import (
 var (
 	// A name of an exception, as Python, Java and JavaScript write it at the
 	// beginning of a line, with what it says behind a colon or nothing.
-	exception = regexp.MustCompile(`^(?:Caused by: |Uncaught |\[|E +|Exception in thread "[^"]*" )?((?:[A-Za-z_$][\w$]*[.])*[A-Z_][\w$]*(?:Error|Exception|Failure|Exit|Interrupt|Warning|Iteration|Throwable|AssertionFailedError|ComparisonFailure)\b)(?: \[[\w]+\])?(?::|\]|$)`)
+	exception = lazily(`^(?:Caused by: |Uncaught |\[|E +|Exception in thread "[^"]*" )?((?:[A-Za-z_$][\w$]*[.])*[A-Z_][\w$]*(?:Error|Exception|Failure|Exit|Interrupt|Warning|Iteration|Throwable|AssertionFailedError|ComparisonFailure)\b)(?: \[[\w]+\])?(?::|\]|$)`)
 	// Python prints this line before the frames, and the exception behind them.
 	traceback = "Traceback (most recent call last):"
 	// Rust, before and since 1.73.
-	rustPanic = regexp.MustCompile(`^(?:thread '.*' (?:\([0-9]+\) )?)?panicked at (?:'(.*)', \S+|\S+:$)`)
+	rustPanic = lazily(`^(?:thread '.*' (?:\([0-9]+\) )?)?panicked at (?:'(.*)', \S+|\S+:$)`)
 	// A place in front of what is said about it: FILE:LINE: or FILE:LINE:COLUMN:.
-	placePrefix = regexp.MustCompile(`^\s*((?:[a-zA-Z]:)?[^\s:()'"]+\.[A-Za-z]\w{0,9}):[0-9]+(?::[0-9]+)?(?:: |:?$)`)
+	placePrefix = lazily(`^\s*((?:[a-zA-Z]:)?[^\s:()'"]+\.[A-Za-z]\w{0,9}):[0-9]+(?::[0-9]+)?(?:: |:?$)`)
 	// Words of somebody who complains.
-	complaint = regexp.MustCompile(`(?i)\b(?:errors?|fail(?:ed|s|ure|ures)?|fatal|panic|exception|assert\w*|expect(?:ed|s)?|want(?:ed)?|got|not equal|mismatch\w*|` +
+	complaint = lazily(`(?i)\b(?:errors?|fail(?:ed|s|ure|ures)?|fatal|panic|exception|assert\w*|expect(?:ed|s)?|want(?:ed)?|got|not equal|mismatch\w*|` +
 		`unexpected|undefined|undeclared|cannot|can't|could not|couldn't|unable|invalid|timed? ?out|exceeded|refused|no such|not found|missing|denied|unknown|unsupported|wrong|value of|` +
 		`should|must|segmentation fault|aborted|leak(?:s|ed)?|race)\b|!==?|[^=]==[^=]`)
 	// Lines that say only that something failed, or nothing.
-	boilerplate = regexp.MustCompile(`^(?i:fail(?:ed|ure|ures|s)?:?|errors?:?|ok|test failed|the test failed|collection failure|exit status [0-9]+|exit code:? [0-9]+|` +
+	boilerplate = lazily(`^(?i:fail(?:ed|ure|ures|s)?:?|errors?:?|ok|test failed|the test failed|collection failure|exit status [0-9]+|exit code:? [0-9]+|` +
 		`fail\s+\S+(?:\s+[0-9.]+s|\s+\[.*\])?|FAIL: .*|error trace:.*|messages?:|stack ?trace:?|traceback:?|traceback \(most recent call last\):|unknown file(?:: failure)?|` +
 		`failures:|failed test(?: '.*'| ".*")?|running [0-9]+ tests?|running main\(\) from .*|\[ *(?:run|ok|failed|passed|skipped|disabled|[=-]+) *\].*|note: run with .*|note: .*backtrace.*|goroutine [0-9]+ \[.*\]:|\[signal .*\]|.* test suite failed to run|` +
 		`at .*|in .*|the above exception was .*|during handling of the above .*|test result: .*|[^\pL\pN]*)$`)
 	// What was expected and what was got, in any order; GoogleTest tells first of what.
-	sides     = regexp.MustCompile(`(?i)^\s*(?:value of|expected|wanted|want|got|actual|received|but was)\s*:`)
-	frameLine = regexp.MustCompile(`^\s*(?:at \S|File "|#[0-9]+ |[0-9]+: )`)
+	sides     = lazily(`(?i)^\s*(?:value of|expected|wanted|want|got|actual|received|but was)\s*:`)
+	frameLine = lazily(`^\s*(?:at \S|File "|#[0-9]+ |[0-9]+: )`)
 )
 
 // headline finds the line that says what is wrong, and the place that it names
@@ -43,7 +42,7 @@ func headline(lines []string) (line, frame string) {
 			continue
 		}
 		at, rest := cutPlace(text)
-		if complaint.MatchString(rest) {
+		if complaint().MatchString(rest) {
 			best = i
 			break
 		}
@@ -86,7 +85,7 @@ func pronounced(lines []string) (string, bool) {
 			return withDetail(trimmed+":", lines[i+1:]), true
 		}
 		if strings.Contains(trimmed, "panicked at ") {
-			if m := rustPanic.FindStringSubmatch(trimmed); m != nil {
+			if m := rustPanic().FindStringSubmatch(trimmed); m != nil {
 				if m[1] != "" {
 					return m[1], true
 				}
@@ -97,7 +96,7 @@ func pronounced(lines []string) (string, bool) {
 			thrown = afterTraceback(lines[i+1:]) // the last of a chain is the one that got out
 			continue
 		}
-		if thrown == "" && !strings.HasPrefix(text, " ") && exception.MatchString(trimmed) {
+		if thrown == "" && !strings.HasPrefix(text, " ") && exception().MatchString(trimmed) {
 			return withDetail(trimmed, lines[i+1:]) + rootCause(lines[i+1:]), true
 		}
 	}
@@ -137,7 +136,7 @@ func withDetail(line string, below []string) string {
 	}
 	for _, text := range below[:min(4, len(below))] {
 		text = strings.TrimSpace(text)
-		if text == "" || frameLine.MatchString(text) {
+		if text == "" || frameLine().MatchString(text) {
 			break
 		}
 		line += " " + text
@@ -148,12 +147,12 @@ func withDetail(line string, below []string) string {
 // withSides adds to a line what was expected and got, if that stands below it.
 func withSides(line string, below []string) string {
 	if len(below) > 0 && below[0] == "" {
-		if below = below[1:]; len(below) < 2 || !sides.MatchString(below[1]) {
+		if below = below[1:]; len(below) < 2 || !sides().MatchString(below[1]) {
 			return line
 		}
 	}
 	for _, text := range below[:min(2, len(below))] {
-		if !sides.MatchString(text) {
+		if !sides().MatchString(text) {
 			break
 		}
 		line += " " + strings.TrimSpace(text)
@@ -174,7 +173,7 @@ func next(lines []string) string {
 // silent reports whether a line does not say what is wrong.
 func silent(line string) bool {
 	line = strings.TrimSpace(line)
-	if line == "" || results.GoMark(line) || boilerplate.MatchString(line) || frameLine.MatchString(line) {
+	if line == "" || results.GoMark(line) || boilerplate().MatchString(line) || frameLine().MatchString(line) {
 		return true
 	}
 	if !strings.Contains(line, ":") {
@@ -191,7 +190,7 @@ func failureOnly(s string) bool {
 // cutPlace takes the place in front of a line away.
 func cutPlace(line string) (place, rest string) {
 	line = strings.TrimSpace(line)
-	m := placePrefix.FindStringSubmatchIndex(line)
+	m := placePrefix().FindStringSubmatchIndex(line)
 	if m == nil {
 		return "", line
 	}

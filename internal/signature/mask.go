@@ -3,15 +3,22 @@ package signature
 import (
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/weir-ci/weir/internal/results"
 )
+
+// lazily compiles an expression when it is first asked for: together they have
+// a megabyte or two, which a worker that reads no failures does not need.
+func lazily(expr string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expr) })
+}
 
 // rule is something that says nothing, and what stands in its place. Every
 // replacement leaves fewer digits, slashes, backslashes and hyphens, so that
 // masking comes to an end.
 type rule struct {
-	pattern *regexp.Regexp
+	pattern func() *regexp.Regexp
 	replace string
 	// fits looks closer at a match; nil: all fit.
 	fits func(match string) bool
@@ -31,20 +38,20 @@ const (
 var rules = []rule{
 	// The end of an absolute path says something, the way to it says where the
 	// worker checks out.
-	{pattern: regexp.MustCompile(`(?:[a-zA-Z]:)?(?:[/\\]+[^\s/\\:;,"'<>|()\[\]{}` + "`" + `=]+)+[/\\]+`), replace: "<dir>/", needs: `/\`},
-	{pattern: regexp.MustCompile(`[0-9]{4}[-/][0-9]{2}[-/][0-9]{2}[T ]` + clock + zone), replace: "<time>", needs: ":"},
-	{pattern: regexp.MustCompile(`(?:` + days + `,? )?(?:` + months + ` +[0-9]{1,2}|[0-9]{1,2} ` + months + `),?(?: [0-9]{4})?(?: ` + clock + zone + `)?(?: [0-9]{4})?`), replace: "<time>", needs: "JFMASOND"},
-	{pattern: regexp.MustCompile(clock + zone), replace: "<time>", needs: ":"},
-	{pattern: regexp.MustCompile(`[0-9]{4}[-/][0-9]{2}[-/][0-9]{2}`), replace: "<time>", needs: "-/"},
-	{pattern: regexp.MustCompile(`(?:[0-9]+(?:\.[0-9]+)?(?:ns|us|\x{b5}s|\x{3bc}s|ms|s|m|h))+`), replace: "<dur>"},
-	{pattern: regexp.MustCompile(`[0-9]+(?:\.[0-9]+)? ?(?:nanoseconds?|microseconds?|milliseconds?|millis|seconds?|secs?|minutes?|hours?)`), replace: "<dur>"},
-	{pattern: regexp.MustCompile(`0[xX][0-9a-fA-F]+`), replace: "<ptr>", needs: "xX"},
-	{pattern: regexp.MustCompile(`[0-9a-fA-F]{8,}`), replace: "<hex>", fits: hasDigit},
-	{pattern: regexp.MustCompile(`[0-9a-zA-Z+/_]{10,}={0,2}`), replace: "<id>", fits: random},
+	{pattern: lazily(`(?:[a-zA-Z]:)?(?:[/\\]+[^\s/\\:;,"'<>|()\[\]{}` + "`" + `=]+)+[/\\]+`), replace: "<dir>/", needs: `/\`},
+	{pattern: lazily(`[0-9]{4}[-/][0-9]{2}[-/][0-9]{2}[T ]` + clock + zone), replace: "<time>", needs: ":"},
+	{pattern: lazily(`(?:` + days + `,? )?(?:` + months + ` +[0-9]{1,2}|[0-9]{1,2} ` + months + `),?(?: [0-9]{4})?(?: ` + clock + zone + `)?(?: [0-9]{4})?`), replace: "<time>", needs: "JFMASOND"},
+	{pattern: lazily(clock + zone), replace: "<time>", needs: ":"},
+	{pattern: lazily(`[0-9]{4}[-/][0-9]{2}[-/][0-9]{2}`), replace: "<time>", needs: "-/"},
+	{pattern: lazily(`(?:[0-9]+(?:\.[0-9]+)?(?:ns|us|\x{b5}s|\x{3bc}s|ms|s|m|h))+`), replace: "<dur>"},
+	{pattern: lazily(`[0-9]+(?:\.[0-9]+)? ?(?:nanoseconds?|microseconds?|milliseconds?|millis|seconds?|secs?|minutes?|hours?)`), replace: "<dur>"},
+	{pattern: lazily(`0[xX][0-9a-fA-F]+`), replace: "<ptr>", needs: "xX"},
+	{pattern: lazily(`[0-9a-fA-F]{8,}`), replace: "<hex>", fits: hasDigit},
+	{pattern: lazily(`[0-9a-zA-Z+/_]{10,}={0,2}`), replace: "<id>", fits: random},
 }
 
 // numbers are all digits that are left, within words too.
-var numbers = regexp.MustCompile(`[0-9]+(?:\.[0-9]+)*(?:[eE][+-]?[0-9]+)?`)
+var numbers = lazily(`[0-9]+(?:\.[0-9]+)*(?:[eE][+-]?[0-9]+)?`)
 
 // Mask takes from a line what changes from run to run: temporary directories,
 // the way to a file, UUIDs, pointers, times and durations, hex from 8 digits on,
@@ -58,7 +65,7 @@ func Mask(line string) string {
 		for i := range rules {
 			line = rules[i].apply(line)
 		}
-		line = numbers.ReplaceAllString(line, "%")
+		line = numbers().ReplaceAllString(line, "%")
 		line = strings.TrimSpace(head(strings.Join(strings.Fields(line), " "), MaxLine))
 		if line == before {
 			return line
@@ -74,7 +81,7 @@ func (r *rule) apply(s string) string {
 	}
 	var b strings.Builder
 	done := 0
-	for _, m := range r.pattern.FindAllStringIndex(s, -1) {
+	for _, m := range r.pattern().FindAllStringIndex(s, -1) {
 		start, end := m[0], m[1]
 		match := s[start:end]
 		if start > 0 && touches(s[start-1], match[0]) || end < len(s) && alnum(s[end]) && alnum(s[end-1]) ||
