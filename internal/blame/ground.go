@@ -13,6 +13,8 @@ type Ground struct {
 	// Where is empty for builds on the path, which have a Position. Otherwise it
 	// names the corner that the build stands at, and Position is 0.
 	Where string
+	// Unbuilt says that the project does not get as far as its tests there.
+	Unbuilt bool
 	// Against says that the build contradicts what is said.
 	Against bool
 }
@@ -57,7 +59,7 @@ func Grounds(r weir.Regression, probes []weir.Probe) []Ground {
 		case weir.ObservedBad:
 			p.Bad = 1
 		}
-		add(Ground{Probe: p, Where: c.place(PlaceOf(k))})
+		add(Ground{Probe: p, Where: c.place(PlaceOf(k)), Unbuilt: StandingOf(k) == StandsUnbuilt})
 	}
 	return out
 }

@@ -196,6 +196,7 @@ func TestPagesInBrowser(t *testing.T) {
 		{"running", s.URL + "/builds/44", "results"},
 		{"regression", s.URL + "/regressions/3", "97 % sure"},
 		{"search", s.URL + "/regressions/4", "7 suspects left"},
+		{"lock-step", s.URL + "/regressions/5", "brook 99d2000000 and mill 58c4000000 have to move together"},
 		{"builds", s.URL + "/builds", "brook/build"},
 		{"regressions", s.URL + "/regressions", "Closed"},
 		{"missing", s.URL + "/nowhere", "Not found"},
@@ -205,6 +206,7 @@ func TestPagesInBrowser(t *testing.T) {
 		{"hostile", hostile.URL + "/", "alert(1)"},
 		{"hostile-build", hostile.URL + "/builds/41", "alert(1)"},
 		{"hostile-regression", hostile.URL + "/regressions/3", "alert(1)"},
+		{"hostile-corners", hostile.URL + "/regressions/5", "alert(1)"},
 	}
 	for _, p := range pages {
 		look(t, tab, 1280, false)

@@ -126,7 +126,7 @@ func TestReads(t *testing.T) {
 	}
 	open, err := c.Regressions(ctx, false)
 	all, err2 := c.Regressions(ctx, true)
-	if err != nil || err2 != nil || len(open) != 2 || len(all) != 3 {
+	if err != nil || err2 != nil || len(open) != 2 || len(all) != 4 {
 		t.Errorf("%d open, %d in all; %v, %v", len(open), len(all), err, err2)
 	}
 	r, err := c.Regression(ctx, servertest.Culprit)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/blame"
 	"github.com/weir-ci/weir/internal/farm"
 )
 
@@ -34,7 +35,7 @@ func Demo() *Farm {
 		f.Details[id] = demoPast(id)
 	}
 	f.Sets[FailedBuild] = demoResults()
-	f.Cases[Culprit], f.Cases[Search] = demoCase(located), demoSearch(searching)
+	f.Cases[Culprit], f.Cases[Search], f.Cases[LockStep] = demoCase(located), demoSearch(searching), demoLockStep()
 	f.Logs[0] = Log{Lines: 3, Bytes: 160, Line: func(n int64) string {
 		return []string{"Cloning into 'mill'...", "remote: done.", "HEAD is now at 9be01c77aa grind: weigh before milling"}[n]
 	}}
@@ -44,7 +45,8 @@ func Demo() *Farm {
 		Regressions: []weir.Regression{located, searching},
 		Recent: []weir.Regression{{ID: 2, State: weir.Recovered, Builder: builder("marsh"), Opened: noon().Add(-50 * time.Hour),
 			Closed: noon().Add(-26 * time.Hour), Victims: victims("marsh", 1),
-			Culprit: weir.Culprit{Project: "brook", Revision: revision("77aa", "lower: keep tabs", 3), Confidence: .98}}},
+			Culprit: weir.Culprit{Project: "brook", Revision: revision("77aa", "lower: keep tabs", 3), Confidence: .98}},
+			f.Cases[LockStep].Regression},
 		Running: []weir.Build{running.Build, {ID: 45, Run: 12, Cause: weir.CauseProbe, Builder: builder("mill"),
 			Pins: pins("mill"), State: weir.Leased, Created: noon().Add(-20 * time.Second), Worker: "otter"}},
 		Queue: map[weir.State]int{weir.Queued: 5, weir.Blocked: 2}, Doubted: 1,
@@ -116,6 +118,7 @@ func demoRegressions() (located, searching weir.Regression) {
 		Opened: noon().Add(-42 * time.Minute), Updated: noon().Add(-11 * time.Minute), Suspects: weir.Span{First: 8, Last: 8},
 		Culprit: weir.Culprit{Project: "brook", Revision: revision("4f2a91c3d0", "upper: fold sharp s", 12), Confidence: .973},
 		Note:    "good one revision before it in 2 builds, bad with it in 3 builds, on two projects"}
+	located.Blame, located.Corners = weir.BlameUpstream, upstreamCorners(located, 40)
 	searching = weir.Regression{ID: Search, State: weir.Searching, Builder: builder("marsh"), Good: good,
 		Bad: weir.Evidence{Build: 43, Pins: pins("marsh")}, Path: legs, Victims: victims("marsh", 1),
 		Opened: noon().Add(-6 * time.Minute), Updated: noon().Add(-time.Minute), Suspects: weir.Span{First: 2, Last: 8},
@@ -124,7 +127,7 @@ func demoRegressions() (located, searching weir.Regression) {
 }
 
 func demoCase(r weir.Regression) farm.RegressionDetail {
-	d := farm.RegressionDetail{Regression: r, Spec: demoSpec()}
+	d := farm.RegressionDetail{Regression: r, Spec: demoSpec(), Advice: blame.Advise(r)}
 	subjects := []string{"lower: keep tabs", "docs: mention case folding", "build: use less memory", "fold: new tables",
 		"fold: tests", "ci: quieter", "upper: prepare", "upper: tidy", "upper: fold sharp s"}
 	digits := []string{"77aa", "81b0", "99d2", "a0c4", "b7e1", "c3f0", "d915", "e4aa", "4f2a91c3d0"}

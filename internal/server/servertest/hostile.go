@@ -45,6 +45,7 @@ var closed = map[reflect.Type]bool{
 	reflect.TypeFor[weir.State](): true, reflect.TypeFor[weir.Outcome](): true, reflect.TypeFor[weir.Cause](): true,
 	reflect.TypeFor[weir.StepState](): true, reflect.TypeFor[weir.RegressionState](): true, reflect.TypeFor[weir.Verdict](): true,
 	reflect.TypeFor[weir.Judgement](): true, reflect.TypeFor[weir.SourceKind](): true, reflect.TypeFor[weir.Status](): true,
+	reflect.TypeFor[weir.Blame](): true, reflect.TypeFor[weir.Observed](): true,
 	reflect.TypeFor[weir.Digest](): true, reflect.TypeFor[weir.ReasonCode](): true, reflect.TypeFor[weir.IncidentKind](): true,
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/blame"
 )
 
 // TestEveryWordHasAMark makes sure that no state, outcome or verdict reaches a
@@ -44,6 +45,10 @@ func TestEveryWordHasAMark(t *testing.T) {
 	}
 	for _, v := range weir.Verdicts() {
 		m, ok := verdictMarks[v]
+		check(string(v), m, ok)
+	}
+	for _, v := range blame.Standings() {
+		m, ok := standingMarks[v]
 		check(string(v), m, ok)
 	}
 	for _, v := range weir.RegressionStates() {

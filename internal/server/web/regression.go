@@ -27,6 +27,7 @@ type RegressionCard struct {
 	Tests      []string // the first few
 	MoreTests  int
 	Note       string
+	Blame      string // which side did it, in a word; empty while that is not known
 }
 
 // shownTests is how many tests a card names.
@@ -34,7 +35,8 @@ const shownTests = 3
 
 func regressionCard(r weir.Regression, now time.Time) RegressionCard {
 	c := RegressionCard{ID: r.ID, URL: regressionURL(r.ID), Mark: regressionMark(r.State), Open: r.State.Open(),
-		Title: regressionTitle(r), Since: when(r.Opened, now), Closed: when(r.Closed, now), Note: oneLine(r.Note, maxMessage)}
+		Title: regressionTitle(r), Since: when(r.Opened, now), Closed: when(r.Closed, now), Note: oneLine(r.Note, maxMessage),
+		Blame: sideWord(r.Blame)}
 	if hasCulprit(r) {
 		c.Author = oneLine(authorName(r.Culprit.Revision.Author), maxName)
 		c.Confidence = percent(r.Culprit.Confidence)
@@ -155,12 +157,13 @@ func authorName(author string) string {
 // RegressionView is the page of one regression: the story and its evidence.
 type RegressionView struct {
 	Card       RegressionCard
+	Headline   string // the whole of it in one sentence
+	Side       SideView
 	Builder    string // on which it was first seen
 	Good, Bad  EvidenceLine
 	Culprit    *CulpritView
 	Victims    []VictimGroup
 	Path       PathView
-	Probes     []ProbeLine
 	ReproVerb  string // the command that does all of it
 	Repro      string // what does it by hand
 	MergedInto string // URL of the regression that has the tests now
@@ -216,7 +219,7 @@ const (
 
 func regressionView(d farm.RegressionDetail, now time.Time) RegressionView {
 	r := d.Regression
-	v := RegressionView{Card: regressionCard(r, now), Builder: oneLine(r.Builder.Name(), maxName),
+	v := RegressionView{Card: regressionCard(r, now), Headline: regressionHeadline(r), Side: sideView(d), Builder: oneLine(r.Builder.Name(), maxName),
 		Good: evidenceLine(r.Good, r.Builder.Project), Bad: evidenceLine(r.Bad, r.Builder.Project),
 		Victims: victimGroups(r.Victims), Path: pathView(d, now), ReproVerb: fmt.Sprintf("weir repro r%d", r.ID), Repro: repro(d.Spec), Updated: when(r.Updated, now)}
 	if hasCulprit(r) {
@@ -227,9 +230,6 @@ func regressionView(d farm.RegressionDetail, now time.Time) RegressionView {
 	}
 	if r.MergedInto != 0 {
 		v.MergedInto = regressionURL(r.MergedInto)
-	}
-	for _, p := range d.Probes[:min(len(d.Probes), maxProbes)] {
-		v.Probes = append(v.Probes, probeLine(p, d.Points))
 	}
 	return v
 }

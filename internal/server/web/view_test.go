@@ -151,7 +151,7 @@ func TestRegressionView(t *testing.T) {
 	t.Parallel()
 	f := servertest.Demo()
 	v := regressionView(f.Cases[servertest.Culprit], f.Now)
-	if v.Culprit == nil || v.Culprit.Short != "4f2a91c3d0" || v.Culprit.Confidence != "97 %" || len(v.Victims) != 2 || len(v.Probes) != 7 {
+	if v.Culprit == nil || v.Culprit.Short != "4f2a91c3d0" || v.Culprit.Confidence != "97 %" || len(v.Victims) != 2 || len(v.Side.Grounds) != 9 {
 		t.Fatalf("view: %+v", v)
 	}
 	var kinds []string
@@ -167,7 +167,7 @@ func TestRegressionView(t *testing.T) {
 	if v.Path.Label != "Path of 9 revisions from good to bad, 7 builds asked, 1 suspect" {
 		t.Errorf("label %q", v.Path.Label)
 	}
-	if p := v.Probes[6]; p.Says.Word != "bad" || p.Tally != "5 bad" || p.Revision != "brook 4f2a91c3d0" {
+	if p := v.Side.Grounds[7]; p.Says.Word != "bad" || p.Tally != "5 bad" || p.Revision != "brook 4f2a91c3d0" {
 		t.Errorf("probe: %+v", p)
 	}
 	search := regressionView(f.Cases[servertest.Search], f.Now)
