@@ -110,6 +110,19 @@ func (c *Client) Regression(ctx context.Context, id weir.RegressionID) (Regressi
 	return get[RegressionDetail](ctx, c, fmt.Sprintf("/api/v1/regressions/%d", id), nil)
 }
 
+// Test reads the past of a test of a project, on each builder that knows it:
+// those of one job, or of all if job is empty. weir.NotFound if none does.
+func (c *Client) Test(ctx context.Context, project, job string, test weir.TestID) (TestHistory, error) {
+	query := url.Values{"project": {project}, "name": {test.Name}}
+	if job != "" {
+		query.Set("job", job)
+	}
+	if test.Suite != "" {
+		query.Set("suite", test.Suite)
+	}
+	return get[TestHistory](ctx, c, "/api/v1/tests", query)
+}
+
 // FromNow asks FollowEvents for what happens after the call.
 const FromNow = -1
 

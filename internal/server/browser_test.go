@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -197,6 +198,7 @@ func TestPagesInBrowser(t *testing.T) {
 		{"regression", s.URL + "/regressions/3", "97 % sure"},
 		{"search", s.URL + "/regressions/4", "7 suspects left"},
 		{"lock-step", s.URL + "/regressions/5", "brook 99d2000000 and mill 58c4000000 have to move together"},
+		{"test", s.URL + demoTest(), "Only here: on mill/test"},
 		{"builds", s.URL + "/builds", "brook/build"},
 		{"regressions", s.URL + "/regressions", "Closed"},
 		{"missing", s.URL + "/nowhere", "Not found"},
@@ -205,6 +207,7 @@ func TestPagesInBrowser(t *testing.T) {
 		{"filtered", many.URL + "/?q=project-030", "project-0300"},
 		{"hostile", hostile.URL + "/", "alert(1)"},
 		{"hostile-build", hostile.URL + "/builds/41", "alert(1)"},
+		{"hostile-test", hostile.URL + demoTest(), "alert(1)"},
 		{"hostile-regression", hostile.URL + "/regressions/3", "alert(1)"},
 		{"hostile-corners", hostile.URL + "/regressions/5", "alert(1)"},
 	}
@@ -237,6 +240,12 @@ func TestPagesInBrowser(t *testing.T) {
 			t.Errorf("console: %s", c)
 		}
 	}
+}
+
+// demoTest is the page of the demo's test.
+func demoTest() string {
+	id := servertest.DemoTest()
+	return "/tests?" + url.Values{"project": {"mill"}, "suite": {id.Suite}, "name": {id.Name}}.Encode()
 }
 
 // TestLiveUpdate changes the farm under an open page.

@@ -38,10 +38,17 @@ type Farm interface {
 	Regressions(ctx context.Context, all bool) ([]weir.Regression, error)
 	// Regression reads one; NotFound if there is none.
 	Regression(ctx context.Context, id weir.RegressionID) (farm.RegressionDetail, error)
+	Histories
 	Products
 	Logs
 	Events
 	Operations
+}
+
+// Histories reads the past of tests.
+type Histories interface {
+	// TestHistory reads the past of a test; NotFound if no builder knows it.
+	TestHistory(ctx context.Context, q farm.TestQuery) (farm.TestHistory, error)
 }
 
 // Logs reads what steps printed.
@@ -144,6 +151,7 @@ func (h *handler) operations(a *rest.API) {
 			d, err := h.farm.Regression(ctx, weir.RegressionID(in.ID))
 			return &body[farm.RegressionDetail]{d}, err
 		})
+	rest.Register(a, get("test", "tests", "A test of a project: on each builder how it is, since when, and how often it fails"), h.test)
 	rest.Register(a, get("events", "events", "What happened after an event; waits up to 25 seconds"), h.events)
 	h.admins(a)
 }

@@ -39,6 +39,7 @@ func TestClientKnowsEveryField(t *testing.T) {
 	roundTrip[farm.Overview, client.Overview](t)
 	roundTrip[farm.BuildDetail, client.BuildDetail](t)
 	roundTrip[farm.RegressionDetail, client.RegressionDetail](t)
+	roundTrip[farm.TestHistory, client.TestHistory](t)
 	roundTrip[farm.LogPiece, client.LogPiece](t)
 	roundTrip[api.Results, client.Results](t)
 	roundTrip[api.WorkerStatus, client.Worker](t)

@@ -47,6 +47,7 @@ type Farm struct {
 	Details     map[weir.BuildID]farm.BuildDetail
 	Sets        map[weir.BuildID]weir.ResultSet
 	Cases       map[weir.RegressionID]farm.RegressionDetail
+	Pasts       map[weir.TestID]farm.TestHistory
 	Logs        map[int]Log // by step, for every attempt
 	Blobs       map[weir.Digest][]byte
 	Fail        error  // what every read answers, if set
@@ -62,7 +63,8 @@ type Farm struct {
 func New() *Farm {
 	return &Farm{changed: make(chan struct{}), Details: map[weir.BuildID]farm.BuildDetail{},
 		Sets: map[weir.BuildID]weir.ResultSet{}, Cases: map[weir.RegressionID]farm.RegressionDetail{},
-		Logs: map[int]Log{}, Blobs: map[weir.Digest][]byte{}}
+		Pasts: map[weir.TestID]farm.TestHistory{},
+		Logs:  map[int]Log{}, Blobs: map[weir.Digest][]byte{}}
 }
 
 // Change changes the farm and tells everybody who waits.
@@ -173,6 +175,17 @@ func (f *Farm) Regression(_ context.Context, id weir.RegressionID) (farm.Regress
 		return d, weir.Errorf(weir.NotFound, "there is no regression %d", id)
 	}
 	return d, f.Fail
+}
+
+// TestHistory answers from Pasts, whatever the project.
+func (f *Farm) TestHistory(_ context.Context, q farm.TestQuery) (farm.TestHistory, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	h, ok := f.Pasts[q.Test]
+	if !ok {
+		return h, weir.Errorf(weir.NotFound, "no builder of %s knows a test %s", q.Project, q.Test)
+	}
+	return h, f.Fail
 }
 
 // Product opens the product of a build of Details, from Blobs.

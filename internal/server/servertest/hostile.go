@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/history"
 )
 
 // Nasty is text that breaks out of pages, terminals and lines where it can:
@@ -24,6 +25,10 @@ func Hostile() *Farm {
 	for id, d := range f.Cases {
 		spoil(reflect.ValueOf(&d).Elem(), "")
 		f.Cases[id] = d
+	}
+	for id, h := range f.Pasts {
+		spoil(reflect.ValueOf(&h).Elem(), "")
+		f.Pasts[id] = h
 	}
 	for id, set := range f.Sets {
 		spoil(reflect.ValueOf(&set).Elem(), "")
@@ -47,6 +52,7 @@ var closed = map[reflect.Type]bool{
 	reflect.TypeFor[weir.Judgement](): true, reflect.TypeFor[weir.SourceKind](): true, reflect.TypeFor[weir.Status](): true,
 	reflect.TypeFor[weir.Blame](): true, reflect.TypeFor[weir.Observed](): true,
 	reflect.TypeFor[weir.Digest](): true, reflect.TypeFor[weir.ReasonCode](): true, reflect.TypeFor[weir.IncidentKind](): true,
+	reflect.TypeFor[history.Spread](): true,
 }
 
 // spoil puts Nasty into every text of v.

@@ -54,6 +54,7 @@ type PinLine struct {
 // ChangeLine is a test that is not as it was.
 type ChangeLine struct {
 	Test, Message, Cause string
+	URL                  string // of the test's history
 	Mark                 Mark
 	From, To             string
 }
@@ -110,7 +111,7 @@ func buildView(d farm.BuildDetail, q buildQuery, now time.Time) BuildView {
 		v.Regressions = append(v.Regressions, regressionCard(r, now))
 	}
 	for _, c := range d.Changes[:min(len(d.Changes), maxChanges)] {
-		v.Changes = append(v.Changes, ChangeLine{Test: testName(c.Test), Message: block(c.Message, maxMessage),
+		v.Changes = append(v.Changes, ChangeLine{Test: testName(c.Test), URL: testURL(b.Builder, c.Test), Message: block(c.Message, maxMessage),
 			Cause: incidentWords[c.Cause], Mark: verdictMark(c.Verdict), From: fromWord(c.From), To: statusMark(c.To).Word})
 	}
 	v.pageChanges(d)

@@ -23,6 +23,7 @@ type HiddenGroup struct {
 // HiddenLine is a test that did not run.
 type HiddenLine struct {
 	Test     string
+	URL      string // of its history
 	Was      Mark   // what it was when it ran
 	Since    string // "build 12"
 	SinceURL string
@@ -46,7 +47,7 @@ func hiddenView(b weir.Build, tests []weir.TestState) HiddenView {
 		if !was.Bad() {
 			was = weir.Pass // only what was good becomes absent or skipped
 		}
-		g.Tests = append(g.Tests, HiddenLine{Test: testName(s.Test), Was: statusMark(was),
+		g.Tests = append(g.Tests, HiddenLine{Test: testName(s.Test), URL: testURL(b.Builder, s.Test), Was: statusMark(was),
 			Since: fmt.Sprintf("build %d", s.Masked), SinceURL: buildURL(s.Masked)})
 	}
 	if more := b.Ledger.Hidden - len(tests); more > 0 && len(tests) > 0 {

@@ -19,10 +19,10 @@ func TestHiddenView(t *testing.T) {
 		state("a", weir.Absent, weir.DidNotBuild), state("y", weir.Skip, weir.Panicked)})
 	want := HiddenView{Text: "9,950 of 10,000 expected tests ran, 50 hidden by a panic in TestX: <b>boom; 40 failed before, which this does not fix",
 		Groups: []HiddenGroup{
-			{"the suite did not build", []HiddenLine{{"s a", statusMark(weir.Pass), "build 12", "/builds/12"}}},
-			{"another test took the suite down", []HiddenLine{{"s z", statusMark(weir.Fail), "build 12", "/builds/12"},
-				{"s y", statusMark(weir.Pass), "build 12", "/builds/12"}}},
-			{"nothing says why", []HiddenLine{{"s old", statusMark(weir.Pass), "build 12", "/builds/12"}}},
+			{"the suite did not build", []HiddenLine{{"s a", "/tests?job=&name=a&project=&suite=s", statusMark(weir.Pass), "build 12", "/builds/12"}}},
+			{"another test took the suite down", []HiddenLine{{"s z", "/tests?job=&name=z&project=&suite=s", statusMark(weir.Fail), "build 12", "/builds/12"},
+				{"s y", "/tests?job=&name=y&project=&suite=s", statusMark(weir.Pass), "build 12", "/builds/12"}}},
+			{"nothing says why", []HiddenLine{{"s old", "/tests?job=&name=old&project=&suite=s", statusMark(weir.Pass), "build 12", "/builds/12"}}},
 		}, Rest: "46 more are not listed"}
 	if !reflect.DeepEqual(v, want) {
 		t.Errorf("view is\n%+v, want\n%+v", v, want)

@@ -55,7 +55,7 @@ func (s *Site) build(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		if err == nil {
-			v.Tests = testsView(d.Build.ID, set, q.all)
+			v.Tests = testsView(d.Build, set, q.all)
 		}
 	}
 	topics := fmt.Sprintf("build:%d,regression", id)

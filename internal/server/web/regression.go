@@ -193,7 +193,8 @@ type VictimGroup struct {
 // VictimLine is one victim.
 type VictimLine struct {
 	Test, Message, Cause string
-	Mark                 Mark // of its verdict
+	URL                  string // of the test's history
+	Mark                 Mark   // of its verdict
 	FirstURL             string
 	First                weir.BuildID
 	FixedURL             string // empty while it is bad
@@ -251,7 +252,7 @@ func victimGroups(victims []weir.Victim) []VictimGroup {
 			groups[i].Omitted++
 			continue
 		}
-		line := VictimLine{Test: testName(v.Test), Message: block(v.Message, maxMessage),
+		line := VictimLine{Test: testName(v.Test), URL: testURL(v.Builder, v.Test), Message: block(v.Message, maxMessage),
 			Cause: incidentWords[v.Cause], Mark: verdictMark(v.Verdict), First: v.Build, FirstURL: buildURL(v.Build)}
 		if v.FixedIn != 0 {
 			line.Fixed, line.FixedURL = v.FixedIn, buildURL(v.FixedIn)

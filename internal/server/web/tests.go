@@ -25,6 +25,7 @@ type TestsView struct {
 type TestRow struct {
 	Mark            Mark
 	Name, Raw, Took string
+	URL             string // of the test's history
 	Message, Output string
 	Mixed           bool
 }
@@ -39,13 +40,13 @@ const (
 	maxOutput    = 8000 // characters of one test's output
 )
 
-func testsView(id weir.BuildID, set farm.Tests, all bool) TestsView {
+func testsView(b weir.Build, set farm.Tests, all bool) TestsView {
 	counts := set.Counts
 	v := TestsView{Any: true, All: all, Summary: countsText(counts), Bad: counts.Bad(), Total: counts.Total(),
-		BadURL: buildURL(id) + "?tests=bad#tests", AllURL: buildURL(id) + "?tests=all#tests"}
+		BadURL: buildURL(b.ID) + "?tests=bad#tests", AllURL: buildURL(b.ID) + "?tests=all#tests"}
 	v.Omitted = set.Omitted
 	for _, r := range set.Results {
-		row := TestRow{Mark: statusMark(r.Status), Name: testName(r.Test), Raw: oneLine(r.Raw, maxName),
+		row := TestRow{Mark: statusMark(r.Status), Name: testName(r.Test), URL: testURL(b.Builder, r.Test), Raw: oneLine(r.Raw, maxName),
 			Message: block(r.Message, maxMessage), Mixed: r.Mixed}
 		if r.Duration > 0 {
 			row.Took = duration(r.Duration)

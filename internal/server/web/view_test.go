@@ -134,11 +134,11 @@ func TestTestsView(t *testing.T) {
 		}
 		return tests
 	}
-	bad := testsView(41, set(false), false)
+	bad := testsView(weir.Build{ID: 41}, set(false), false)
 	if len(bad.Rows) != 3 || bad.Omitted != 0 || bad.Summary != "3 failed, 1,204 passed and 12 skipped" || bad.Rows[0].Raw != "TestUpper/case_1@0x7ffe" {
 		t.Errorf("bad: %d rows, %+v", len(bad.Rows), bad.Summary)
 	}
-	all := testsView(41, set(true), true)
+	all := testsView(weir.Build{ID: 41}, set(true), true)
 	if len(all.Rows) != 500 || all.Omitted != 719 || all.Rows[0].Mark.Kind != markFail || all.Rows[3].Mark.Word != "skipped" {
 		t.Errorf("all: %d rows, %d omitted", len(all.Rows), all.Omitted)
 	}

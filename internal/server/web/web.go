@@ -50,6 +50,8 @@ type Farm interface {
 	Regressions(ctx context.Context, all bool) ([]weir.Regression, error)
 	// Regression reads one; NotFound if there is none.
 	Regression(ctx context.Context, id weir.RegressionID) (farm.RegressionDetail, error)
+	// TestHistory reads the past of a test; NotFound if no builder knows it.
+	TestHistory(ctx context.Context, q farm.TestQuery) (farm.TestHistory, error)
 	// Events lists what happened after the event with the given number.
 	Events(ctx context.Context, after int64) ([]weir.Event, error)
 	// LastEvent is the number of the newest event.
@@ -88,6 +90,7 @@ func New(f Farm, name string, log *slog.Logger, now func() time.Time) (*Site, er
 	s.mux.HandleFunc("GET /{$}", s.overview)
 	s.mux.HandleFunc("GET /builds", s.builds)
 	s.mux.HandleFunc("GET /builds/{id}", s.build)
+	s.mux.HandleFunc("GET /tests", s.test)
 	s.mux.HandleFunc("GET /regressions", s.regressions)
 	s.mux.HandleFunc("GET /regressions/{id}", s.regression)
 	s.mux.HandleFunc("GET /events", s.events)
