@@ -75,6 +75,8 @@ type RegressionDetail struct {
 	Points     []PathPoint     `json:"points"` // the path, from good (0) to bad
 	Spec       weir.Spec       `json:"spec"`   // of the first bad build
 	Advice     Advice          `json:"advice"` // what each side can do
+	// Beside are the builds at its ends and corners that are no probes, oldest first.
+	Beside []weir.Build `json:"beside,omitempty"`
 }
 
 // Advice is what the people on each side of a regression can do, one line

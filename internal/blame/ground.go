@@ -2,6 +2,7 @@ package blame
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/weir-ci/weir"
@@ -20,15 +21,21 @@ type Ground struct {
 }
 
 // Grounds lists what is said of a regression rests on: its probes and ends by
-// position, then the builds at corners beside the path. Of the latter, and of
-// an end that was not asked again, only the number is known and what it said
-// of the tests together.
-func Grounds(r weir.Regression, probes []weir.Probe) []Ground {
+// position, then the builds at corners beside the path. beside are builds at
+// its ends and corners that are no probes. What those at a corner said is known
+// of the tests together, not one by one: a pass, or a failure where the corner
+// is bad.
+func Grounds(r weir.Regression, probes []weir.Probe, beside []weir.Build) []Ground {
+	ended := make(map[weir.BuildID]weir.Build, len(beside))
+	for _, b := range beside {
+		ended[b.ID] = b
+	}
 	var out []Ground
 	listed := map[weir.BuildID]bool{}
 	add := func(g Ground) {
 		if g.Build != 0 && !listed[g.Build] {
 			listed[g.Build] = true
+			g.Outcome = ended[g.Build].Outcome
 			out = append(out, g)
 		}
 	}
@@ -52,16 +59,31 @@ func Grounds(r weir.Regression, probes []weir.Probe) []Ground {
 	}
 	c := newCase(r)
 	for _, k := range c.corners {
-		p := weir.Probe{Build: k.Build, State: weir.Finished, Pins: k.Pins}
-		switch k.Said {
-		case weir.ObservedGood:
-			p.Good = 1
-		case weir.ObservedBad:
-			p.Bad = 1
+		where := c.place(PlaceOf(k))
+		for _, b := range beside {
+			if b.ID != k.Build && maps.Equal(b.Pins, k.Pins) {
+				add(atCorner(k, b, where))
+			}
 		}
-		add(Ground{Probe: p, Where: c.place(PlaceOf(k)), Unbuilt: StandingOf(k) == StandsUnbuilt})
+		newest := ended[k.Build]
+		newest.ID = k.Build
+		add(atCorner(k, newest, where))
 	}
 	return out
+}
+
+// atCorner is one build at a corner that is not on the path.
+func atCorner(k weir.Corner, b weir.Build, where string) Ground {
+	g := Ground{Probe: weir.Probe{Build: b.ID, State: weir.Finished, Pins: k.Pins}, Where: where}
+	switch newest := b.ID == k.Build; {
+	case b.Outcome == weir.Passed, newest && k.Said == weir.ObservedGood:
+		g.Good = 1
+	case k.Said == weir.ObservedBad && (newest || b.Outcome == weir.Failed):
+		g.Bad = 1
+	default:
+		g.Unbuilt = StandingOf(k) == StandsUnbuilt
+	}
+	return g
 }
 
 // claims reports whether anything is said of where tests turn bad.

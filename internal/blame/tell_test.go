@@ -143,7 +143,7 @@ func TestGrounds(t *testing.T) {
 	}
 	probes := []weir.Probe{probe(11, 1, 3, 0, 0), probe(14, 1, 2, 1, 0), probe(15, 1, 0, 0, 3), probe(12, 2, 0, 3, 0),
 		probe(16, 2, 3, 0, 0), {Build: 17, Position: 2, State: weir.Running}}
-	grounds := Grounds(r, probes)
+	grounds := Grounds(r, probes, nil)
 	var got []weir.BuildID
 	var against []weir.BuildID
 	for _, g := range grounds {
@@ -170,8 +170,34 @@ func TestGrounds(t *testing.T) {
 		t.Errorf("against it: %q", lines)
 	}
 	r.State, r.Blame, r.Culprit = weir.Searching, weir.BlameNone, weir.Culprit{}
-	if lines := Against(r, Grounds(r, probes)); lines != nil {
+	if lines := Against(r, Grounds(r, probes, nil)); lines != nil {
 		t.Errorf("nothing is claimed, and against it is %q", lines)
+	}
+}
+
+// TestGroundsBeside: a corner that is bad was asked several times.
+func TestGroundsBeside(t *testing.T) {
+	t.Parallel()
+	r := broke("gbbb", "go-cty v1.13.0")
+	at := r.Corners[NewDownstream].Pins
+	r.Corners[NewDownstream].Build = 22
+	var beside []weir.Build
+	for i, outcome := range []weir.Outcome{weir.Failed, weir.Passed, weir.Broken, weir.Failed} {
+		beside = append(beside, weir.Build{ID: weir.BuildID(19 + i), State: weir.Finished, Outcome: outcome, Pins: at})
+	}
+	beside = append(beside, weir.Build{ID: 10, Outcome: weir.Passed, Pins: oldPins}, weir.Build{ID: 13, Outcome: weir.Failed, Pins: newPins})
+	grounds := Grounds(r, nil, beside)
+	if len(grounds) != 6 {
+		t.Fatalf("%d builds: %+v", len(grounds), grounds)
+	}
+	for i, want := range []struct {
+		build     weir.BuildID
+		outcome   weir.Outcome
+		good, bad int
+	}{{10, weir.Passed, 3, 0}, {13, weir.Failed, 0, 3}, {19, weir.Failed, 0, 1}, {20, weir.Passed, 1, 0}, {21, weir.Broken, 0, 0}, {22, weir.Failed, 0, 1}} {
+		if g := grounds[i]; g.Build != want.build || g.Outcome != want.outcome || g.Good != want.good || g.Bad != want.bad || (g.Where != "") != (i > 1) {
+			t.Errorf("%d: %+v, want %+v", i, g, want)
+		}
 	}
 }
 
@@ -206,7 +232,7 @@ func TestGaps(t *testing.T) {
 		}
 	}
 	r := broke("gbgb", "go-cty v1.13.0")
-	lines := Against(r, Grounds(r, many))
+	lines := Against(r, Grounds(r, many, nil))
 	if len(lines) != mostObjections+2 || lines[mostObjections] != "and 5 more builds like that" || !strings.Contains(lines[mostObjections+1], "and 5 more say nothing") {
 		t.Errorf("%d lines: %q", len(lines), lines)
 	}
@@ -224,7 +250,7 @@ func TestTellingAnything(t *testing.T) {
 				if g := GridOf(r); len(r.Corners) > 0 && (len(g.Cells) != len(g.Upstreams) || len(g.Cells[0]) != len(g.Projects)) {
 					t.Errorf("%s: %+v", letters, g)
 				}
-				Against(r, Grounds(r, nil))
+				Against(r, Grounds(r, nil, nil))
 			}
 		}
 	})

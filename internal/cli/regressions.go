@@ -159,7 +159,7 @@ func writeVictims(w io.Writer, victims []weir.Victim) {
 // writeGrounds prints the builds that it all rests on, by their place, and
 // what speaks against it.
 func writeGrounds(w io.Writer, r weir.Regression, d client.RegressionDetail) {
-	grounds := blame.Grounds(r, d.Probes)
+	grounds := blame.Grounds(r, d.Probes, d.Beside)
 	if len(grounds) > 0 {
 		fmt.Fprintln(w, "\nbuilds:")
 	}

@@ -71,6 +71,22 @@ func TestSides(t *testing.T) {
 			if asked < c.asked[0] || asked > c.asked[1] {
 				t.Errorf("the corner was asked %d times, want %v", asked, c.asked)
 			}
+			d, err := s.farm().Regression(t.Context(), all[0].ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			shown := 0
+			for _, b := range d.Beside {
+				if maps.Equal(b.Pins, beside) {
+					shown++
+				}
+			}
+			if corner := all[0].Corners[blame.NewDownstream]; corner.Build != 0 && shown != asked || corner.Build == 0 && shown != 0 {
+				t.Errorf("of %d builds at the corner %d are shown", asked, shown)
+			}
+			if g := blame.Grounds(all[0], d.Probes, d.Beside); len(g) != len(d.Probes)+len(d.Beside) {
+				t.Errorf("of %d probes and %d builds beside them %d are told", len(d.Probes), len(d.Beside), len(g))
+			}
 		})
 	}
 }

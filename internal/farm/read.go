@@ -271,6 +271,8 @@ type RegressionDetail struct {
 	Points     []PathPoint     `json:"points"` // the path, from good (0) to bad
 	Spec       weir.Spec       `json:"spec"`   // of the first bad build: how to reproduce
 	Advice     blame.Advice    `json:"advice"` // what each side can do
+	// Beside are the builds at its ends and corners that are no probes, oldest first.
+	Beside []weir.Build `json:"beside,omitempty"`
 }
 
 // PathPoint is one position of a regression's path.
@@ -294,6 +296,9 @@ func (f *Farm) Regression(ctx context.Context, id weir.RegressionID) (Regression
 	}
 	d.Advice = blame.Advise(d.Regression)
 	if d.Probes, err = f.store.Probes(ctx, id); err != nil {
+		return d, err
+	}
+	if d.Beside, err = f.beside(ctx, d.Regression, d.Probes); err != nil {
 		return d, err
 	}
 	if d.Spec, err = f.store.BuildSpec(ctx, d.Regression.Bad.Build); err != nil {

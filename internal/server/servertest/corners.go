@@ -55,5 +55,13 @@ func demoLockStep() farm.RegressionDetail {
 		}
 		d.Probes = append(d.Probes, probe)
 	}
+	for _, b := range []struct {
+		id      weir.BuildID
+		outcome weir.Outcome
+		pins    weir.Pins
+	}{{12, weir.Passed, r.Good.Pins}, {20, weir.Passed, r.Corners[blame.New].Pins}, {22, weir.Broken, r.Corners[blame.NewDownstream].Pins},
+		{23, weir.Broken, r.Corners[blame.NewDownstream].Pins}} {
+		d.Beside = append(d.Beside, weir.Build{ID: b.id, Builder: r.Builder, Pins: b.pins, State: weir.Finished, Outcome: b.outcome})
+	}
 	return d
 }

@@ -63,7 +63,7 @@ var standingMarks = map[blame.Standing]Mark{
 
 func sideView(d farm.RegressionDetail) SideView {
 	r := d.Regression
-	grounds := blame.Grounds(r, d.Probes)
+	grounds := blame.Grounds(r, d.Probes, d.Beside)
 	v := SideView{Word: sideWord(r.Blame), Claims: hasCulprit(r) || r.Blame != weir.BlameNone}
 	if hasCulprit(r) {
 		v.Sure = percent(r.Culprit.Confidence)
@@ -110,7 +110,7 @@ func cornerCell(c weir.Corner, column string) CornerCell {
 func groundLine(g blame.Ground, points []farm.PathPoint) GroundLine {
 	line := GroundLine{ProbeLine: probeLine(g.Probe, points), Against: g.Against}
 	if g.Where != "" {
-		line.Where, line.Revision, line.Tally = oneLine(g.Where, maxName), "", ""
+		line.Where, line.Revision, line.Tally = oneLine(g.Where, maxName), "", "" // nothing is known of single tests
 		if g.Unbuilt {
 			line.Says = standingMarks[blame.StandsUnbuilt]
 		}

@@ -139,11 +139,11 @@ func TestSideOfTheDemo(t *testing.T) {
 	var builds []weir.BuildID
 	for _, g := range lock.Side.Grounds {
 		builds = append(builds, g.Build)
-		if g.Against != (g.Build == 16) || (g.Where != "") != (g.Build == 23 || g.Build == 20) {
+		if g.Against != (g.Build == 16) || (g.Where != "") != (g.Build == 22 || g.Build == 23 || g.Build == 20) {
 			t.Errorf("build %d: %+v", g.Build, g)
 		}
 	}
-	if want := []weir.BuildID{12, 15, 16, 14, 17, 23, 20}; !slices.Equal(builds, want) {
+	if want := []weir.BuildID{12, 15, 16, 14, 17, 22, 23, 20}; !slices.Equal(builds, want) {
 		t.Errorf("builds %v, want %v", builds, want)
 	}
 	if page := rendered(t, lock); !strings.Contains(page, "does not build") || !strings.Contains(page, "against it") ||
