@@ -31,6 +31,7 @@ import (
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/farm"
 	"github.com/weir-ci/weir/internal/protocol"
+	"github.com/weir-ci/weir/internal/server/web/static"
 )
 
 // Farm is what the pages read.
@@ -50,14 +51,19 @@ type Farm interface {
 	Regressions(ctx context.Context, all bool) ([]weir.Regression, error)
 	// Regression reads one; NotFound if there is none.
 	Regression(ctx context.Context, id weir.RegressionID) (farm.RegressionDetail, error)
-	// TestHistory reads the past of a test; NotFound if no builder knows it.
-	TestHistory(ctx context.Context, q farm.TestQuery) (farm.TestHistory, error)
 	// Events lists what happened after the event with the given number.
 	Events(ctx context.Context, after int64) ([]weir.Event, error)
 	// LastEvent is the number of the newest event.
 	LastEvent(ctx context.Context) (int64, error)
 	// Changed returns a channel that is closed when something may have changed.
 	Changed() <-chan struct{}
+	Histories
+}
+
+// Histories reads the past of tests.
+type Histories interface {
+	// TestHistory reads the past of a test; NotFound if no builder knows it.
+	TestHistory(ctx context.Context, q farm.TestQuery) (farm.TestHistory, error)
 }
 
 // Site serves the pages. Make one with New.
@@ -66,7 +72,7 @@ type Site struct {
 	name   string
 	log    *slog.Logger
 	now    func() time.Time
-	assets *assets
+	assets *static.Files
 	mux    *http.ServeMux
 	// started is different for each start of each server.
 	started string
@@ -81,7 +87,7 @@ func New(f Farm, name string, log *slog.Logger, now func() time.Time) (*Site, er
 	if name == "" {
 		name = "Weir"
 	}
-	files, err := newAssets()
+	files, err := static.New()
 	if err != nil {
 		return nil, err
 	}
@@ -112,13 +118,13 @@ type Page struct {
 	URL     string // of this page, to fetch its content again
 	Events  string // URL of the events that concern it; empty: it is not live
 	Now     When
-	Assets
+	static.URLs
 }
 
 // page prepares the frame of a page. Events are followed from after on.
 func (s *Site) page(r *http.Request, title, section, topics string, after int64) Page {
 	p := Page{Title: title, Farm: s.name, Section: section, URL: r.URL.RequestURI(),
-		Now: when(s.now(), s.now()), Assets: s.assets.Assets}
+		Now: when(s.now(), s.now()), URLs: s.assets.URLs}
 	if topics != "" {
 		p.Events = "/events?" + url.Values{"topics": {topics}, "after": {strconv.FormatInt(after, 10)}}.Encode()
 	}
