@@ -95,10 +95,3 @@ func Forget(changes []weir.TestChange) []weir.TestID {
 	}
 	return out
 }
-
-// FlakeRate estimates how often a test fails for no reason, on the careful
-// side: high while little is known, falling as quiet builds add up. builds is
-// how many settled builds its builder has.
-func FlakeRate(flakes, builds int) float64 {
-	return min(0.5, float64(2+2*flakes)/float64(10+builds))
-}

@@ -7,7 +7,6 @@ import (
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/bisect"
 	"github.com/weir-ci/weir/internal/blame"
-	"github.com/weir-ci/weir/internal/verdict"
 )
 
 // A path goes through the upstreams and then through the project, so the corner
@@ -87,7 +86,7 @@ func (s *sides) told(b weir.Blame) string {
 }
 
 // ask puts what is known of the victims that somebody is accused for.
-func (e evidence) ask(r weir.Regression, findings []bisect.Finding, width int) blame.Question {
+func (e evidence) ask(findings []bisect.Finding, width int) blame.Question {
 	q := blame.Question{Width: width}
 	q.Pending[blame.NewDownstream] = e.sides.pending
 	if len(e.sides.builds)+e.sides.pending == 0 {
@@ -95,8 +94,7 @@ func (e evidence) ask(r weir.Regression, findings []bisect.Finding, width int) b
 	}
 	for i, f := range findings {
 		if f.Kind == bisect.Found || f.Kind == bisect.Range {
-			q.Subjects = append(q.Subjects, blame.Subject{Cells: e.cells(i, f),
-				FlakeRate: verdict.FlakeRate(e.flakes[r.Victims[i].Test].Flakes, e.count)})
+			q.Subjects = append(q.Subjects, blame.Subject{Cells: e.cells(i, f), FlakeRate: e.rates[i]})
 		}
 	}
 	return q
@@ -142,11 +140,11 @@ func (s *sides) cell(victim int) (c blame.Cell) {
 
 // missing lists the builds at the corner beside the path that are still to be
 // made. It is not settled while what was asked has not been answered.
-func (e evidence) missing(r weir.Regression, findings []bisect.Finding, width int) (at []weir.Pins, settled bool) {
+func (e evidence) missing(findings []bisect.Finding, width int) (at []weir.Pins, settled bool) {
 	if e.sides.beside == nil {
 		return nil, true
 	}
-	answer := blame.Next(e.ask(r, findings, width))
+	answer := blame.Next(e.ask(findings, width))
 	if answer.Done || answer.Place != blame.NewDownstream {
 		return nil, true // no other corner is open that could be asked
 	}
@@ -155,7 +153,7 @@ func (e evidence) missing(r weir.Regression, findings []bisect.Finding, width in
 
 // corners sums up what is known of the corners for the victims of one finding,
 // and says who is to blame.
-func (e evidence) corners(r weir.Regression, victims []int, f bisect.Finding) (weir.Blame, []weir.Corner) {
+func (e evidence) corners(victims []int, f bisect.Finding) (weir.Blame, []weir.Corner) {
 	s := e.sides
 	if f.Kind == bisect.Environment {
 		return weir.BlameEnvironment, []weir.Corner{{Pins: e.route.pins(0), Build: e.newest(0), Said: weir.ObservedBad}}
@@ -165,7 +163,7 @@ func (e evidence) corners(r weir.Regression, victims []int, f bisect.Finding) (w
 	}
 	corner := func(p blame.Place, at weir.Pins, build weir.BuildID) weir.Corner {
 		c := weir.Corner{NewUpstream: p&blame.NewUpstream != 0, NewDownstream: p&blame.NewDownstream != 0, Pins: at, Build: build}
-		return e.join(c, r, victims, func(i int) blame.Cell { return e.cells(i, f)[p] })
+		return e.join(c, victims, func(i int) blame.Cell { return e.cells(i, f)[p] })
 	}
 	end := e.route.len()
 	out := []weir.Corner{corner(blame.Old, e.route.pins(0), e.newest(0))}
@@ -180,11 +178,11 @@ func (e evidence) corners(r weir.Regression, victims []int, f bisect.Finding) (w
 }
 
 // join completes a corner with what its cells say about victims.
-func (e evidence) join(c weir.Corner, r weir.Regression, victims []int, of func(victim int) blame.Cell) weir.Corner {
+func (e evidence) join(c weir.Corner, victims []int, of func(victim int) blame.Cell) weir.Corner {
 	var said []weir.Observed
 	for _, i := range victims {
 		cell := of(i)
-		said = append(said, cell.Said(verdict.FlakeRate(e.flakes[r.Victims[i].Test].Flakes, e.count)))
+		said = append(said, cell.Said(e.rates[i]))
 		c.Unbuilt = c.Unbuilt || cell.Unbuilt > 0
 	}
 	c.Said = blame.Join(said...)

@@ -61,7 +61,6 @@ func TestCorners(t *testing.T) {
 	t.Parallel()
 	g, b, n := weir.ObservedGood, weir.ObservedBad, weir.ObservedNone
 	way := routeOf(leg("up", 4), leg("d", 3))
-	r := weir.Regression{Builder: weir.Builder{BuilderKey: weir.BuilderKey{Project: "d"}}, Victims: make([]weir.Victim, 1)}
 	found := func(first, last int) bisect.Finding {
 		return bisect.Finding{Kind: bisect.Found, First: first, Last: last}
 	}
@@ -91,21 +90,20 @@ func TestCorners(t *testing.T) {
 		"nobody":               {bisect.Finding{Kind: bisect.Nobody}, nil, false, -1, weir.BlameNone, ""},
 		"environment":          {bisect.Finding{Kind: bisect.Environment}, nil, false, -1, weir.BlameEnvironment, "b"},
 	} {
-		e := evidence{route: way, sides: newSides("d", way)}
-		e.count = 8 // a flake in nine
+		e := evidence{route: way, sides: newSides("d", way), rates: []float64{0.11}}
 		for i, said := range c.said {
 			e.sides.builds = append(e.sides.builds, weir.Build{ID: weir.BuildID(70 + i)})
 			e.sides.said = append(e.sides.said, []weir.Observed{said})
 			e.sides.unbuilt = append(e.sides.unbuilt, []bool{c.unbuilt})
 		}
-		at, settled := e.missing(r, []bisect.Finding{c.finding}, 4)
+		at, settled := e.missing([]bisect.Finding{c.finding}, 4)
 		if settled != (c.asks < 0) || len(at) != max(c.asks, 0) {
 			// The number of repeats depends on the rate; that there are some does not.
 			if settled || c.asks < 2 || len(at) < 2 {
 				t.Errorf("%s: %d builds are asked for, settled %v; want %d", name, len(at), settled, c.asks)
 			}
 		}
-		got, corners := e.corners(r, []int{0}, c.finding)
+		got, corners := e.corners([]int{0}, c.finding)
 		letters := ""
 		for _, k := range corners {
 			letters += letter(k)
@@ -141,13 +139,12 @@ func TestOneSideIsToBlame(t *testing.T) {
 		weir.BlameUpstream: routeOf(leg("up", 2), leg("lib", 3)), weir.BlameDownstream: routeOf(leg("d", 3)),
 	} {
 		e := evidence{route: way, sides: newSides("d", way), trials: []bisect.Trial{{Position: 0}, {Position: way.len()}, {Position: 0}},
-			builds: []weir.Build{{ID: 5}, {ID: 4}, {ID: 6}}}
-		r := weir.Regression{Victims: make([]weir.Victim, 1)}
+			builds: []weir.Build{{ID: 5}, {ID: 4}, {ID: 6}}, rates: []float64{0.11}}
 		finding := bisect.Finding{Kind: bisect.Found, First: 1, Last: 1}
-		if at, settled := e.missing(r, []bisect.Finding{finding}, 4); len(at) > 0 || !settled {
+		if at, settled := e.missing([]bisect.Finding{finding}, 4); len(at) > 0 || !settled {
 			t.Errorf("%s: %v is asked", want, at)
 		}
-		got, c := e.corners(r, []int{0}, finding)
+		got, c := e.corners([]int{0}, finding)
 		if got != want || len(c) != 2 || c[0].Build != 6 || c[1].Build != 4 || c[0].Said != weir.ObservedGood || c[1].Said != weir.ObservedBad ||
 			c[1].NewDownstream != (want == weir.BlameDownstream) || c[1].NewUpstream != (want == weir.BlameUpstream) {
 			t.Errorf("%s: %q, %+v", want, got, c)

@@ -68,9 +68,9 @@ func (q *Inquiry) reconsiderOne(ctx context.Context, r weir.Regression) (moved, 
 	question := blame.Question{Width: maxWidth}
 	question.Pending[blame.NewDownstream] = e.sides.pending
 	var all []int // victims
-	for i, v := range r.Victims {
+	for i := range r.Victims {
 		all = append(all, i)
-		s := blame.Subject{FlakeRate: verdict.FlakeRate(e.flakes[v.Test].Flakes, e.count)}
+		s := blame.Subject{FlakeRate: e.rates[i]}
 		for p, c := range corners {
 			s.Cells[p].Known = c.Said
 		}
@@ -82,7 +82,7 @@ func (q *Inquiry) reconsiderOne(ctx context.Context, r weir.Regression) (moved, 
 		return q.askMended(ctx, r, e.sides.beside, answer.Count)
 	}
 	beside := &corners[blame.NewDownstream]
-	*beside = e.join(*beside, r, all, e.sides.cell)
+	*beside = e.join(*beside, all, e.sides.cell)
 	beside.Build = e.sides.newest()
 	r.Corners = corners
 	switch b := blame.Verdict(corners...); b {

@@ -119,7 +119,7 @@ type evidence struct {
 	silent  []int                // positions whose probes came to nothing too often
 	fresh   map[weir.BuildID]int // builds that are not recorded as probes yet -> index of trials
 	builds  []weir.Build         // parallel to trials
-	count   int                  // settled builds of the builder
+	rates   []float64            // per victim, how often it fails for no reason
 	known   int                  // tests of the builder
 	flakes  map[weir.TestID]weir.TestState
 	sides   sides
@@ -196,6 +196,10 @@ func onThePath(victims []weir.Victim) []weir.Victim {
 	return out
 }
 
+// lostAmong is among how many of a builder's newest builds those are looked for
+// that were to run at the corner beside the path, and came to nothing.
+const lostAmong = 200
+
 // gatherFlakes reads how often the victims were flaky before.
 func (q *Inquiry) gatherFlakes(ctx context.Context, r weir.Regression, e *evidence) error {
 	states, _, err := q.store.Baseline(ctx, r.Builder.ID)
@@ -212,11 +216,11 @@ func (q *Inquiry) gatherFlakes(ctx context.Context, r weir.Regression, e *eviden
 			e.flakes[s.Test] = s
 		}
 	}
-	history, err := q.store.ListBuilds(ctx, store.BuildFilter{Builder: r.Builder.ID, Limit: 200})
-	for _, b := range history {
-		if b.Judgement == weir.Settled {
-			e.count++
-		}
+	if e.rates, err = q.rates(ctx, r, e.flakes); err != nil || e.sides.beside == nil {
+		return err
+	}
+	newest, err := q.store.ListBuilds(ctx, store.BuildFilter{Builder: r.Builder.ID, Limit: lostAmong})
+	for _, b := range newest {
 		if b.State.Final() && !b.Outcome.SaysSomething() && e.sides.has(b) {
 			e.sides.lost++
 		}
@@ -228,8 +232,8 @@ func (q *Inquiry) gatherFlakes(ctx context.Context, r weir.Regression, e *eviden
 func (e evidence) question(r weir.Regression, width int) bisect.Question {
 	q := bisect.Question{Steps: e.route.len(), Pending: e.pending, Width: width,
 		Built: e.route.built(r.Builder.Project), BuildCost: buildCost}
-	for i, v := range r.Victims {
-		s := bisect.Subject{FlakeRate: verdict.FlakeRate(e.flakes[v.Test].Flakes, e.count)}
+	for i := range r.Victims {
+		s := bisect.Subject{FlakeRate: e.rates[i]}
 		for b, t := range e.trials {
 			t.Outcome = e.said[b][i]
 			s.Trials = append(s.Trials, t)
@@ -264,7 +268,7 @@ func (q *Inquiry) searchOne(ctx context.Context, r weir.Regression, builds []wei
 	var beside []weir.Pins
 	if answer.Done() {
 		var settled bool
-		if beside, settled = e.missing(r, answer.Findings, width); settled {
+		if beside, settled = e.missing(answer.Findings, width); settled {
 			return true, q.conclude(ctx, r, e, answer.Findings)
 		}
 	}
@@ -389,7 +393,7 @@ func (q *Inquiry) conclude(ctx context.Context, r weir.Regression, e evidence, f
 	for i, g := range groups {
 		part := r
 		part.Victims = g.victims
-		part.Blame, part.Corners = e.corners(r, g.indices, g.finding)
+		part.Blame, part.Corners = e.corners(g.indices, g.finding)
 		q.describe(&part, e, g.finding)
 		if i == 0 {
 			u.Regression = part
