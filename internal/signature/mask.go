@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"unicode"
 
 	"github.com/weir-ci/weir/internal/results"
 )
@@ -55,7 +56,7 @@ var numbers = lazily(`[0-9]+(?:\.[0-9]+)*(?:[eE][+-]?[0-9]+)?`)
 
 // Mask takes from a line what changes from run to run: temporary directories,
 // the way to a file, UUIDs, pointers, times and durations, hex from 8 digits on,
-// what looks random from 10 characters on, and all numbers. It makes one line of
+// what looks random from 10 characters on, all numbers and control characters. It makes one line of
 // several, and cuts it to MaxLine bytes. Mask of a masked line changes nothing.
 func Mask(line string) string {
 	line = head(strings.ToValidUTF8(line, "\uFFFD"), 4*maxLine)
@@ -66,12 +67,16 @@ func Mask(line string) string {
 			line = rules[i].apply(line)
 		}
 		line = numbers().ReplaceAllString(line, "%")
-		line = strings.TrimSpace(head(strings.Join(strings.Fields(line), " "), MaxLine))
+		line = strings.TrimSpace(head(strings.Join(strings.FieldsFunc(line, blank), " "), MaxLine))
 		if line == before {
 			return line
 		}
 	}
 }
+
+// blank reports whether a character is nothing to read: a space, or one that
+// controls a terminal.
+func blank(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }
 
 // apply replaces matches that neither a letter nor a digit touches. A path is
 // one only where it begins: not behind a dot, a scheme or another element.
