@@ -7,6 +7,7 @@ import (
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/history"
 	"github.com/weir-ci/weir/internal/store"
+	"github.com/weir-ci/weir/internal/store/storetest"
 )
 
 func kept(last int, state *weir.TestState, newestFirst ...store.TestEvent) store.TestHistory {
@@ -91,5 +92,41 @@ func TestMovedPins(t *testing.T) {
 	}
 	if got := movedPins(nil, now); got != nil {
 		t.Errorf("moved from nowhere: %v", got)
+	}
+}
+
+// TestHistoryOfStore reads tests that are kept in a database: one that changed
+// in nearly every build, and one that never did.
+func TestHistoryOfStore(t *testing.T) {
+	t.Parallel()
+	s := startSim(t, smallWorld())
+	const builds = 60
+	past := storetest.FillPast(t, s.store, builds, 20)
+	h, err := s.farms[0].TestHistory(s.ctx, TestQuery{Project: "mill", Test: past.Busiest})
+	s.must(err)
+	if len(h.Builders) != 1 || h.Builders[0].Builder != past.Builder || h.Where.Spread != history.NotKnown {
+		t.Fatalf("%+v", h)
+	}
+	b := h.Builders[0]
+	if len(b.Changes) != past.Most+1 || b.State == nil || b.Now.Status != b.State.Status || b.Rate.Runs == 0 || b.Since.Build == 0 {
+		t.Errorf("%d changes, now %+v, state %+v, since %+v", len(b.Changes), b.Now, b.State, b.Since)
+	}
+	counted := 0
+	for _, x := range b.Segments {
+		counted += x.Builds
+		if x.From.Build == 0 || x.To.Build == 0 || x.From.At.IsZero() {
+			t.Errorf("a segment from %+v to %+v", x.From, x.To)
+		}
+	}
+	if counted != builds {
+		t.Errorf("the segments hold %d builds of %d", counted, builds)
+	}
+	if c := b.Changes[0]; len(c.Moved) != 1 || c.Moved[0].From == c.Moved[0].To {
+		t.Errorf("moved with the newest change: %+v", c.Moved)
+	}
+	for _, q := range []TestQuery{{Project: "mill", Test: weir.TestID{Name: "none"}}, {Project: "mill", Job: "lint", Test: past.Busiest}, {Project: "brook", Test: past.Busiest}} {
+		if _, err := s.farms[0].TestHistory(s.ctx, q); weir.CodeOf(err) != weir.NotFound {
+			t.Errorf("%+v: %v", q, err)
+		}
 	}
 }
