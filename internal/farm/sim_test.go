@@ -170,7 +170,8 @@ func (s *sim) rest(passes int) {
 // maxPasses is how many passes a world may take to come to rest.
 const maxPasses = 6000
 
-// settle makes passes until nothing is left to do.
+// settle makes passes until nothing is left to do. While nobody may work, it
+// lets the time pass that one would have to wait.
 func (s *sim) settle() {
 	s.t.Helper()
 	for n := range maxPasses {
@@ -178,8 +179,27 @@ func (s *sim) settle() {
 		if n%20 == 0 && s.quiet() {
 			return
 		}
+		if n%20 == 0 {
+			s.wait()
+		}
 	}
 	s.t.Fatalf("not at rest after %d passes: %s", maxPasses, s.unrest())
+}
+
+// wait goes on to when a worker may work again, if nothing runs and all are in
+// quarantine. A revision that no machine can build fails on each of them, and is a
+// strike against each: where nothing else is left to do, nothing clears
+// them of it, and they wait up to an hour for every try.
+func (s *sim) wait() {
+	workers, err := s.store.Workers(s.ctx)
+	s.must(err)
+	if len(s.held) > 0 || len(workers) < len(s.workers) {
+		return
+	}
+	first := slices.MinFunc(workers, func(a, b weir.Worker) int { return a.Barred.Compare(b.Barred) }).Barred
+	if s.now.Before(first) {
+		s.now = first
+	}
 }
 
 // pass is one thing that happens.

@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/recipe"
@@ -86,4 +87,24 @@ func broken(t *testing.T) *sim {
 	s.move("up", 9)
 	s.until("accused", false, func() bool { return len(s.regressions()) > 0 })
 	return s
+}
+
+// TestQuarantineIsWaitedFor: where no machine can build what is left to do,
+// the only one is kept from work for hours, and the world comes to rest all the same.
+func TestQuarantineIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	s := startSim(t, smallWorld("up"))
+	s.calm = true
+	s.poll()
+	s.settle()
+	s.world.breaks("up", 5, "t0")
+	for at := 2; at < 9; at++ {
+		s.world.unusable[simRevision("up", at)] = true
+	}
+	from := s.now
+	s.move("up", 9)
+	s.settle()
+	if r := s.regressions(); len(r) != 1 || r[0].State != weir.Narrowed || s.now.Sub(from) < 4*time.Hour {
+		t.Errorf("after %v the regressions are %+v", s.now.Sub(from), r)
+	}
 }
