@@ -24,7 +24,7 @@ func Advise(r weir.Regression) Advice {
 	switch r.Blame {
 	case weir.BlameUpstream:
 		a.Upstream = []string{
-			fmt.Sprintf("%s breaks %s, whose own move does not: mend it, or tell %s what to change", c.upstream, c.project, c.project),
+			fmt.Sprintf("%s breaks %s, %s: mend it, or tell %s what to change", c.upstream, c.project, c.innocence(), c.project),
 		}
 		a.Downstream = append([]string{c.keep() + " until that is mended"}, c.copes()...)
 	case weir.BlameDownstream:
@@ -135,6 +135,17 @@ func (c situation) keep() string {
 		return "stay with " + old
 	}
 	return "stay with the old upstreams"
+}
+
+// innocence says why the project is not to blame.
+func (c situation) innocence() string {
+	switch {
+	case !c.projectMoved():
+		return "which has not moved"
+	case c.said(NewDownstream) == weir.ObservedGood:
+		return "whose own move does not"
+	}
+	return "whatever its own move does"
 }
 
 // copes names the project's revision that is good with the new upstreams.

@@ -99,7 +99,7 @@ func TestAdvice(t *testing.T) {
 			[]string{"go-cty v1.13.0 breaks hcl below hcl v2.18.1", works("v2.16.2", "v1.12.1"), works("v2.18.1", "v1.13.0")},
 			[]string{"pin go-cty below v1.13.0, or take hcl v2.18.1 or newer", "require go-cty v1.13.0", works("v2.16.2", "v1.12.1")}},
 		{"gbgb", "go-cty v1.12.5",
-			[]string{"go-cty v1.12.5 breaks hcl", works("v2.16.2", "v1.12.1"), works("v2.18.1", "v1.12.1")},
+			[]string{"go-cty v1.12.5 breaks hcl, whose own move does not: mend it", works("v2.16.2", "v1.12.1"), works("v2.18.1", "v1.12.1")},
 			[]string{"pin go-cty below v1.12.5 until", works("v2.16.2", "v1.12.1"), works("v2.18.1", "v1.12.1")}},
 		{"gbgg", "go-cty v1.13.0", []string{"go-cty v1.13.0 breaks hcl"}, []string{"pin go-cty", "or take hcl v2.18.1 or newer, which is good with the old and the new"}},
 		{"ggbb", "hcl v2.17.0", nil, []string{"hcl v2.17.0 breaks it with the old upstreams too", works("v2.16.2", "v1.13.0")}},

@@ -81,10 +81,14 @@ func atCorner(k weir.Corner, b weir.Build, where string) Ground {
 	case k.Said == weir.ObservedBad && (newest || b.Outcome == weir.Failed):
 		g.Bad = 1
 	default:
-		g.Unbuilt = StandingOf(k) == StandsUnbuilt
+		g.None, g.Unbuilt = 1, StandingOf(k) == StandsUnbuilt
 	}
 	return g
 }
+
+// Unheard reports whether a build ended when the search had ended before, so
+// that nobody has asked it.
+func (g Ground) Unheard() bool { return g.State.Final() && g.Good+g.Bad+g.None == 0 }
 
 // claims reports whether anything is said of where tests turn bad.
 func claims(r weir.Regression) bool {
@@ -117,7 +121,7 @@ func Against(r weir.Regression, grounds []Ground) []string {
 			out = append(out, fmt.Sprintf("build %d is bad in front of it, at step %d: %s", g.Build, g.Position, share(g.Bad, g.Probe)))
 		case g.Against:
 			out = append(out, fmt.Sprintf("build %d is good with it, at step %d: %s", g.Build, g.Position, share(g.Good, g.Probe)))
-		case g.Where == "" && g.State.Final() && g.Good+g.Bad == 0:
+		case g.Where == "" && g.Good+g.Bad == 0 && g.None > 0 && g.State == weir.Finished:
 			mute = append(mute, fmt.Sprintf("%d", g.Build))
 		}
 	}

@@ -142,26 +142,30 @@ func TestGrounds(t *testing.T) {
 		return weir.Probe{Build: build, Position: position, State: weir.Finished, Good: good, Bad: bad, None: none}
 	}
 	probes := []weir.Probe{probe(11, 1, 3, 0, 0), probe(14, 1, 2, 1, 0), probe(15, 1, 0, 0, 3), probe(12, 2, 0, 3, 0),
-		probe(16, 2, 3, 0, 0), {Build: 17, Position: 2, State: weir.Running}}
+		probe(16, 2, 3, 0, 0), {Build: 17, Position: 2, State: weir.Running},
+		{Build: 21, Position: 2, State: weir.Cancelled, None: 3}, {Build: 22, Position: 2, State: weir.Finished}}
 	grounds := Grounds(r, probes, nil)
 	var got []weir.BuildID
 	var against []weir.BuildID
 	for _, g := range grounds {
 		got = append(got, g.Build)
+		if g.Unheard() != (g.Build == 22) {
+			t.Errorf("build %d was heard: %v", g.Build, !g.Unheard())
+		}
 		if g.Against {
 			against = append(against, g.Build)
 		}
 	}
-	if want := []weir.BuildID{10, 11, 14, 15, 12, 16, 17, 13, 19, 18}; !slices.Equal(got, want) {
+	if want := []weir.BuildID{10, 11, 14, 15, 12, 16, 17, 21, 22, 13, 19, 18}; !slices.Equal(got, want) {
 		t.Errorf("builds %v, want %v", got, want)
 	}
 	if !slices.Equal(against, []weir.BuildID{14, 16}) {
 		t.Errorf("builds %v contradict", against)
 	}
-	if end := grounds[7]; end.Position != 3 || end.Bad != 3 || end.Where != "" {
+	if end := grounds[9]; end.Position != 3 || end.Bad != 3 || end.Where != "" {
 		t.Errorf("the bad end is %+v", end)
 	}
-	if c := grounds[8]; c.Where != "hcl v2.18.1 with go-cty v1.12.1" || c.Good+c.Bad != 0 || grounds[9].Good != 1 {
+	if c := grounds[10]; c.Where != "hcl v2.18.1 with go-cty v1.12.1" || c.Good+c.Bad != 0 || grounds[11].Good != 1 {
 		t.Errorf("the corner is %+v", c)
 	}
 	want := []string{"build 14 is bad in front of it, at step 1: 1 of 3 tests", "build 16 is good with it, at step 2: all 3 tests",
@@ -197,6 +201,20 @@ func TestGroundsBeside(t *testing.T) {
 	}{{10, weir.Passed, 3, 0}, {13, weir.Failed, 0, 3}, {19, weir.Failed, 0, 1}, {20, weir.Passed, 1, 0}, {21, weir.Broken, 0, 0}, {22, weir.Failed, 0, 1}} {
 		if g := grounds[i]; g.Build != want.build || g.Outcome != want.outcome || g.Good != want.good || g.Bad != want.bad || (g.Where != "") != (i > 1) {
 			t.Errorf("%d: %+v, want %+v", i, g, want)
+		}
+	}
+}
+
+// TestWhyTheProjectIsSpared: what is told the upstream of the project is what is known.
+func TestWhyTheProjectIsSpared(t *testing.T) {
+	t.Parallel()
+	for want, r := range map[string]weir.Regression{
+		"breaks hcl, which has not moved: mend it":        oneSided(true),
+		"breaks hcl, whose own move does not: mend it":    broke("gbgb", "go-cty v1.13.0"),
+		"breaks hcl, whatever its own move does: mend it": broke("gb-b", "go-cty v1.13.0"),
+	} {
+		if a := Advise(r); len(a.Upstream) == 0 || !strings.Contains(a.Upstream[0], want) {
+			t.Errorf("%q, want %q", a.Upstream, want)
 		}
 	}
 }

@@ -189,6 +189,10 @@ func groundText(g blame.Ground) string {
 	switch {
 	case !g.State.Final():
 		return "· not finished"
+	case g.State == weir.Cancelled:
+		return "- cancelled"
+	case g.Unheard():
+		return "- ended after the search"
 	case g.Unbuilt:
 		return "! does not build"
 	case g.Where != "" && g.Good > 0:

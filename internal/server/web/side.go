@@ -109,6 +109,10 @@ func cornerCell(c weir.Corner, column string) CornerCell {
 
 func groundLine(g blame.Ground, points []farm.PathPoint) GroundLine {
 	line := GroundLine{ProbeLine: probeLine(g.Probe, points), Against: g.Against}
+	if g.Unheard() {
+		line.Says = Mark{markNone, "not heard"}
+		line.Tally = "it ended after the search"
+	}
 	if g.Where != "" {
 		line.Where, line.Revision, line.Tally = oneLine(g.Where, maxName), "", "" // nothing is known of single tests
 		if g.Unbuilt {
