@@ -156,6 +156,9 @@ func pastOf(kept store.TestHistory, absolved map[weir.BuildID]bool) history.Past
 		}
 		p.Events = append(p.Events, event)
 	}
+	if e, ok := quietMove(kept); ok {
+		p.Events = append(p.Events, e)
+	}
 	for _, r := range kept.Repeats {
 		event := history.Event{Point: history.Point{Number: r.Number}, Verdict: weir.Same, Again: 1}
 		if r.Bad {
@@ -164,6 +167,18 @@ func pastOf(kept store.TestHistory, absolved map[weir.BuildID]bool) history.Past
 		p.Events = append(p.Events, event)
 	}
 	return p
+}
+
+// quietMove is how a test came into its present status if that is not among its
+// changes: one that was skipped and fails now is the same, as far as anybody is told.
+func quietMove(kept store.TestHistory) (history.Event, bool) {
+	n := len(kept.Events)
+	if kept.State == nil || n == 0 || kept.Since.Number <= kept.Events[n-1].Number ||
+		slices.ContainsFunc(kept.Events, func(e store.TestEvent) bool { return e.Build == kept.Since.Build }) {
+		return history.Event{}, false
+	}
+	signature, _, _ := strings.Cut(kept.State.Signature, " ")
+	return history.Event{Point: pointOf(kept.Since), Verdict: weir.Same, To: kept.State.Status, Signature: signature}, true
 }
 
 // absolvedIn finds the changes that accused somebody until a search found the

@@ -60,6 +60,8 @@ func TestPast(t *testing.T) {
 	flaked.Repeats = []store.Repeat{{Number: 20, Build: 900}, {Number: 20, Build: 901, Bad: true}, {Number: 30, Build: 902, Bad: true}}
 	unchanged := kept(50, &weir.TestState{Status: weir.Fail, Since: 111})
 	unchanged.Since = settledAt(11)
+	quiet := kept(50, &weir.TestState{Status: weir.Fail, Since: 111}, event(40, weir.Masked, weir.Fail, weir.Absent), event(5, weir.NewlySkipped, weir.Pass, weir.Skip))
+	quiet.Since = settledAt(11)
 	older := kept(50, passing) // since a build that is gone
 	for _, c := range []struct {
 		name           string
@@ -70,6 +72,7 @@ func TestPast(t *testing.T) {
 	}{
 		{"flaked in a search, and in a probe", flaked, 50, 1, 2, "passing since build 101, 50 runs, 2 flakes"},
 		{"no change is kept", unchanged, 40, 40, 0, "failing since build 111, 40 runs"},
+		{"it came to fail without a change, and hides", quiet, 0, 0, 0, "not run since build 140, 11 builds; before that failing for 29 builds"},
 		{"older than all that is kept", older, 50, 0, 0, "passing since build 101, 50 runs"},
 	} {
 		h := history.Read(pastOf(c.kept, absolvedIn(c.kept)))
@@ -127,6 +130,21 @@ func TestHistoryOfStore(t *testing.T) {
 	for _, q := range []TestQuery{{Project: "mill", Test: weir.TestID{Name: "none"}}, {Project: "mill", Job: "lint", Test: past.Busiest}, {Project: "brook", Test: past.Busiest}} {
 		if _, err := s.farms[0].TestHistory(s.ctx, q); weir.CodeOf(err) != weir.NotFound {
 			t.Errorf("%+v: %v", q, err)
+		}
+	}
+}
+
+// checkHistories: what the history of a test says it is now must be what its
+// baseline says, whatever flaked, hid, was taken out or broke.
+func (s *sim) checkHistories(b weir.Builder) {
+	s.t.Helper()
+	states, _, err := s.store.Baseline(s.ctx, b.ID)
+	s.must(err)
+	for _, state := range states {
+		h, err := s.farms[0].builderHistory(s.ctx, b, state.Test)
+		s.must(err)
+		if h.Now.Status != state.Status || (h.Now.Masked.Number > 0) != (state.Masked > 0 && state.Status.Bad()) {
+			s.t.Errorf("%s of %s is %+v by its changes %+v, and %+v", state.Test, b.Name(), h.Now, h.Changes, state)
 		}
 	}
 }

@@ -108,6 +108,7 @@ func (s *sim) check() *simTally {
 		builds := s.history(b.ID)
 		s.checkLine(tally, builds, regressions)
 		s.checkEconomy(tally, builds)
+		s.checkHistories(b)
 	}
 	return tally
 }
