@@ -60,17 +60,17 @@ func shorten(s string, limit int) string {
 
 // cleanMessage keeps the beginning of s, at most limit bytes.
 func cleanMessage(s string, limit int) string {
-	return strings.TrimSpace(head(cleanText(head(s, textWindow*limit)), limit))
+	return strings.TrimSpace(head(CleanText(head(s, textWindow*limit)), limit))
 }
 
 // cleanOutput keeps the end of s, at most limit bytes.
 func cleanOutput(s string, limit int) string {
-	return strings.Trim(tail(cleanText(tail(s, textWindow*limit)), limit), "\n")
+	return strings.Trim(tail(CleanText(tail(s, textWindow*limit)), limit), "\n")
 }
 
-// cleanText makes s fit for a page: valid UTF-8, lines ending in \n, without
+// CleanText makes s fit for a page: valid UTF-8, lines ending in \n, without
 // terminal sequences, control characters and bidirectional overrides.
-func cleanText(s string) string {
+func CleanText(s string) string {
 	if plain(s, true) {
 		return s
 	}

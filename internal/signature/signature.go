@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/weir-ci/weir/internal/results"
 )
 
 // Limits on what is looked at, so that hostile texts cost little, in bytes.
@@ -65,34 +67,16 @@ func Of(message, output string) Signature {
 }
 
 // split makes lines of a text, without what colours them and without their ends.
+// Messages that a worker has sent are clean already, others need not be.
 func split(text string) []string {
 	var lines []string
-	for line := range strings.Lines(text) {
+	for line := range strings.Lines(results.CleanText(text)) {
 		if len(lines) == maxLines {
 			break
 		}
-		lines = append(lines, strings.TrimRight(head(uncolour(head(line, 4*maxLine)), maxLine), " \t\r\n"))
+		lines = append(lines, strings.TrimRight(head(line, maxLine), " \t\n"))
 	}
 	return lines
-}
-
-// uncolour drops terminal sequences.
-func uncolour(s string) string {
-	if !strings.Contains(s, "\x1b[") {
-		return s
-	}
-	var b strings.Builder
-	for {
-		before, after, found := strings.Cut(s, "\x1b[")
-		b.WriteString(before)
-		if !found {
-			return b.String()
-		}
-		s = strings.TrimLeft(after, "0123456789;?")
-		if s != "" && s[0] >= 0x40 && s[0] <= 0x7e {
-			s = s[1:]
-		}
-	}
 }
 
 // head keeps the beginning of s, at most limit bytes, and whole runes.
