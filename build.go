@@ -281,6 +281,8 @@ type Attempt struct {
 	Ended    time.Time `json:"ended,omitzero"`
 	Outcome  Outcome   `json:"outcome,omitempty"` // set when Ended is
 	Reason   Reason    `json:"reason,omitzero"`
+	// Surroundings is what the worker said of them when it finished.
+	Surroundings Surroundings `json:"surroundings,omitzero"`
 }
 
 // Live reports whether the attempt still holds its lease.

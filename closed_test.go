@@ -17,6 +17,7 @@ import (
 // listed says what the list function of each closed set returns.
 func listed() map[string][]string {
 	return map[string][]string{
+		"Aim":             texts(weir.Aims()),
 		"Blame":           append(texts(weir.Blames()), string(weir.BlameNone)),
 		"Cause":           texts(weir.Causes()),
 		"Code":            texts(weir.Codes()),
@@ -29,6 +30,7 @@ func listed() map[string][]string {
 		"State":           texts(weir.States()),
 		"Status":          texts(weir.Statuses()),
 		"StepState":       texts(weir.StepStates()),
+		"TransitionKind":  texts(weir.TransitionKinds()),
 		"Verdict":         texts(weir.Verdicts()),
 		"WorkerState":     texts(weir.WorkerStates()),
 	}

@@ -15,7 +15,7 @@ const (
 	Located   RegressionState = "located"   // open; the culprit is known
 	Narrowed  RegressionState = "narrowed"  // open; a range is known, and its revisions cannot be told apart
 	Recovered RegressionState = "fixed"     // every test is good again
-	Dismissed RegressionState = "dismissed" // the evidence says that nobody did it: flaky tests, environment
+	Dismissed RegressionState = "dismissed" // the evidence says that nobody did it (flaky tests, environment), or a person closed it
 	Merged    RegressionState = "merged"    // the same culprit as another regression, which has the tests now
 )
 
@@ -26,8 +26,10 @@ func RegressionStates() []RegressionState {
 
 var regressionTransitions = map[RegressionState][]RegressionState{
 	Searching: {Located, Narrowed, Recovered, Dismissed, Merged},
-	Located:   {Recovered, Merged},
-	Narrowed:  {Recovered, Merged},
+	Located:   {Recovered, Dismissed, Merged},
+	Narrowed:  {Recovered, Dismissed, Merged},
+	Recovered: {Searching},
+	Dismissed: {Searching},
 }
 
 // CanBecome reports whether a regression may go from s to next.
@@ -40,7 +42,8 @@ func (s RegressionState) CanBecome(next RegressionState) bool {
 	return false
 }
 
-// Next lists the states that may follow s. Final states have none.
+// Next lists the states that may follow s; none may follow Merged. What is
+// closed otherwise may be reopened, and is searched again.
 func (s RegressionState) Next() []RegressionState {
 	return append([]RegressionState(nil), regressionTransitions[s]...)
 }
@@ -73,6 +76,23 @@ type Regression struct {
 	Note string `json:"note,omitempty"`
 	// MergedInto is set when State is merged.
 	MergedInto RegressionID `json:"merged_into,omitempty"`
+	// Confirmed is the first build that repeated what Bad said; 0 while none has.
+	Confirmed BuildID `json:"confirmed,omitempty"`
+	// Follows is an older open regression with the same failure in the same
+	// range of an upstream, probably the same one: this one waits for its end
+	// and then asks first about its culprit. 0: none.
+	Follows RegressionID `json:"follows,omitempty"`
+	// Aim is what is looked for, Of the regression it is looked for, and Asked
+	// who wanted to know, if that was a person.
+	Aim   Aim          `json:"aim,omitempty"`
+	Of    RegressionID `json:"of,omitempty"`
+	Asked Word         `json:"asked,omitzero"`
+	// Checks are what was looked at before somebody was named.
+	Checks Checks `json:"checks,omitzero"`
+	// Acknowledged is set while somebody has it in hand; see its In.
+	Acknowledged Acknowledgement `json:"acknowledged,omitzero"`
+	// FixedBy says what made the tests good again.
+	FixedBy Fix `json:"fixed_by,omitzero"`
 }
 
 // Evidence is a build and its pins.
@@ -104,6 +124,9 @@ type Culprit struct {
 	Revision Revision `json:"revision"`
 	// Confidence is the probability, 0 to 1, that this revision is the one.
 	Confidence float64 `json:"confidence"`
+	// Merge is the merge commit on the branch that brought Revision in, if
+	// that is a commit of a merged side. It has no position then.
+	Merge string `json:"merge,omitempty"`
 }
 
 // ProjectVictims is how many tests of one project a regression made bad.

@@ -19,8 +19,10 @@ var buildMoves = map[weir.State]string{
 // regressionMoves is the same for regressions.
 var regressionMoves = map[weir.RegressionState]string{
 	weir.Searching: "located narrowed fixed dismissed merged",
-	weir.Located:   "fixed merged",
-	weir.Narrowed:  "fixed merged",
+	weir.Located:   "fixed dismissed merged",
+	weir.Narrowed:  "fixed dismissed merged",
+	weir.Recovered: "searching",
+	weir.Dismissed: "searching",
 }
 
 // stages is what weir.State and weir.RegressionState have in common.
@@ -65,8 +67,11 @@ func TestEveryMoveOfARegression(t *testing.T) {
 	t.Parallel()
 	checkMoves(t, weir.RegressionStates(), regressionMoves, weir.RegressionState.Next, weir.RegressionState.CanBecome)
 	for _, s := range weir.RegressionStates() {
-		if got, want := s.Open(), len(s.Next()) > 0; got != want {
+		if got, want := s.Open(), len(s.Next()) > 1; got != want {
 			t.Errorf("%s: Open is %v, and %d states follow", s, got, len(s.Next()))
+		}
+		if k := weir.TransitionTo(s); s != weir.Searching && string(k) != string(s) {
+			t.Errorf("%s: the transition to it is called %s", s, k)
 		}
 		if s.Open() && !(s.CanBecome(weir.Recovered) && s.CanBecome(weir.Merged)) {
 			t.Errorf("%s: an open regression must be able to recover and to merge", s)

@@ -7,7 +7,6 @@
 package schedule
 
 import (
-	"slices"
 	"time"
 
 	"github.com/weir-ci/weir"
@@ -72,68 +71,4 @@ func Plan(lines []Line, now time.Time) []Decision {
 		}
 	}
 	return out
-}
-
-// Candidate is a queued build that a worker might get.
-type Candidate struct {
-	Build    weir.BuildID
-	Builder  weir.Builder
-	Cause    weir.Cause
-	Priority int
-	Queued   time.Time
-	Attempts int
-	Labels   []string // that its job asks for
-}
-
-// Pick chooses at most free builds for a worker out of the queue: those of
-// its platform whose labels it offers, by priority, then age; but among equals
-// projects take turns, so that one with many builds does not keep the others waiting.
-func Pick(queue []Candidate, worker weir.Worker, free int) []weir.BuildID {
-	fit := make([]Candidate, 0, len(queue))
-	for _, c := range queue {
-		if c.Builder.Platform == worker.Platform && offers(worker.Labels, c.Labels) {
-			fit = append(fit, c)
-		}
-	}
-	// turn numbers the builds of each project within their priority by age.
-	slices.SortStableFunc(fit, byAge)
-	type lane struct {
-		priority int
-		project  string
-	}
-	turns := map[lane]int{}
-	turn := make(map[weir.BuildID]int, len(fit))
-	for _, c := range fit {
-		l := lane{c.Priority, c.Builder.Project}
-		turn[c.Build] = turns[l]
-		turns[l]++
-	}
-	slices.SortStableFunc(fit, func(a, b Candidate) int {
-		if a.Priority != b.Priority {
-			return b.Priority - a.Priority
-		}
-		return turn[a.Build] - turn[b.Build]
-	})
-	var out []weir.BuildID
-	for _, c := range fit[:min(max(free, 0), len(fit))] {
-		out = append(out, c.Build)
-	}
-	return out
-}
-
-func byAge(a, b Candidate) int {
-	if c := a.Queued.Compare(b.Queued); c != 0 {
-		return c
-	}
-	return int(a.Build - b.Build)
-}
-
-// offers reports whether all wanted labels are among those offered.
-func offers(offered, wanted []string) bool {
-	for _, w := range wanted {
-		if !slices.Contains(offered, w) {
-			return false
-		}
-	}
-	return true
 }

@@ -29,6 +29,7 @@ type Store interface {
 	Leaser
 	Judge
 	Regressions
+	Triage
 	Builds
 	Logs
 	Overview
@@ -130,6 +131,9 @@ type NewBuild struct {
 	Priority int // higher first
 	RetryOf  weir.BuildID
 	Share    Share
+	// Prefer and Avoid name workers: the one that should run it, and one that
+	// should not. They are wishes: a build that waits for long goes to any.
+	Prefer, Avoid string
 	// Supersede cancels queued and blocked builds of the same builder that
 	// advance the baseline and have other pins.
 	Supersede bool
@@ -290,6 +294,8 @@ type Candidate struct {
 	Queued   time.Time
 	Attempts int
 	Labels   []string // that its job asks for
+	// Prefer and Avoid are as in NewBuild.
+	Prefer, Avoid string
 }
 
 // LeaseAsk is a worker's wish for work.
@@ -363,6 +369,8 @@ type Finish struct {
 	Product weir.Product
 	Results weir.Digest
 	Counts  weir.Counts
+	// Surroundings is where it ran.
+	Surroundings weir.Surroundings
 	// Frames are appended to the log in the same transaction; Conflict if they
 	// do not begin where it ends. Sealed is as in Sync.
 	Frames []weir.LogFrame
@@ -455,6 +463,11 @@ type Settlement struct {
 	Retry *NewRun
 	// Open holds regressions to be opened; their ids are ignored.
 	Open []weir.Regression
+	// Reopen holds regressions that were fixed and are bad again: their Good,
+	// Bad, Confirmed, Path, Suspects, Note and Victims take the place of what they
+	// had, and they are searched anew. What was observed on the old path is
+	// forgotten; the log keeps what came of it. Conflict if one is not fixed.
+	Reopen []weir.Regression
 }
 
 // Rename is a test that goes on under another name.
@@ -525,10 +538,11 @@ type Regressions interface {
 	// see RegressionUpdate. Conflict if it was changed by somebody else since
 	// it was read (by its Updated time).
 	Advance(ctx context.Context, u RegressionUpdate) error
-	// Relabel records the Blame, Corners and Note of a regression, open or
-	// closed, and nothing else of it. Conflict if it was changed by somebody
-	// else since it was read, NotFound if there is none.
-	Relabel(ctx context.Context, r weir.Regression, now time.Time) error
+	// Relabel records the Blame, Corners, Culprit, Checks, FixedBy and Note of a
+	// regression, open or closed, and nothing else of it, and logs it with the
+	// builds that show it. Conflict if it was changed by somebody else since it
+	// was read, NotFound if there is none.
+	Relabel(ctx context.Context, r weir.Regression, grounds []weir.BuildID, now time.Time) error
 	// Evidence lists builds of a builder, finished or not, whose ids are since
 	// or higher, oldest first. Those whose outcome is final but says nothing
 	// about their revisions are left out.
@@ -544,15 +558,20 @@ type RegressionFilter struct {
 	States  []weir.RegressionState // empty: all
 	Builder weir.BuilderID         // with a victim on it; 0: any
 	Project string                 // with a victim in it or a culprit of it; empty: any
+	Aims    []weir.Aim             // empty: AimBreak only
+	Of      weir.RegressionID      // those that are searched for this one, whatever their aim; 0: any
 	Limit   int                    // 0: 100
 }
 
 // RegressionUpdate is one step of a search.
 type RegressionUpdate struct {
-	// Regression holds the new state, suspects, culprit, blame, corners, note and victims; its
-	// id says which one, its Updated must be as it was read.
+	// Regression holds the new state, suspects, culprit, blame, corners, checks,
+	// follows, confirmed, note and victims; its id says which one, its Updated
+	// must be as it was read.
 	Regression weir.Regression
 	Now        time.Time
+	// Grounds are the builds that show why the state changes.
+	Grounds []weir.BuildID
 	// Probes are runs to be made in the same transaction.
 	Probes []NewRun
 	// Split holds regressions to be opened from victims that went elsewhere;

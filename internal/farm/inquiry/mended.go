@@ -92,7 +92,18 @@ func (q *Inquiry) reconsiderOne(ctx context.Context, r weir.Regression) (moved, 
 	case weir.BlameUpstream:
 		r.Note += "; " + r.Builder.Project + " is good with the old and the new upstreams now"
 	}
-	return true, false, q.store.Relabel(ctx, r, q.now())
+	return true, false, q.store.Relabel(ctx, r, groundsOf(corners), q.now())
+}
+
+// groundsOf lists the builds that corners rest on.
+func groundsOf(corners []weir.Corner) []weir.BuildID {
+	var out []weir.BuildID
+	for _, c := range corners {
+		if c.Build != 0 {
+			out = append(out, c.Build)
+		}
+	}
+	return out
 }
 
 // mendedCorners finds the corners of a regression that is mended, in their

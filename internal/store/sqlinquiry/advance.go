@@ -37,7 +37,8 @@ func (s Conclusions) Advance(ctx context.Context, u store.RegressionUpdate) erro
 		}
 		next := old
 		next.State, next.Suspects, next.Culprit, next.Note = u.Regression.State, u.Regression.Suspects, u.Regression.Culprit, u.Regression.Note
-		next.Blame, next.Corners = u.Regression.Blame, u.Regression.Corners
+		next.Blame, next.Corners, next.Checks = u.Regression.Blame, u.Regression.Corners, u.Regression.Checks
+		next.Follows, next.Confirmed = u.Regression.Follows, u.Regression.Confirmed
 		next.Victims = uniqueVictims(u.Regression.Victims)
 		next.Updated = laterThan(old.Updated, now)
 		if !next.State.Open() {
@@ -50,6 +51,9 @@ func (s Conclusions) Advance(ctx context.Context, u store.RegressionUpdate) erro
 			next.MergedInto, next.Victims = into.ID, nil
 		}
 		if err := t.saveRegression(next); err != nil {
+			return err
+		}
+		if err := t.logAdvance(old, next, u, now); err != nil {
 			return err
 		}
 		if err := t.replaceVictims(old, next.Victims, probes); err != nil {
@@ -74,22 +78,22 @@ func (s Conclusions) Advance(ctx context.Context, u store.RegressionUpdate) erro
 }
 
 // Relabel records another side of a regression, open or closed.
-func (s Conclusions) Relabel(ctx context.Context, r weir.Regression, now time.Time) error {
+func (s Conclusions) Relabel(ctx context.Context, r weir.Regression, grounds []weir.BuildID, now time.Time) error {
 	now = sqltx.TimeOf(sqltx.Micros(now))
 	return s.write(ctx, "record who is to blame", now, func(t *tx) error {
-		locked, err := t.lockRegressions([]weir.RegressionID{r.ID})
+		old, err := t.lockRegression(r.ID)
 		if err != nil {
 			return err
-		}
-		old, ok := locked[r.ID]
-		if !ok {
-			return noRegression(r.ID)
 		}
 		if sqltx.Micros(old.Updated) != sqltx.Micros(r.Updated) {
 			return weir.Errorf(weir.Conflict, "regression %d was changed since it was read", old.ID).WithHint("read it again")
 		}
 		old.Blame, old.Corners, old.Note, old.Updated = r.Blame, r.Corners, r.Note, laterThan(old.Updated, now)
-		return t.saveRegression(old)
+		old.Culprit, old.Checks, old.FixedBy = r.Culprit, r.Checks, r.FixedBy
+		if err := t.saveRegression(old); err != nil {
+			return err
+		}
+		return t.log(old.ID, weir.Transition{At: now, Kind: weir.WasJudged, To: old.State, Builds: grounds, Note: old.Note})
 	})
 }
 
@@ -180,7 +184,7 @@ func restrict(p weir.Probe, from, to []weir.Victim) weir.Probe {
 		p.Victims = nil
 		return p
 	}
-	said := make(map[victimKey]weir.Observed, len(from))
+	said := make(map[store.VictimKey]weir.Observed, len(from))
 	for i, v := range from {
 		if i < len(p.Victims) {
 			said[keyOf(v)] = p.Victims[i]

@@ -128,6 +128,9 @@ func (t *tx) fixVictimsOf(r weir.Regression, b weir.Build, data string, now time
 	if left == 0 && r.State != weir.Searching && r.State.CanBecome(weir.Recovered) {
 		r.State, r.Closed = weir.Recovered, now
 		r.Note = fmt.Sprintf("every test is good again since build %d", b.ID)
+		if err := t.log(r.ID, weir.Transition{At: now, Kind: weir.WasFixed, To: r.State, Builds: []weir.BuildID{b.ID}, Note: r.Note}); err != nil {
+			return err
+		}
 	}
 	return t.saveRegression(r)
 }

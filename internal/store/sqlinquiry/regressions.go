@@ -2,6 +2,7 @@ package sqlinquiry
 
 import (
 	"context"
+	"reflect"
 	"slices"
 	"time"
 
@@ -14,13 +15,26 @@ import (
 
 const regressionColumns = `b.id, b.state, b.good_build, b.good_pins, b.bad_build, b.bad_pins, b.path,
 	b.opened, b.updated, b.closed, b.culprit, b.first_suspect, b.last_suspect, b.note, b.merged_into,
-	b.blame, b.corners,
+	b.blame, b.corners, b.aim, b.of_id, b.follows, b.life, b.checks,
 	r.id, r.project, r.job, r.cell, r.platform, r.branch, r.upstreams`
 
+// life is what is kept together of a regression's life.
+type life struct {
+	Confirmed    weir.BuildID         `json:"confirmed,omitempty"`
+	Asked        weir.Word            `json:"asked,omitzero"`
+	Acknowledged weir.Acknowledgement `json:"acknowledged,omitzero"`
+	FixedBy      weir.Fix             `json:"fixed_by,omitzero"`
+}
+
+func lifeOf(r weir.Regression) life { return life{r.Confirmed, r.Asked, r.Acknowledged, r.FixedBy} }
+
 func scanRegression(row sqltx.Scanner) (r weir.Regression, err error) {
+	var l life
 	err = row.Scan(append([]any{&r.ID, &r.State, &r.Good.Build, sqltx.JSON(&r.Good.Pins), &r.Bad.Build, sqltx.JSON(&r.Bad.Pins), sqltx.JSON(&r.Path),
 		sqltx.Time(&r.Opened), sqltx.Time(&r.Updated), sqltx.Time(&r.Closed), sqltx.JSON(&r.Culprit),
-		&r.Suspects.First, &r.Suspects.Last, &r.Note, &r.MergedInto, &r.Blame, sqltx.JSON(&r.Corners)}, sqlroster.BuilderDest(&r.Builder)...)...)
+		&r.Suspects.First, &r.Suspects.Last, &r.Note, &r.MergedInto, &r.Blame, sqltx.JSON(&r.Corners),
+		&r.Aim, &r.Of, &r.Follows, sqltx.JSON(&l), sqltx.JSON(&r.Checks)}, sqlroster.BuilderDest(&r.Builder)...)...)
+	r.Confirmed, r.Asked, r.Acknowledged, r.FixedBy = l.Confirmed, l.Asked, l.Acknowledged, l.FixedBy
 	return r, err
 }
 
@@ -87,6 +101,14 @@ func (s Conclusions) Regressions(ctx context.Context, f store.RegressionFilter) 
 		q.And(`(b.culprit_project = ? OR EXISTS (SELECT 1 FROM victims v JOIN builders p ON p.id = v.builder_id
 			WHERE v.regression_id = b.id AND p.project = ?))`, sqltx.Clean(f.Project))
 	}
+	switch {
+	case f.Of != 0:
+		q.And(`b.of_id = ?`, int64(f.Of))
+	case len(f.Aims) > 0:
+		sqltx.WhereIn(q, `b.aim`, f.Aims)
+	default:
+		q.And(`b.aim = ?`, string(weir.AimBreak))
+	}
 	limit := q.Arg(sqltx.Limit(f.Limit, sqltx.StandardList, sqltx.LongestList))
 	err = s.snapshot(ctx, "list regressions", func(c conn) error {
 		all, err = c.regressions(q.String()+` ORDER BY b.id DESC LIMIT `+limit, q.Args()...)
@@ -111,7 +133,7 @@ func (s Conclusions) Regression(ctx context.Context, id weir.RegressionID) (r we
 	return r, err
 }
 
-// openRegression inserts a regression and its victims.
+// openRegression inserts a regression and its victims, and logs it.
 func (t *tx) openRegression(r weir.Regression, now time.Time) (weir.RegressionID, error) {
 	if r.State == "" {
 		r.State = weir.Searching
@@ -130,14 +152,17 @@ func (t *tx) openRegression(r weir.Regression, now time.Time) (weir.RegressionID
 		}
 	}
 	if err := t.Row(`INSERT INTO regressions (state, builder_id, good_build, good_pins, bad_build, bad_pins, path,
-			opened, updated, closed, culprit_project, culprit, first_suspect, last_suspect, note, merged_into)
-		VALUES (`+sqltx.Placeholders(1, 9)+`, 0, '', '', 0, 0, '', 0) RETURNING id`,
+			opened, updated, aim, of_id, closed, culprit_project, culprit, first_suspect, last_suspect, note, merged_into)
+		VALUES (`+sqltx.Placeholders(1, 11)+`, 0, '', '', 0, 0, '', 0) RETURNING id`,
 		string(r.State), int64(r.Builder.ID), int64(r.Good.Build), texts[0], int64(r.Bad.Build), texts[1], texts[2],
-		sqltx.Micros(r.Opened), sqltx.Micros(now)).Scan(&r.ID); err != nil {
+		sqltx.Micros(r.Opened), sqltx.Micros(now), string(r.Aim), int64(r.Of)).Scan(&r.ID); err != nil {
 		return 0, err
 	}
 	r.Updated, r.Closed, r.MergedInto = now, time.Time{}, 0
 	if err := t.saveRegression(r); err != nil {
+		return 0, err
+	}
+	if err := t.logOpening(r, now); err != nil {
 		return 0, err
 	}
 	return r.ID, t.saveVictims(r.ID, r.Victims)
@@ -158,27 +183,34 @@ func (t *tx) saveRegression(r weir.Regression) error {
 			return err
 		}
 	}
+	checks := ""
+	if !reflect.ValueOf(r.Checks).IsZero() {
+		if checks, err = sqltx.Encode(r.Checks); err != nil {
+			return err
+		}
+	}
+	life, err := sqltx.EncodeNonzero(lifeOf(r))
+	if err != nil {
+		return err
+	}
 	t.TellID(weir.EventRegression, int64(r.ID))
 	err = t.Put(`UPDATE regressions SET state = $2, updated = $3, closed = $4, culprit_project = $5, culprit = $6,
-		first_suspect = $7, last_suspect = $8, note = $9, merged_into = $10, blame = $11, corners = $12 WHERE id = $1`,
+		first_suspect = $7, last_suspect = $8, note = $9, merged_into = $10, blame = $11, corners = $12,
+		follows = $13, life = $14, checks = $15 WHERE id = $1`,
 		int64(r.ID), string(r.State), sqltx.Micros(r.Updated), sqltx.Micros(r.Closed), r.Culprit.Project, culprit,
-		r.Suspects.First, r.Suspects.Last, sqltx.Clip(r.Note, weir.MaxReason), int64(r.MergedInto), sqltx.Clean(string(r.Blame)), corners)
+		r.Suspects.First, r.Suspects.Last, sqltx.Clip(r.Note, weir.MaxReason), int64(r.MergedInto), sqltx.Clean(string(r.Blame)), corners,
+		int64(r.Follows), life, checks)
 	return err
 }
 
-// victimKey says which victims are the same.
-type victimKey struct {
-	builder weir.BuilderID
-	test    weir.TestID
-}
-
-func keyOf(v weir.Victim) victimKey {
-	return victimKey{v.Builder.ID, weir.TestID{Suite: sqltx.Clean(v.Test.Suite), Name: sqltx.Clean(v.Test.Name)}}
+// keyOf says which victims are the same.
+func keyOf(v weir.Victim) store.VictimKey {
+	return store.VictimKey{Builder: v.Builder.ID, Test: weir.TestID{Suite: sqltx.Clean(v.Test.Suite), Name: sqltx.Clean(v.Test.Name)}}
 }
 
 // uniqueVictims drops repetitions; the first one stays.
 func uniqueVictims(victims []weir.Victim) []weir.Victim {
-	seen := map[victimKey]bool{}
+	seen := map[store.VictimKey]bool{}
 	return slices.DeleteFunc(slices.Clone(victims), func(v weir.Victim) bool {
 		k := keyOf(v)
 		twice := seen[k]

@@ -59,6 +59,11 @@ func (s Conclusions) Settle(ctx context.Context, st store.Settlement) error {
 				return err
 			}
 		}
+		for _, r := range st.Reopen {
+			if err := t.reopen(r, now); err != nil {
+				return err
+			}
+		}
 		if st.Retry != nil {
 			if _, _, err := sqlstore.CreateRun(t.Tx, *st.Retry); err != nil {
 				return err

@@ -19,6 +19,12 @@ func advanceTests() []subtest {
 		{"merge moves the victims", testMerge},
 		{"a bad merge changes nothing", testBadMerge},
 		{"blame and corners", testBlame},
+		{"acknowledging", testAcknowledge},
+		{"dismissing and reopening", testDismissReopen},
+		{"bad again", testBadAgain},
+		{"merging by hand", testMergeByHand},
+		{"splitting by hand", testSplitByHand},
+		{"asking", testAsk},
 	}
 }
 

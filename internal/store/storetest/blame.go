@@ -41,21 +41,26 @@ func testBlame(f *fixture) {
 	equal(f, "state", fixed.State, weir.Recovered)
 	equal(f, "blame when fixed", fixed.Blame, weir.BlameUpstream)
 	again := fixed
-	again.State, again.Victims, again.Culprit = weir.Located, nil, weir.Culprit{Project: "x"} // none of it is kept
+	again.State, again.Victims, again.Follows = weir.Located, nil, 77 // none of it is kept
+	again.Culprit = weir.Culprit{Project: "up", Revision: weir.Revision{ID: "side"}, Confidence: 1, Merge: "b"}
+	again.FixedBy = weir.Fix{Build: 9, After: 8, Project: "a", Revision: weir.Revision{ID: "r7"}, Candidates: 1}
+	again.Checks = weir.Checks{Workers: []string{"w1"}, Moved: []string{"up"}, Tried: []weir.Combination{{Moved: []string{"up"}, Build: 3, Said: bad}},
+		Screen: []weir.Clue{{Facet: "user", Value: "root", Bad: 3, Runs: 3, OtherRuns: 9, Chance: 0.001}}, Reverted: weir.Reversal{Build: 4, Said: good}}
 	again.Blame, again.Corners, again.Note = weir.BlameLockStep, fourCorners(), "both have to move"
 	now := f.now()
-	f.ok(f.Relabel(f.ctx, again, now))
+	f.ok(f.Relabel(f.ctx, again, []weir.BuildID{1, 3}, now))
 	want := fixed
 	want.Blame, want.Corners, want.Note, want.Updated = again.Blame, again.Corners, again.Note, now
+	want.Culprit, want.FixedBy, want.Checks = again.Culprit, again.FixedBy, again.Checks
 	got = must[weir.Regression](f)(f.Regression(f.ctx, r.ID))
 	equal(f, "relabelled", got, want)
-	f.code(f.Relabel(f.ctx, fixed, f.now()), weir.Conflict)
+	f.code(f.Relabel(f.ctx, fixed, nil, f.now()), weir.Conflict)
 	equal(f, "after a conflict", must[weir.Regression](f)(f.Regression(f.ctx, r.ID)), want)
 	got.Blame, got.Corners = weir.BlameNone, nil
-	f.ok(f.Relabel(f.ctx, got, f.now()))
+	f.ok(f.Relabel(f.ctx, got, nil, f.now()))
 	got = must[weir.Regression](f)(f.Regression(f.ctx, r.ID))
 	equal(f, "no blame", string(got.Blame)+got.Note, again.Note)
 	equal(f, "no corners", len(got.Corners), 0)
 	got.ID += 100
-	f.code(f.Relabel(f.ctx, got, f.now()), weir.NotFound)
+	f.code(f.Relabel(f.ctx, got, nil, f.now()), weir.NotFound)
 }

@@ -45,6 +45,7 @@ func Populate(t *testing.T, s store.Store) {
 	s1.Retry = &retry
 	f.ok(f.Settle(f.ctx, s1))
 	f.populateHidden()
+	f.populateLife()
 	f.populateQueue()
 }
 
@@ -109,10 +110,12 @@ func Reading(t *testing.T, s store.Store) []byte {
 		"judge":       must[[]weir.Build](f)(f.NextToJudge(f.ctx, 100)),
 		"doubted":     must[[]store.Doubt](f)(f.Doubted(f.ctx)),
 		"regressions": must[[]weir.Regression](f)(f.Regressions(f.ctx, store.RegressionFilter{})),
+		"searches":    must[[]weir.Regression](f)(f.Regressions(f.ctx, store.RegressionFilter{Aims: weir.Aims()})),
 		"w1's token":  must[store.Token](f)(f.FindToken(f.ctx, "aa11")),
 	}
 	for _, r := range must[[]weir.Regression](f)(f.Regressions(f.ctx, store.RegressionFilter{})) {
 		all[fmt.Sprint("regression ", r.ID)] = must[weir.Regression](f)(f.Regression(f.ctx, r.ID))
+		all[fmt.Sprint("transitions of ", r.ID)] = must[[]weir.Transition](f)(f.Transitions(f.ctx, r.ID))
 		all[fmt.Sprint("probes of ", r.ID)] = must[[]weir.Probe](f)(f.Probes(f.ctx, r.ID))
 	}
 	for _, b := range f.allBuilds() {
