@@ -18,9 +18,9 @@ const (
 )
 
 // alike remembers on which platforms everything that waits, as far as a lease
-// can see, belongs to one project. There is nobody to take turns with, so the
-// next leases read the first few builds and not the whole queue. The zero value
-// knows of none.
+// can see, belongs to one project and goes to any worker. There is nobody to take
+// turns with, so the next leases read the first few builds and not the whole
+// queue. The zero value knows of none.
 type alike struct {
 	mu    sync.Mutex
 	since map[weir.Platform]time.Time
@@ -40,7 +40,7 @@ func (a *alike) glance(p weir.Platform, free int) int {
 func (a *alike) saw(p weir.Platform, queue []schedule.Candidate) {
 	same := true
 	for _, c := range queue {
-		same = same && c.Builder.Project == queue[0].Builder.Project && c.Priority == queue[0].Priority
+		same = same && c.Builder.Project == queue[0].Builder.Project && c.Priority == queue[0].Priority && c.Prefer == "" && c.Avoid == ""
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -24,6 +24,13 @@ func TestAlike(t *testing.T) {
 	if n := a.glance("q", 1); n != 0 {
 		t.Errorf("%d of a queue that nobody has seen are read", n)
 	}
+	queue[5].Avoid = "w"
+	a.saw("p", queue[:8])
+	if n := a.glance("p", 1); n != 0 {
+		t.Errorf("%d of a queue with a wish in it are read", n)
+	}
+	queue[5].Avoid = ""
+	a.saw("p", queue)
 	queue[7].Builder = weir.Builder{BuilderKey: weir.BuilderKey{Project: "other"}}
 	a.saw("p", queue[:8])
 	if n := a.glance("p", 1); n != 0 {

@@ -53,7 +53,7 @@ func (f *Farm) leaseInTurn(ctx context.Context, worker weir.Worker, ask protocol
 		if err != nil {
 			return answer, false, err
 		}
-		f.turns.Looked(one, left)
+		f.turns.Looked(one, left, f.wishClock())
 		if len(answer.Attempts) > 0 {
 			return answer, false, nil
 		}
@@ -124,7 +124,7 @@ func (f *Farm) tryLease(ctx context.Context, worker weir.Worker, want protocol.L
 			left[i] = schedule.Candidate(c)
 		}
 		f.alike.saw(worker.Platform, left)
-		return schedule.Pick(left, worker, want.Free)
+		return schedule.Pick(left, worker, want.Free, f.wishClock())
 	})
 	if err != nil {
 		return answer, nil, err
@@ -138,6 +138,12 @@ func (f *Farm) tryLease(ctx context.Context, worker weir.Worker, want protocol.L
 		f.any.ring()
 	}
 	return answer, left, nil
+}
+
+// wishClock is what schedule.Pick takes for the time: in a farm whose leases are
+// shorter than usual, builds wait less long for the worker that they wish for.
+func (f *Farm) wishClock() time.Time {
+	return f.now().Add(max(0, schedule.WishTime-f.scaled(schedule.WishTime)))
 }
 
 // storeTime is how long the store may take for what must not be cut short.

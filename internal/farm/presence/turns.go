@@ -9,6 +9,7 @@ import (
 	"container/list"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/schedule"
@@ -90,8 +91,8 @@ func (t *Turns) Take(one *Turn) {
 	one.taken = true
 }
 
-// Looked says what a worker saw in the queue and did not take.
-func (t *Turns) Looked(one *Turn, left []schedule.Candidate) {
+// Looked says what a worker saw in the queue now and did not take.
+func (t *Turns) Looked(one *Turn, left []schedule.Candidate, now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	l := one.lane
@@ -104,9 +105,9 @@ func (t *Turns) Looked(one *Turn, left []schedule.Candidate) {
 		l.out--
 		one.place = l.waiting.PushBack(one)
 	}
-	l.offer(one, left)
+	l.offer(one, left, now)
 	if back && one.place != nil {
-		l.catchUp(one, left)
+		l.catchUp(one, left, now)
 	}
 	l.dispatch()
 }
@@ -159,7 +160,7 @@ func (t *Turns) Again() {
 }
 
 // offer calls those who can do something with what was left.
-func (l *lane) offer(by *Turn, left []schedule.Candidate) {
+func (l *lane) offer(by *Turn, left []schedule.Candidate, now time.Time) {
 	queue := slices.Clone(left)
 	for e := l.waiting.Front(); e != nil && len(queue) > 0; {
 		one := e.Value.(*Turn)
@@ -167,7 +168,7 @@ func (l *lane) offer(by *Turn, left []schedule.Candidate) {
 		if one == by {
 			continue // it has seen them and did not want them
 		}
-		picked := schedule.Pick(queue, one.worker, 1)
+		picked := schedule.Pick(queue, one.worker, 1, now)
 		if len(picked) == 0 {
 			continue
 		}
@@ -197,14 +198,14 @@ func contains(queue []schedule.Candidate, id weir.BuildID) bool {
 
 // catchUp calls one who is back from a look once more, if it could do something
 // with what was left over meanwhile and it has not seen.
-func (l *lane) catchUp(one *Turn, saw []schedule.Candidate) {
+func (l *lane) catchUp(one *Turn, saw []schedule.Candidate, now time.Time) {
 	var unseen []schedule.Candidate
 	for _, c := range l.missed {
 		if !contains(saw, c.Build) {
 			unseen = append(unseen, c)
 		}
 	}
-	picked := schedule.Pick(unseen, one.worker, 1)
+	picked := schedule.Pick(unseen, one.worker, 1, now)
 	if len(picked) == 0 {
 		return
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
+	"time"
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/schedule"
@@ -13,12 +14,15 @@ const platform = weir.Platform("linux/amd64")
 
 func waiter(t *Turns, name string, labels ...string) *Turn {
 	one := t.Join(weir.Worker{Name: name, Platform: platform, Labels: labels}, true)
-	t.Looked(one, nil)
+	t.Looked(one, nil, noon)
 	return one
 }
 
+// noon is when everything is queued and looked at.
+var noon = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+
 func queuedBuild(id weir.BuildID, labels ...string) schedule.Candidate {
-	return schedule.Candidate{Build: id, Builder: weir.Builder{BuilderKey: weir.BuilderKey{Platform: platform}}, Labels: labels}
+	return schedule.Candidate{Build: id, Queued: noon, Builder: weir.Builder{BuilderKey: weir.BuilderKey{Platform: platform}}, Labels: labels}
 }
 
 // wasCalled receives a call, if there is one.
@@ -53,7 +57,7 @@ func TestOneIsCalledForOneBuild(t *testing.T) {
 	if got := whoIsCalled(&q, all...); got != " 0" {
 		t.Errorf("called are%s", got)
 	}
-	q.Looked(all[0], nil) // it took everything
+	q.Looked(all[0], nil, noon) // it took everything
 	q.Leave(all[0], true)
 	if got := whoIsCalled(&q, all...); got != "" {
 		t.Errorf("then called are%s", got)
@@ -68,14 +72,40 @@ func TestTheBatonGoesToWhoCanUseIt(t *testing.T) {
 	if got := whoIsCalled(&q, a, b, c, d); got != "a" {
 		t.Fatalf("called are %s", got)
 	}
-	q.Looked(a, []schedule.Candidate{queuedBuild(1, "gpu")})
+	q.Looked(a, []schedule.Candidate{queuedBuild(1, "gpu")}, noon)
 	if got := whoIsCalled(&q, a, b, c, d); got != "c" {
 		t.Errorf("for what needs a gpu are called %s", got)
 	}
-	q.Looked(c, []schedule.Candidate{queuedBuild(2, "gpu"), queuedBuild(3), queuedBuild(4, "tpu")})
+	q.Looked(c, []schedule.Candidate{queuedBuild(2, "gpu"), queuedBuild(3), queuedBuild(4, "tpu")}, noon)
 	q.Leave(c, true)
 	if got := whoIsCalled(&q, a, b, d); got != "bd" {
 		t.Errorf("for the rest are called %s", got)
+	}
+}
+
+// TestTheBatonGoesToWhoIsWishedFor: a worker that a build avoids is not called
+// for it, until it has waited for too long.
+func TestTheBatonGoesToWhoIsWishedFor(t *testing.T) {
+	t.Parallel()
+	var q Turns
+	a, b, c := waiter(&q, "a"), waiter(&q, "b"), waiter(&q, "c")
+	q.Queued(platform)
+	if got := whoIsCalled(&q, a, b, c); got != "a" {
+		t.Fatalf("called are %s", got)
+	}
+	avoids, prefers := queuedBuild(1), queuedBuild(2)
+	avoids.Avoid, prefers.Prefer = "b", "b"
+	q.Looked(a, []schedule.Candidate{avoids}, noon)
+	if got := whoIsCalled(&q, b, c); got != "c" {
+		t.Errorf("for what avoids b are called %q", got)
+	}
+	q.Looked(c, []schedule.Candidate{prefers}, noon)
+	if got := whoIsCalled(&q, a, b); got != "b" {
+		t.Errorf("for what prefers b are called %q", got)
+	}
+	q.Looked(b, []schedule.Candidate{avoids}, noon.Add(schedule.WishTime))
+	if got := whoIsCalled(&q, a, c); got != "a" {
+		t.Errorf("for what has waited long enough are called %q", got)
 	}
 }
 
@@ -86,7 +116,7 @@ func TestNewsWhileEverybodyIsOut(t *testing.T) {
 	var q Turns
 	a := q.Join(weir.Worker{Name: "a", Platform: platform}, true)
 	q.Queued(platform) // during its first look
-	q.Looked(a, nil)
+	q.Looked(a, nil, noon)
 	if !wasCalled(&q, a) {
 		t.Fatal("not called after the first look")
 	}
@@ -94,11 +124,11 @@ func TestNewsWhileEverybodyIsOut(t *testing.T) {
 	if wasCalled(&q, a) {
 		t.Error("called although it looks")
 	}
-	q.Looked(a, nil)
+	q.Looked(a, nil, noon)
 	if !wasCalled(&q, a) {
 		t.Error("not called after the second look")
 	}
-	q.Looked(a, nil)
+	q.Looked(a, nil, noon)
 	if wasCalled(&q, a) {
 		t.Error("called for nothing")
 	}
@@ -131,7 +161,7 @@ func TestWhoGetsNothingIsNotCalled(t *testing.T) {
 	t.Parallel()
 	var q Turns
 	paused := q.Join(weir.Worker{Name: "p", Platform: platform}, false)
-	q.Looked(paused, []schedule.Candidate{queuedBuild(1)})
+	q.Looked(paused, []schedule.Candidate{queuedBuild(1)}, noon)
 	q.Queued(platform)
 	q.Again()
 	q.Change("q")
@@ -213,7 +243,7 @@ func TestTurnsAtRandom(t *testing.T) {
 							left = append(left, c)
 						}
 					}
-					q.Looked(one, left)
+					q.Looked(one, left, noon)
 					if took {
 						q.Leave(one, true)
 					} else {
