@@ -16,6 +16,7 @@ import (
 
 // sides is what is known of the corners of a regression.
 type sides struct {
+	name string // of the project
 	// project and upstreams tell which of the two have moved.
 	project, upstreams bool
 	border             int       // the position at which all upstreams have moved, and the project has not
@@ -28,7 +29,7 @@ type sides struct {
 
 // newSides looks where a path has its corners.
 func newSides(project string, way route) sides {
-	s := sides{border: way.len()}
+	s := sides{name: project, border: way.len()}
 	for _, l := range way.legs {
 		if l.Project == project {
 			s.project = true
@@ -86,7 +87,7 @@ func (s *sides) told(b weir.Blame) string {
 }
 
 // ask puts what is known of the victims that somebody is accused for.
-func (e evidence) ask(findings []bisect.Finding, width int) blame.Question {
+func (e *evidence) ask(findings []bisect.Finding, width int) blame.Question {
 	q := blame.Question{Width: width}
 	q.Pending[blame.NewDownstream] = e.sides.pending
 	if len(e.sides.builds)+e.sides.pending == 0 {
@@ -102,7 +103,7 @@ func (e evidence) ask(findings []bisect.Finding, width int) blame.Question {
 
 // cells is what is known of one victim at each corner. The search has settled
 // what is on its path: good in front of its suspects, and bad behind them.
-func (e evidence) cells(victim int, f bisect.Finding) (cells [4]blame.Cell) {
+func (e *evidence) cells(victim int, f bisect.Finding) (cells [4]blame.Cell) {
 	at := func(position int) weir.Observed {
 		switch {
 		case position < f.First:
@@ -138,22 +139,29 @@ func (s *sides) cell(victim int) (c blame.Cell) {
 	return c
 }
 
-// missing lists the builds at the corner beside the path that are still to be
-// made. It is not settled while what was asked has not been answered.
-func (e evidence) missing(findings []bisect.Finding, width int) (at []weir.Pins, settled bool) {
-	if e.sides.beside == nil {
+// awaits, misses, asks and tell are those of a check.
+func (s *sides) awaits(weir.Build) { s.pending++ }
+
+func (s *sides) misses(weir.Build) { s.lost++ }
+
+func (s *sides) tell(e *evidence, r *weir.Regression, victims []int, f bisect.Finding) {
+	r.Blame, r.Corners = e.corners(victims, f)
+}
+
+func (s *sides) asks(e *evidence, findings []bisect.Finding, width int) (missing []ask, settled bool) {
+	if s.beside == nil {
 		return nil, true
 	}
 	answer := blame.Next(e.ask(findings, width))
 	if answer.Done || answer.Place != blame.NewDownstream {
 		return nil, true // no other corner is open that could be asked
 	}
-	return slices.Repeat([]weir.Pins{e.sides.beside}, answer.Count), false
+	return slices.Repeat([]ask{{pins: s.beside, what: s.name + " with the old upstreams"}}, answer.Count), false
 }
 
 // corners sums up what is known of the corners for the victims of one finding,
 // and says who is to blame.
-func (e evidence) corners(victims []int, f bisect.Finding) (weir.Blame, []weir.Corner) {
+func (e *evidence) corners(victims []int, f bisect.Finding) (weir.Blame, []weir.Corner) {
 	s := e.sides
 	if f.Kind == bisect.Environment {
 		return weir.BlameEnvironment, []weir.Corner{{Pins: e.route.pins(0), Build: e.newest(0), Said: weir.ObservedBad}}
@@ -178,7 +186,7 @@ func (e evidence) corners(victims []int, f bisect.Finding) (weir.Blame, []weir.C
 }
 
 // join completes a corner with what its cells say about victims.
-func (e evidence) join(c weir.Corner, victims []int, of func(victim int) blame.Cell) weir.Corner {
+func (e *evidence) join(c weir.Corner, victims []int, of func(victim int) blame.Cell) weir.Corner {
 	var said []weir.Observed
 	for _, i := range victims {
 		cell := of(i)
@@ -199,7 +207,7 @@ func (s *sides) newest() (id weir.BuildID) {
 }
 
 // newest is the newest build that ran at a position; 0 if there is none.
-func (e evidence) newest(position int) (id weir.BuildID) {
+func (e *evidence) newest(position int) (id weir.BuildID) {
 	for i, t := range e.trials {
 		if t.Position == position {
 			id = max(id, e.builds[i].ID)

@@ -96,7 +96,7 @@ func TestCorners(t *testing.T) {
 			e.sides.said = append(e.sides.said, []weir.Observed{said})
 			e.sides.unbuilt = append(e.sides.unbuilt, []bool{c.unbuilt})
 		}
-		at, settled := e.missing([]bisect.Finding{c.finding}, 4)
+		at, settled := e.sides.asks(&e, []bisect.Finding{c.finding}, 4)
 		if settled != (c.asks < 0) || len(at) != max(c.asks, 0) {
 			// The number of repeats depends on the rate; that there are some does not.
 			if settled || c.asks < 2 || len(at) < 2 {
@@ -141,7 +141,7 @@ func TestOneSideIsToBlame(t *testing.T) {
 		e := evidence{route: way, sides: newSides("d", way), trials: []bisect.Trial{{Position: 0}, {Position: way.len()}, {Position: 0}},
 			builds: []weir.Build{{ID: 5}, {ID: 4}, {ID: 6}}, rates: []float64{0.11}}
 		finding := bisect.Finding{Kind: bisect.Found, First: 1, Last: 1}
-		if at, settled := e.missing([]bisect.Finding{finding}, 4); len(at) > 0 || !settled {
+		if at, settled := e.sides.asks(&e, []bisect.Finding{finding}, 4); len(at) > 0 || !settled {
 			t.Errorf("%s: %v is asked", want, at)
 		}
 		got, c := e.corners([]int{0}, finding)

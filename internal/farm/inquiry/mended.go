@@ -61,8 +61,8 @@ func (q *Inquiry) reconsiderOne(ctx context.Context, r weir.Regression) (moved, 
 	if err != nil || corners == nil {
 		return false, false, err
 	}
-	e := evidence{flakes: map[weir.TestID]weir.TestState{}, sides: sides{beside: corners[blame.NewDownstream].Pins}}
-	if err := q.hearBeside(ctx, r, &e, fixed); err != nil {
+	e := &evidence{flakes: map[weir.TestID]weir.TestState{}, sides: sides{beside: corners[blame.NewDownstream].Pins}}
+	if err := q.hearBeside(ctx, r, e, fixed); err != nil {
 		return false, false, err
 	}
 	question := blame.Question{Width: maxWidth}

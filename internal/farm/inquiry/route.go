@@ -51,6 +51,8 @@ func steps(path []weir.Leg) int {
 type route struct {
 	base weir.Pins
 	legs []routeLeg
+	// back says that it is walked from the end of its legs to their beginning.
+	back bool
 }
 
 type routeLeg struct {
@@ -63,7 +65,7 @@ func (q *Inquiry) newRoute(ctx context.Context, r weir.Regression) (route, error
 	// Projects that take no step stand where the bad build has them: one that
 	// has joined the upstreams, or has changed its branch, is part of the
 	// surroundings.
-	out := route{base: r.Bad.Pins}
+	out := route{base: r.Bad.Pins, back: r.Aim == weir.AimFix}
 	for _, l := range r.Path {
 		revs, err := q.store.RevisionRange(ctx, l.Project, l.Branch, l.From, l.To)
 		if err != nil {
@@ -89,6 +91,9 @@ func (r route) len() int {
 
 // pins tells the revisions at a position, 0 <= position <= len.
 func (r route) pins(position int) weir.Pins {
+	if r.back {
+		position = r.len() - position
+	}
 	out := make(weir.Pins, len(r.base))
 	for name, rev := range r.base {
 		out[name] = rev
@@ -102,8 +107,11 @@ func (r route) pins(position int) weir.Pins {
 }
 
 // step tells which revision of which project the step to a position takes,
-// 1 <= position <= len.
+// 1 <= position <= len. On the way back it is the one that the step leaves.
 func (r route) step(position int) (project string, rev weir.Revision) {
+	if r.back {
+		position = r.len() - position + 1
+	}
 	for _, l := range r.legs {
 		if n := len(l.revisions) - 1; position > n {
 			position -= n
@@ -135,6 +143,9 @@ func (r route) position(pins weir.Pins) (int, bool) {
 			return 0, false
 		}
 	}
+	if r.back {
+		position = r.len() - position
+	}
 	return position, true
 }
 
@@ -147,7 +158,12 @@ func (r route) built(project string) []int {
 		if i == len(r.legs)-1 && l.Project == project {
 			var out []int
 			for at := range n + 1 {
-				out = append(out, position+at)
+				if r.back {
+					at = r.len() - position - at
+				} else {
+					at += position
+				}
+				out = append(out, at)
 			}
 			return out
 		}

@@ -54,7 +54,7 @@ func (q *Inquiry) Search(ctx context.Context) (bool, error) {
 	if !pending.Searching {
 		return changed, nil
 	}
-	searching, err := q.store.Regressions(ctx, store.RegressionFilter{States: []weir.RegressionState{weir.Searching}, Limit: mostOpen})
+	searching, err := q.store.Regressions(ctx, store.RegressionFilter{States: []weir.RegressionState{weir.Searching}, Aims: weir.Aims(), Limit: mostOpen})
 	if err != nil || len(searching) == 0 {
 		return changed, err
 	}
@@ -123,16 +123,17 @@ type evidence struct {
 	known   int                  // tests of the builder
 	flakes  map[weir.TestID]weir.TestState
 	sides   sides
+	checks  []check
 }
 
 // gather reads what every build on the regression's path says.
-func (q *Inquiry) gather(ctx context.Context, r weir.Regression, builds []weir.Build) (evidence, error) {
-	e := evidence{fresh: map[weir.BuildID]int{}, flakes: map[weir.TestID]weir.TestState{}}
+func (q *Inquiry) gather(ctx context.Context, r weir.Regression, builds []weir.Build) (*evidence, error) {
+	e := &evidence{fresh: map[weir.BuildID]int{}, flakes: map[weir.TestID]weir.TestState{}}
 	var err error
 	if e.route, err = q.newRoute(ctx, r); err != nil {
 		return e, err
 	}
-	e.sides = newSides(r.Builder.Project, e.route)
+	e.checks = newChecks(r, e)
 	recorded := map[weir.BuildID]bool{}
 	probes, err := q.store.Probes(ctx, r.ID)
 	if err != nil {
@@ -150,13 +151,15 @@ func (q *Inquiry) gather(ctx context.Context, r weir.Regression, builds []weir.B
 	asked := onThePath(r.Victims)
 	for _, b := range builds {
 		position, ok := e.route.position(b.Pins)
-		beside := !ok && e.sides.has(b)
-		if !ok && !beside {
-			continue
+		var beside check
+		if !ok {
+			if beside = e.beside(b); beside == nil {
+				continue
+			}
 		}
 		if !b.State.Final() {
-			if beside {
-				e.sides.pending++
+			if beside != nil {
+				beside.awaits(b)
 			} else {
 				e.pending = append(e.pending, position)
 			}
@@ -170,18 +173,18 @@ func (q *Inquiry) gather(ctx context.Context, r weir.Regression, builds []weir.B
 		} else if err != nil {
 			return e, err
 		}
-		if beside {
-			e.sides.hear(asked, b, said, set)
+		if beside != nil {
+			beside.hear(asked, b, said, set)
 			continue
 		}
 		if !recorded[b.ID] {
 			e.fresh[b.ID] = len(e.trials)
 		}
-		e.trials = append(e.trials, bisect.Trial{Position: position, Alarm: b.ID == r.Bad.Build})
+		e.trials = append(e.trials, bisect.Trial{Position: position, Alarm: b.ID == r.Bad.Build && r.Aim == weir.AimBreak})
 		e.said = append(e.said, said)
 		e.builds = append(e.builds, b)
 	}
-	return e, q.gatherFlakes(ctx, r, &e)
+	return e, q.gatherFlakes(ctx, r, e)
 }
 
 // onThePath lists victims by the names that their tests had on the path: those
@@ -197,7 +200,7 @@ func onThePath(victims []weir.Victim) []weir.Victim {
 }
 
 // lostAmong is among how many of a builder's newest builds those are looked for
-// that were to run at the corner beside the path, and came to nothing.
+// that were to run beside the path, and came to nothing.
 const lostAmong = 200
 
 // gatherFlakes reads how often the victims were flaky before.
@@ -216,20 +219,22 @@ func (q *Inquiry) gatherFlakes(ctx context.Context, r weir.Regression, e *eviden
 			e.flakes[s.Test] = s
 		}
 	}
-	if e.rates, err = q.rates(ctx, r, e.flakes); err != nil || e.sides.beside == nil {
+	if e.rates, err = q.rates(ctx, r, e.flakes); err != nil || len(e.checks) == 0 {
 		return err
 	}
 	newest, err := q.store.ListBuilds(ctx, store.BuildFilter{Builder: r.Builder.ID, Limit: lostAmong})
 	for _, b := range newest {
-		if b.State.Final() && !b.Outcome.SaysSomething() && e.sides.has(b) {
-			e.sides.lost++
+		if b.State.Final() && !b.Outcome.SaysSomething() {
+			if c := e.beside(b); c != nil {
+				c.misses(b)
+			}
 		}
 	}
 	return err
 }
 
 // question puts the evidence to the search.
-func (e evidence) question(r weir.Regression, width int) bisect.Question {
+func (e *evidence) question(r weir.Regression, width int) bisect.Question {
 	q := bisect.Question{Steps: e.route.len(), Pending: e.pending, Width: width,
 		Built: e.route.built(r.Builder.Project), BuildCost: buildCost}
 	for i := range r.Victims {
@@ -265,10 +270,10 @@ func (q *Inquiry) searchOne(ctx context.Context, r weir.Regression, builds []wei
 			}
 		}
 	}
-	var beside []weir.Pins
+	var beside []ask
 	if answer.Done() {
 		var settled bool
-		if beside, settled = e.missing(answer.Findings, width); settled {
+		if beside, settled = e.asks(answer.Findings, width); settled {
 			return true, q.conclude(ctx, r, e, answer.Findings)
 		}
 	}
@@ -277,8 +282,8 @@ func (q *Inquiry) searchOne(ctx context.Context, r weir.Regression, builds []wei
 	}
 	u := store.RegressionUpdate{Regression: r, Now: q.now()}
 	u.Regression.Suspects, u.Regression.Note = progress(e, answer.Findings)
-	if answer.Done() {
-		u.Regression.Note = fmt.Sprintf("asking whether %s is bad with the old upstreams too, after %d builds", r.Builder.Project, len(e.trials))
+	if len(beside) > 0 {
+		u.Regression.Note = asking(beside, len(e.trials))
 	}
 	if len(answer.Probes)+len(beside) > 0 {
 		run, err := q.probeRun(r, e.route, answer.Probes, beside)
@@ -294,13 +299,13 @@ func (q *Inquiry) searchOne(ctx context.Context, r weir.Regression, builds []wei
 }
 
 // probe records what one build says.
-func (e evidence) probe(id weir.BuildID, i int) weir.Probe {
+func (e *evidence) probe(id weir.BuildID, i int) weir.Probe {
 	b := e.builds[i]
 	return weir.Probe{Build: id, Position: e.trials[i].Position, State: b.State, Outcome: b.Outcome, Pins: b.Pins}.Says(e.said[i])
 }
 
 // progress says how a search stands.
-func progress(e evidence, findings []bisect.Finding) (weir.Span, string) {
+func progress(e *evidence, findings []bisect.Finding) (weir.Span, string) {
 	span := weir.Span{First: e.route.len(), Last: 1}
 	for _, f := range findings {
 		if f.Kind == bisect.Open || f.Kind == bisect.Found || f.Kind == bisect.Range {
@@ -318,31 +323,33 @@ func progress(e evidence, findings []bisect.Finding) (weir.Span, string) {
 		span.Last-span.First+1, e.route.len(), len(e.trials))
 }
 
-// probeRun builds the positions that a search asks about, and the pins beside its path.
-func (q *Inquiry) probeRun(r weir.Regression, way route, positions []int, beside []weir.Pins) (store.NewRun, error) {
-	var names []string
-	at := beside
-	if len(beside) > 0 {
-		names = []string{r.Builder.Project + " with the old upstreams"}
-	}
+// probeRun builds the positions that a search asks about, and what its checks want.
+func (q *Inquiry) probeRun(r weir.Regression, way route, positions []int, beside []ask) (store.NewRun, error) {
 	for _, p := range positions {
-		name := "the last good revisions"
+		a := ask{pins: way.pins(p), what: "the last good revisions"}
 		if p > 0 {
 			project, rev := way.step(p)
-			name = project + " " + rev.Short()
+			a.what = project + " " + rev.Short()
 		}
-		if !slices.Contains(names, name) {
-			names = append(names, name)
+		beside = append(beside, a)
+	}
+	var names []string
+	var at []weir.Pins
+	for _, a := range beside {
+		if !slices.Contains(names, a.what) {
+			names = append(names, a.what)
 		}
-		at = append(at, way.pins(p))
+		at = append(at, a.pins)
 	}
 	run := store.NewRun{Cause: weir.CauseProbe, Project: r.Builder.Project, Regression: r.ID, Now: q.now(),
 		Reason: fmt.Sprintf("regression %d: is %s bad?", r.ID, names[0])}
 	for _, n := range names[1:] {
 		run.Reason += " and " + n + "?"
 	}
+	next := 0
 	return q.config().Add(run, r.Builder.ID, at, schedule.PriorityProbe, func(n *store.NewBuild) {
-		n.Share = store.ShareNone
+		n.Share, n.Prefer = store.ShareNone, beside[next].worker
+		next++
 	})
 }
 
@@ -359,7 +366,7 @@ func (q *Inquiry) giveUp(ctx context.Context, r weir.Regression, why error) (boo
 
 // conclude ends a search. Victims with different findings part ways: each
 // group becomes a regression of its own.
-func (q *Inquiry) conclude(ctx context.Context, r weir.Regression, e evidence, findings []bisect.Finding) error {
+func (q *Inquiry) conclude(ctx context.Context, r weir.Regression, e *evidence, findings []bisect.Finding) error {
 	type group struct {
 		finding bisect.Finding
 		victims []weir.Victim
@@ -393,7 +400,9 @@ func (q *Inquiry) conclude(ctx context.Context, r weir.Regression, e evidence, f
 	for i, g := range groups {
 		part := r
 		part.Victims = g.victims
-		part.Blame, part.Corners = e.corners(g.indices, g.finding)
+		for _, c := range e.checks {
+			c.tell(e, &part, g.indices, g.finding)
+		}
 		q.describe(&part, e, g.finding)
 		if i == 0 {
 			u.Regression = part
@@ -419,7 +428,7 @@ func (q *Inquiry) conclude(ctx context.Context, r weir.Regression, e evidence, f
 
 // absolve is the baseline of tests that turned out to be flaky: what was taken
 // for bad was not. Tests that a later build has settled keep what it said.
-func (e evidence) absolve(victims []weir.Victim, flake weir.BuildID) []weir.TestState {
+func (e *evidence) absolve(victims []weir.Victim, flake weir.BuildID) []weir.TestState {
 	var out []weir.TestState
 	for _, v := range victims {
 		s, ok := e.flakes[v.Test]
@@ -442,7 +451,7 @@ func (e evidence) absolve(victims []weir.Victim, flake weir.BuildID) []weir.Test
 }
 
 // describe writes a finding into a regression.
-func (q *Inquiry) describe(r *weir.Regression, e evidence, finding bisect.Finding) {
+func (q *Inquiry) describe(r *weir.Regression, e *evidence, finding bisect.Finding) {
 	r.Suspects = weir.Span{First: finding.First, Last: finding.Last}
 	now := q.now()
 	after := fmt.Sprintf("after %d builds", len(e.trials))
