@@ -115,7 +115,10 @@ func (c conn) waitingProbes(id weir.RegressionID) ([]weir.Probe, error) {
 	}
 	var waiting []weir.Probe
 	for _, b := range builds {
-		if at, ok := onPath(path, positions, b.Pins); ok {
+		if at, ok := onPath(path, positions, b.Pins); ok && stands(path, regressions[0].Bad.Pins, b.Pins) {
+			if regressions[0].Aim == weir.AimFix { // walked from its end
+				at = length(path) - at
+			}
 			waiting = append(waiting, weir.Probe{Build: b.ID, Position: at, State: b.State, Outcome: b.Outcome, Pins: b.Pins})
 		}
 	}
@@ -159,4 +162,24 @@ func onPath(path []weir.Leg, positions []map[string]int64, pins weir.Pins) (int,
 		arrived = pos == leg.To
 	}
 	return int(at), true
+}
+
+// stands reports whether every project that takes no step on a path is where
+// the bad end has it. Elsewhere pins are those of a corner beside the path.
+func stands(path []weir.Leg, bad, pins weir.Pins) bool {
+	for name, rev := range bad {
+		moves := slices.ContainsFunc(path, func(l weir.Leg) bool { return l.Project == name })
+		if !moves && pins[name] != rev {
+			return false
+		}
+	}
+	return true
+}
+
+// length is the position of a path's end.
+func length(path []weir.Leg) (n int) {
+	for _, l := range path {
+		n += int(l.To - l.From)
+	}
+	return n
 }

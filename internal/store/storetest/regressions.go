@@ -14,6 +14,7 @@ func regressionTests() []subtest {
 		{"evidence", testEvidence},
 		{"observations", testObserve},
 		{"probes by position and age", testProbeOrder},
+		{"probes that have yet to speak", testWaitingProbes},
 	}
 }
 
@@ -133,4 +134,38 @@ func testProbeOrder(f *fixture) {
 		got = append(got, fmt.Sprintf("%d%s", p.Position, p.Pins["a"]))
 	}
 	equal(f, "probes", got, []string{"0r13", "2r11", "2r14", "5r10", "5r12"})
+}
+
+// testWaitingProbes lists builds that nobody has heard yet, and none that stand
+// beside the path: at another revision of a project that does not move on it.
+func testWaitingProbes(f *fixture) {
+	a := f.builder("a")
+	f.poll("up", "u1 u2 u3")
+	pins := func(up, own string) weir.Pins { return weir.Pins{"up": up, "a": own} }
+	at := func(pins weir.Pins) weir.Build {
+		return f.finish(f.leaseBuild(f.create(weir.CauseChange, build(a, pins))[0]), weir.ReasonTests)
+	}
+	for _, aim := range []weir.Aim{weir.AimBreak, weir.AimFix} {
+		good, bad := at(pins("u1", "r1")), at(pins("u3", "r1"))
+		r := f.regression(a, good, bad, "t1")
+		r.Path = []weir.Leg{{Project: "up", From: 1, To: 3}}
+		s := f.settlement(bad.ID, weir.Unjudged, weir.Settled)
+		s.Open = []weir.Regression{r}
+		f.ok(f.Settle(f.ctx, s))
+		r = must[[]weir.Regression](f)(f.Regressions(f.ctx, store.RegressionFilter{Limit: 1}))[0]
+		if aim != weir.AimBreak {
+			r.Aim, r.Of, r.Opened = aim, r.ID, f.now()
+			r.ID = must[weir.RegressionID](f)(f.Ask(f.ctx, r))
+		}
+		run := f.run(weir.CauseProbe, build(a, pins("u2", "r1")), build(a, pins("u1", "r2")), build(a, pins("u1", "r1")))
+		run.Regression = r.ID
+		_, _, err := f.CreateRun(f.ctx, run)
+		f.ok(err)
+		var got []int
+		for _, p := range must[[]weir.Probe](f)(f.Probes(f.ctx, r.ID)) {
+			got = append(got, p.Position)
+		}
+		want := map[weir.Aim][]int{weir.AimBreak: {0, 1}, weir.AimFix: {1, 2}}
+		equal(f, fmt.Sprintf("positions, aim %q", aim), got, want[aim])
+	}
 }
