@@ -272,7 +272,7 @@ func (s *sim) dropped(err error) bool {
 }
 
 func (s *sim) finish(a protocol.Assignment) {
-	end := s.world.run(a.Spec)
+	end := s.world.runOn(s.holder[a.Attempt], a.Spec)
 	if s.unlucky() {
 		end = simEnd{outcome: weir.Infra, reason: weir.ReasonWorker}
 	}

@@ -32,6 +32,7 @@ type simFault struct {
 // simWorld is a synthetic ecosystem whose history grows on request. What a
 // build does is a function of its pins, but for flaky tests.
 type simWorld struct {
+	ill      map[string][]string // tests that fail on a worker
 	rng      *rand.Rand
 	farm     *recipe.Farm
 	tips     map[string]int // newest position, from 1
@@ -260,7 +261,20 @@ type simEnd struct {
 	product bool
 }
 
-// run is what a worker finds when it runs a build.
+// runOn is what a worker finds when it runs a build. On one that is ill, some
+// tests fail whatever they test.
+func (w *simWorld) runOn(worker string, spec weir.Spec) simEnd {
+	end := w.run(spec)
+	for i, r := range end.set.Results {
+		if slices.Contains(w.ill[worker], r.Test.Name) {
+			end.outcome, end.reason = weir.Failed, weir.ReasonTests
+			end.set.Results[i].Status, end.set.Results[i].Message = weir.Fail, "no such device"
+		}
+	}
+	return end
+}
+
+// run is what any worker finds when it runs a build.
 func (w *simWorld) run(spec weir.Spec) simEnd {
 	pins := weir.Pins{spec.Project: spec.Revision}
 	for _, in := range spec.Inputs {

@@ -42,7 +42,7 @@ func newChecks(r weir.Regression, e *evidence) []check {
 		return nil // the other one was checked
 	}
 	e.sides = newSides(r.Builder.Project, e.route)
-	return []check{&e.sides}
+	return []check{&e.sides, &screen{}}
 }
 
 // asks lists what all checks still want. Those of one step are asked together.

@@ -38,6 +38,8 @@ type revisions interface {
 type others interface {
 	CreateRun(ctx context.Context, run store.NewRun) (weir.Run, []weir.BuildID, error)
 	ListBuilds(ctx context.Context, f store.BuildFilter) ([]weir.Build, error)
+	Attempts(ctx context.Context, id weir.BuildID) ([]weir.Attempt, error)
+	BuildSpec(ctx context.Context, id weir.BuildID) (weir.Spec, error)
 	Workers(ctx context.Context) ([]weir.Worker, error)
 }
 
@@ -79,6 +81,8 @@ type Inquiry struct {
 	// searched remembers what each search has looked at, so that it is not
 	// looked at again; only Search uses it.
 	searched map[weir.RegressionID]string
+	// ran remembers where builds ran that have ended; only Search uses it.
+	ran map[weir.BuildID]weir.Attempt
 	// reconsidered is when closed regressions were last looked at, and decided
 	// are those that need not be looked at again.
 	reconsidered time.Time
@@ -88,7 +92,7 @@ type Inquiry struct {
 // New makes an inquiry.
 func New(o Options) *Inquiry {
 	return &Inquiry{store: o.Store, results: o.Results, config: o.Config, now: o.Now, log: o.Log,
-		searched: map[weir.RegressionID]string{}, decided: map[weir.RegressionID]bool{}}
+		searched: map[weir.RegressionID]string{}, ran: map[weir.BuildID]weir.Attempt{}, decided: map[weir.RegressionID]bool{}}
 }
 
 // Unreadable reports whether an error means that what was asked for is gone or

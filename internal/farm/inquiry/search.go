@@ -124,6 +124,9 @@ type evidence struct {
 	flakes  map[weir.TestID]weir.TestState
 	sides   sides
 	checks  []check
+	ran     []weir.Attempt // where builds ran
+	past    []pastRun      // builds from before the accusation, if they were read
+	recipe  string         // what changed in it since they were good; empty: nothing
 }
 
 // gather reads what every build on the regression's path says.
@@ -184,7 +187,10 @@ func (q *Inquiry) gather(ctx context.Context, r weir.Regression, builds []weir.B
 		e.said = append(e.said, said)
 		e.builds = append(e.builds, b)
 	}
-	return e, q.gatherFlakes(ctx, r, e)
+	if err := q.gatherFlakes(ctx, r, e); err != nil {
+		return e, err
+	}
+	return e, q.gatherSurroundings(ctx, r, e)
 }
 
 // onThePath lists victims by the names that their tests had on the path: those
@@ -274,6 +280,11 @@ func (q *Inquiry) searchOne(ctx context.Context, r weir.Regression, builds []wei
 	if answer.Done() {
 		var settled bool
 		if beside, settled = e.asks(answer.Findings, width); settled {
+			if innocent(answer.Findings) {
+				if err := q.gatherPast(ctx, r, e); err != nil {
+					return false, err
+				}
+			}
 			return true, q.conclude(ctx, r, e, answer.Findings)
 		}
 	}
@@ -472,11 +483,14 @@ func (q *Inquiry) describe(r *weir.Regression, e *evidence, finding bisect.Findi
 	case bisect.Environment:
 		r.State, r.Closed = weir.Dismissed, now
 		r.Suspects = weir.Span{}
-		r.Note = "the revisions that were good are bad now too: something outside of them changed, " + after
+		r.Note = "the revisions that were good are bad now too: something outside of them changed, " + after + clueText(*r)
 	case bisect.Nobody:
 		r.State, r.Closed = weir.Dismissed, now
 		r.Suspects = weir.Span{}
 		r.Note = "flaky: the same revisions are good and bad, " + after
+		if r.Blame == weir.BlameEnvironment {
+			r.Note = "the same revisions are good on one worker and bad on another, " + after + clueText(*r)
+		}
 	}
 	if r.State.Open() && !slices.ContainsFunc(r.Victims, func(v weir.Victim) bool { return v.FixedIn == 0 }) {
 		r.State, r.Closed = weir.Recovered, now

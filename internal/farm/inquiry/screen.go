@@ -1,0 +1,412 @@
+package inquiry
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/bisect"
+	"github.com/weir-ci/weir/internal/flake"
+	"github.com/weir-ci/weir/internal/verdict"
+)
+
+// Before a revision is blamed, the surroundings are: the machine, its user, the
+// directory, the load. A revision is only named if one machine has seen the tests
+// good in front of it and bad behind it. And where the evidence says that it was no
+// revision, what the bad runs have in common is looked for and shown.
+
+const (
+	// mostAgain is how many runs at one position may be made so that one machine
+	// sees both sides. Workers may be away, or their owners may not want it.
+	mostAgain = 6
+	// apart is how sure it has to be that it is one machine and not chance, before
+	// a search that saw both outcomes at one revision ends.
+	apart = 0.05
+	// screened is how many settled builds from before are held against the bad runs.
+	screened = 10
+)
+
+// screen is the check for surroundings.
+type screen struct {
+	ready map[string]bool // workers that could run it now
+}
+
+func (s *screen) has(weir.Build) bool { return false } // all that it asks for is on the path
+func (s *screen) awaits(weir.Build)   {}
+func (s *screen) misses(weir.Build)   {}
+func (s *screen) hear([]weir.Victim, weir.Build, []weir.Observed, weir.ResultSet) {
+}
+
+// asks wants each finding to be seen by one machine.
+func (s *screen) asks(e *evidence, findings []bisect.Finding, width int) (missing []ask, settled bool) {
+	if len(e.pending) > 0 {
+		return nil, false
+	}
+	seen := map[string]bool{}
+	for i, f := range findings {
+		var more []ask
+		switch f.Kind {
+		case bisect.Found:
+			more = s.bothSides(e, i, f)
+		case bisect.Nobody:
+			more = s.tellApart(e, i)
+		}
+		for _, a := range more {
+			key := a.worker + " " + a.pins.Key()
+			if !seen[key] && len(missing) < max(width, 2) {
+				seen[key], missing = true, append(missing, a)
+			}
+		}
+	}
+	return missing, len(missing) == 0
+}
+
+// run is one run of a victim on the path.
+type run struct {
+	position int
+	worker   string
+	said     weir.Observed
+}
+
+// runs lists what was seen of a victim.
+func (e *evidence) runs(victim int) []run {
+	var out []run
+	for b, t := range e.trials {
+		if said := e.said[b][victim]; said != weir.ObservedNone && b < len(e.ran) && e.ran[b].Worker != "" {
+			out = append(out, run{t.Position, e.ran[b].Worker, said})
+		}
+	}
+	return out
+}
+
+// witnesses lists workers that saw a victim good in front of a position and bad
+// from it on, and those that saw one of the two.
+func witnesses(runs []run, position int) (both, good, bad []string) {
+	g, b := map[string]bool{}, map[string]bool{}
+	for _, r := range runs {
+		switch {
+		case r.position < position && r.said == weir.ObservedGood:
+			g[r.worker] = true
+		case r.position >= position && r.said == weir.ObservedBad:
+			b[r.worker] = true
+		}
+	}
+	good, bad = slices.Sorted(maps.Keys(g)), slices.Sorted(maps.Keys(b))
+	for _, w := range good {
+		if b[w] {
+			both = append(both, w)
+		}
+	}
+	return both, good, bad
+}
+
+// bothSides asks a machine that was there for one side of a culprit for the other.
+func (s *screen) bothSides(e *evidence, victim int, f bisect.Finding) []ask {
+	runs := e.runs(victim)
+	both, good, bad := witnesses(runs, f.First)
+	if len(both) > 0 || len(good) == 0 || len(bad) == 0 {
+		return nil
+	}
+	times := map[int]int{}
+	for _, r := range runs {
+		times[r.position]++
+	}
+	project, rev := e.route.step(f.First)
+	on := func(workers []string, position int, what string) []ask {
+		for _, w := range workers {
+			if s.ready[w] && times[position] < mostAgain {
+				return []ask{{pins: e.route.pins(position), worker: w, what: what}}
+			}
+		}
+		return nil
+	}
+	// The parent on the machine that failed says most: if it is bad there too, it was no revision.
+	if list := on(bad, f.First-1, fmt.Sprintf("what is in front of %s %s, on the same worker,", project, rev.Short())); list != nil {
+		return list
+	}
+	return on(good, f.First, fmt.Sprintf("%s %s, on the same worker,", project, rev.Short()))
+}
+
+// divided is a position at which some workers were bad and others good.
+type divided struct {
+	position  int
+	bad, good []string
+}
+
+// division finds whether it is the worker that decides whether a victim is bad:
+// none has seen both at the positions behind the culprit's side, and one
+// position has seen both by different ones.
+func division(runs []run) (d divided, table [2]int, ok bool) {
+	said := map[string]map[weir.Observed]int{}
+	at := map[int]map[weir.Observed]bool{}
+	for _, r := range runs {
+		if said[r.worker] == nil {
+			said[r.worker] = map[weir.Observed]int{}
+		}
+		if at[r.position] == nil {
+			at[r.position] = map[weir.Observed]bool{}
+		}
+		said[r.worker][r.said]++
+		at[r.position][r.said] = true
+	}
+	for _, w := range slices.Sorted(maps.Keys(said)) {
+		good, bad := said[w][weir.ObservedGood], said[w][weir.ObservedBad]
+		switch {
+		case good > 0 && bad > 0:
+			return d, table, false
+		case bad > 0:
+			d.bad, table[0] = append(d.bad, w), table[0]+bad
+		case good > 0:
+			d.good, table[1] = append(d.good, w), table[1]+good
+		}
+	}
+	d.position = -1
+	for p, o := range at {
+		if o[weir.ObservedGood] && o[weir.ObservedBad] {
+			d.position = max(d.position, p)
+		}
+	}
+	return d, table, d.position >= 0
+}
+
+// tellApart asks again where a victim was good and bad at one revision, if so far
+// each worker has always said the same.
+func (s *screen) tellApart(e *evidence, victim int) []ask {
+	runs := e.runs(victim)
+	d, table, ok := division(runs)
+	if !ok || flake.Apart(table[0], table[1]) < apart || len(runs) >= 4*mostAgain {
+		return nil
+	}
+	var list []ask
+	for _, side := range [][]string{d.bad, d.good} {
+		if i := slices.IndexFunc(side, func(w string) bool { return s.ready[w] }); i >= 0 {
+			list = append(list, ask{pins: e.route.pins(d.position), worker: side[i], what: "the same on " + side[i]})
+		}
+	}
+	if len(list) < 2 {
+		return nil // only both together say something
+	}
+	return list
+}
+
+// tell notes who saw both sides of a culprit, or what the bad runs have in common.
+func (s *screen) tell(e *evidence, r *weir.Regression, victims []int, f bisect.Finding) {
+	switch f.Kind {
+	case bisect.Found:
+		var all []string
+		for n, i := range victims {
+			both, _, _ := witnesses(e.runs(i), f.First)
+			if n == 0 {
+				all = both
+			}
+			all = slices.DeleteFunc(all, func(w string) bool { return !slices.Contains(both, w) })
+		}
+		r.Checks.Workers = all
+	case bisect.Nobody, bisect.Environment:
+		r.Checks.Screen = e.clues(victims)
+		if f.Kind != bisect.Nobody {
+			return
+		}
+		var ill weir.Clue
+		for _, i := range victims {
+			d, table, ok := division(e.runs(i))
+			p := flake.Apart(table[0], table[1])
+			if !ok || p >= apart {
+				return
+			}
+			ill = weir.Clue{Facet: string(flake.ByWorker), Value: "on " + strings.Join(d.bad, " and "),
+				Bad: table[0], Runs: table[0], OtherRuns: table[1], Chance: p}
+		}
+		// One machine, and not chance. What it was before it fell ill does not count.
+		r.Blame = weir.BlameEnvironment
+		r.Checks.Screen = slices.Insert(slices.DeleteFunc(r.Checks.Screen, func(c weir.Clue) bool { return c.Facet == ill.Facet }), 0, ill)
+	}
+}
+
+// clues looks for what the bad runs of victims have in common, and the good ones
+// have not. The builds from before the accusation count as well: the revisions may
+// be the same, and the machines not.
+func (e *evidence) clues(victims []int) []weir.Clue {
+	var runs []flake.Outcome
+	add := func(a weir.Attempt, said []weir.Observed) {
+		o := weir.ObservedNone
+		for _, i := range victims {
+			if said[i] == weir.ObservedBad || o == weir.ObservedNone {
+				o = said[i]
+			}
+		}
+		if o == weir.ObservedNone || a.Worker == "" {
+			return
+		}
+		runs = append(runs, flake.Outcome{Bad: o == weir.ObservedBad, Worker: a.Worker, Root: a.Surroundings.Root, Load: a.Surroundings.Load,
+			At: a.Leased, Directory: a.Surroundings.Directory})
+	}
+	for _, p := range e.past {
+		add(p.attempt, p.said)
+	}
+	for b := range e.trials {
+		if b < len(e.ran) {
+			add(e.ran[b], e.said[b])
+		}
+	}
+	var out []weir.Clue
+	for _, h := range slices.Concat(flake.Hints(runs), flake.Divisions(runs)) {
+		c := weir.Clue{Facet: string(h.Facet), Value: h.Value, Bad: h.In.Bad, Runs: h.In.Runs, OtherBad: h.Out.Bad, OtherRuns: h.Out.Runs, Chance: h.P}
+		if len(h.Same) > 0 {
+			c.Value += " (the same runs: " + strings.Join(h.Same, ", ") + ")"
+		}
+		if !slices.ContainsFunc(out, func(o weir.Clue) bool { return o.Facet == c.Facet }) {
+			out = append(out, c)
+		}
+	}
+	if e.recipe != "" {
+		out = slices.Insert(out, 0, weir.Clue{Facet: "recipe", Value: e.recipe, Chance: 1})
+	}
+	return out
+}
+
+// clueText says the clearest clue as the end of a note.
+func clueText(r weir.Regression) string {
+	if len(r.Checks.Screen) == 0 {
+		return ""
+	}
+	c := r.Checks.Screen[0]
+	if c.Runs == 0 {
+		return "; " + c.Value
+	}
+	return fmt.Sprintf("; %s: %d of %d runs are bad, and %d of %d others", c.Value, c.Bad, c.Runs, c.OtherBad, c.OtherRuns)
+}
+
+// innocent reports whether some finding is that no revision did it.
+func innocent(findings []bisect.Finding) bool {
+	return slices.ContainsFunc(findings, func(f bisect.Finding) bool { return f.Kind == bisect.Nobody || f.Kind == bisect.Environment })
+}
+
+// pastRun is what a build from before the accusation said, and where it ran.
+type pastRun struct {
+	attempt weir.Attempt
+	said    []weir.Observed
+}
+
+// gatherSurroundings reads where the builds of a search have run.
+func (q *Inquiry) gatherSurroundings(ctx context.Context, r weir.Regression, e *evidence) error {
+	ready, err := q.readyOn(ctx, r.Builder.Platform)
+	if err != nil {
+		return err
+	}
+	for _, c := range e.checks {
+		if s, ok := c.(*screen); ok {
+			s.ready = ready
+		}
+	}
+	for _, b := range e.builds {
+		a, err := q.lastAttempt(ctx, b.ID)
+		if err != nil {
+			return err
+		}
+		e.ran = append(e.ran, a)
+	}
+	return nil
+}
+
+// gatherPast reads what the tests did before they were accused, for a search
+// that has come to the conclusion that no revision did it.
+func (q *Inquiry) gatherPast(ctx context.Context, r weir.Regression, e *evidence) error {
+	asked := onThePath(r.Victims)
+	visited := 0
+	err := q.back(ctx, weir.Build{ID: r.Bad.Build, Builder: r.Builder}, func(b weir.Build) (bool, error) {
+		visited++
+		set, err := q.resultsOf(ctx, b)
+		if Unreadable(err) {
+			return visited < screened, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		a, err := q.lastAttempt(ctx, b.ID)
+		e.past = append(e.past, pastRun{a, verdict.ObserveAll(asked, b, set)})
+		return visited < screened, err
+	})
+	if err != nil || r.Good.Build == 0 || len(e.builds) == 0 {
+		return err
+	}
+	e.recipe, err = q.recipeChange(ctx, r.Good.Build, e.builds[len(e.builds)-1].ID)
+	return err
+}
+
+// recipeChange says what changed in the recipe between two builds; empty if nothing did.
+func (q *Inquiry) recipeChange(ctx context.Context, before, now weir.BuildID) (string, error) {
+	a, err := q.store.BuildSpec(ctx, before)
+	if weir.CodeOf(err) == weir.NotFound {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	b, err := q.store.BuildSpec(ctx, now)
+	if err != nil {
+		return "", err
+	}
+	var parts []string
+	if a.Job.Dir != b.Job.Dir {
+		parts = append(parts, fmt.Sprintf("dir was %q and is %q", a.Job.Dir, b.Job.Dir))
+	}
+	for _, p := range []struct {
+		name string
+		a, b any
+	}{{"steps", a.Job.Steps, b.Job.Steps}, {"env", a.Job.Env, b.Job.Env}, {"labels", a.Job.Labels, b.Job.Labels}, {"results", a.Job.Results, b.Job.Results},
+		{"timeout", a.Job.Timeout, b.Job.Timeout}} {
+		if !sameJSON(p.a, p.b) {
+			parts = append(parts, p.name+" changed")
+		}
+	}
+	if len(parts) == 0 {
+		return "", nil
+	}
+	return fmt.Sprintf("the recipe has changed since build %d: %s", before, strings.Join(parts, ", ")), nil
+}
+
+func sameJSON(a, b any) bool {
+	x, errA := json.Marshal(a)
+	y, errB := json.Marshal(b)
+	return errA == nil && errB == nil && bytes.Equal(x, y)
+}
+
+// lastAttempt finds the attempt that gave a build its outcome; the zero Attempt if none did.
+func (q *Inquiry) lastAttempt(ctx context.Context, id weir.BuildID) (weir.Attempt, error) {
+	if a, ok := q.ran[id]; ok {
+		return a, nil
+	}
+	all, err := q.store.Attempts(ctx, id)
+	if err != nil || len(all) == 0 {
+		return weir.Attempt{}, err
+	}
+	last := all[len(all)-1]
+	if !last.Live() {
+		if len(q.ran) >= mostRemembered {
+			clear(q.ran)
+		}
+		q.ran[id] = last
+	}
+	return last, nil
+}
+
+// mostRemembered is how many attempts are remembered.
+const mostRemembered = 10_000
+
+// readyOn names the workers of a platform that get work.
+func (q *Inquiry) readyOn(ctx context.Context, p weir.Platform) (map[string]bool, error) {
+	workers, err := q.store.Workers(ctx)
+	ready := map[string]bool{}
+	for _, w := range workers {
+		if w.Platform == p && w.State(q.now()) == weir.WorkerReady {
+			ready[w.Name] = true
+		}
+	}
+	return ready, err
+}
