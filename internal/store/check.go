@@ -1,6 +1,7 @@
 package store
 
 import (
+	"math"
 	"slices"
 
 	"github.com/weir-ci/weir"
@@ -13,6 +14,9 @@ const (
 	maxFrameData = weir.MaxFrame + 4096 // bytes of a frame, compressed; zstd adds little to what it cannot shrink
 	maxLogSize   = 1 << 60              // bytes of a log, so that sums of offsets cannot overflow
 )
+
+// MaxDirectory is how much is kept of the directory that an attempt ran in, in bytes.
+const MaxDirectory = 200
 
 // Check is Invalid if the run can be no run, whatever the database holds.
 func (r NewRun) Check() error {
@@ -49,6 +53,11 @@ func (s Sync) Check() error {
 func (f Finish) Check() error {
 	if !slices.Contains(weir.Outcomes(), f.Outcome) {
 		return weir.Errorf(weir.Invalid, "attempt %s ended with the outcome %.40q, which does not exist", f.Attempt, string(f.Outcome))
+	}
+	for _, n := range []*float64{f.Surroundings.Load, f.Surroundings.Clock} {
+		if n != nil && (math.IsNaN(*n) || math.IsInf(*n, 0)) {
+			return weir.Errorf(weir.Invalid, "attempt %s says that the load or the clock of its machine was %g", f.Attempt, *n)
+		}
 	}
 	if err := checkSteps(f.Steps); err != nil {
 		return err

@@ -65,6 +65,9 @@ type Changes interface {
 	Revision(ctx context.Context, project, branch, id string) (weir.Revision, error)
 	// RevisionRange lists revisions with first <= position <= last, in order.
 	RevisionRange(ctx context.Context, project, branch string, first, last int64) ([]weir.Revision, error)
+	// RevisionsLike lists revisions whose id begins with prefix, newest first, at
+	// most limit; the one with exactly that id, if there is one, stands first.
+	RevisionsLike(ctx context.Context, project, branch, prefix string, limit int) ([]weir.Revision, error)
 }
 
 // Poll is what one look at a source found.
@@ -132,7 +135,8 @@ type NewBuild struct {
 	RetryOf  weir.BuildID
 	Share    Share
 	// Prefer and Avoid name workers: the one that should run it, and one that
-	// should not. They are wishes: a build that waits for long goes to any.
+	// should not. They are wishes: a build that waits for long goes to any. One
+	// that stands in for it keeps its own.
 	Prefer, Avoid string
 	// Supersede cancels queued and blocked builds of the same builder that
 	// advance the baseline and have other pins.
@@ -369,7 +373,8 @@ type Finish struct {
 	Product weir.Product
 	Results weir.Digest
 	Counts  weir.Counts
-	// Surroundings is where it ran.
+	// Surroundings is where it ran; Invalid if a number in it is none, and its
+	// directory is cut at MaxDirectory.
 	Surroundings weir.Surroundings
 	// Frames are appended to the log in the same transaction; Conflict if they
 	// do not begin where it ends. Sealed is as in Sync.

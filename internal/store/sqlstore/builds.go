@@ -142,9 +142,10 @@ func (s *Store) ListBuilds(ctx context.Context, f store.BuildFilter) ([]weir.Bui
 // Attempts lists the attempts of a build, oldest first.
 func (s *Store) Attempts(ctx context.Context, id weir.BuildID) ([]weir.Attempt, error) {
 	return sqltx.List(ctx, s.DB, "list attempts", func(r sqltx.Scanner) (weir.Attempt, error) {
-		a, err := scanAttempt(r)
+		var a attempt
+		err := r.Scan(append(a.dest(), sqltx.JSON(&a.Surroundings))...)
 		return a.Attempt, err
-	}, `SELECT `+attemptColumns+` FROM attempts a WHERE a.build_id = $1 ORDER BY a.number`, int64(id))
+	}, `SELECT `+attemptColumns+`, a.surroundings FROM attempts a WHERE a.build_id = $1 ORDER BY a.number`, int64(id))
 }
 
 // Needs lists the builds whose products a build uses.

@@ -96,7 +96,7 @@ func (t *tx) blame(a attempt, f store.Finish) error {
 
 // finish ends a live attempt, and its build unless it may be tried again.
 func (t *tx) finish(b *weir.Build, a attempt, by endedBy, f store.Finish) error {
-	if err := t.endAttempt(a.ID, by, f.Outcome, f.Reason, f.Now); err != nil {
+	if err := t.endAttempt(a.ID, by, f); err != nil {
 		return err
 	}
 	if f.Outcome == weir.Infra {
@@ -117,6 +117,20 @@ func (t *tx) finish(b *weir.Build, a attempt, by endedBy, f store.Finish) error 
 	}
 	b.Product, b.Results, b.Counts = f.Product, f.Results, f.Counts
 	return t.end(b, f.Outcome, f.Reason, f.Now)
+}
+
+// endAttempt ends a live attempt: of f its outcome, reason, time and
+// surroundings count. Its build must be locked.
+func (t *tx) endAttempt(id weir.AttemptID, by endedBy, f store.Finish) error {
+	f.Surroundings.Directory = sqltx.Clip(f.Surroundings.Directory, store.MaxDirectory)
+	around, err := sqltx.EncodeNonzero(f.Surroundings)
+	if err != nil {
+		return err
+	}
+	return t.Put(`UPDATE attempts SET ended = $3, ended_by = $4, outcome = $5, reason_code = $6, reason_text = $7, surroundings = $8
+		WHERE build_id = $1 AND number = $2 AND ended = 0`,
+		int64(id.Build), id.Number, sqltx.Micros(f.Now), string(by), string(f.Outcome), sqltx.Clean(string(f.Reason.Code)),
+		sqltx.Clip(f.Reason.Text, weir.MaxReason), around)
 }
 
 // Expire ends attempts whose lease has run out as lost and requeues their

@@ -7,7 +7,6 @@ import (
 	"crypto/subtle"
 	"database/sql"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"slices"
 	"time"
@@ -109,14 +108,6 @@ func fenced(id weir.AttemptID) error {
 // spoke notes that the worker of an attempt was heard of.
 func (a attempt) spoke(t *tx, now time.Time) error {
 	return sqlroster.Seen(t.Tx, sqlroster.Worker{Worker: weir.Worker{Name: a.Worker, Seen: a.seen}}, now)
-}
-
-// endAttempt ends a live attempt. Its build must be locked.
-func (t *tx) endAttempt(id weir.AttemptID, by endedBy, outcome weir.Outcome, reason weir.Reason, now time.Time) error {
-	err := t.Put(`UPDATE attempts SET ended = $3, ended_by = $4, outcome = $5, reason_code = $6, reason_text = $7
-		WHERE build_id = $1 AND number = $2 AND ended = 0`,
-		int64(id.Build), id.Number, sqltx.Micros(now), string(by), string(outcome), sqltx.Clean(string(reason.Code)), sqltx.Clip(reason.Text, weir.MaxReason))
-	return err
 }
 
 // Lease gives queued builds to a worker. It may call choose several times:
@@ -263,7 +254,7 @@ func (t *tx) takeBack(ask store.LeaseAsk, live sqltx.Asked) (back bool, err erro
 			continue
 		}
 		reason := weir.Reason{Code: weir.ReasonUndelivered, Text: "worker " + ask.Worker + " does not know of it"}
-		if err := t.endAttempt(id, byLease, weir.Infra, reason, ask.Now); err != nil {
+		if err := t.endAttempt(id, byLease, store.Finish{Outcome: weir.Infra, Reason: reason, Now: ask.Now}); err != nil {
 			return false, err
 		}
 		var again time.Time
@@ -316,51 +307,6 @@ func scanTurn(r sqltx.Scanner, queued *bool) (w sqlroster.Worker, err error) {
 	err = r.Scan(&w.Epoch, &w.LeaseSeq, sqltx.Time(&w.Seen), &draining, &w.Paused, sqltx.Time(&w.Barred), &n)
 	w.Draining, *queued = draining != 0, n > 0
 	return w, err
-}
-
-// askCandidates asks for queued builds that may be leased. It reads as little of
-// each as it can: nothing else costs a lease as much.
-func (c conn) askCandidates(ask store.LeaseAsk, limit int) sqltx.Asked {
-	return c.Later(`SELECT b.id, b.builder_id, b.priority, b.queued, b.attempts, b.cause, b.labels FROM builds b
-		WHERE b.platform = $1 AND b.state = 'queued' AND b.not_before <= $2 ORDER BY b.priority DESC, b.id LIMIT $3`,
-		sqltx.Clean(string(ask.Platform)), sqltx.Micros(ask.Now), limit)
-}
-
-// candidates reads queued builds that were asked for.
-func (c conn) candidates(k *sqlroster.Builders, queue sqltx.Asked) ([]store.Candidate, error) {
-	var builders []weir.BuilderID
-	var id, builder, priority, queued, attempts, cause, labels any // what drivers give, unchanged
-	into := []any{&id, &builder, &priority, &queued, &attempts, &cause, &labels}
-	offers, err := sqltx.Collect(queue, func(row sqltx.Scanner) (o store.Candidate, err error) {
-		if err := row.Scan(into...); err != nil {
-			return o, err
-		}
-		o = store.Candidate{Build: weir.BuildID(number(id)), Cause: weir.Cause(text(cause)), Priority: int(number(priority)),
-			Queued: sqltx.TimeOf(number(queued)), Attempts: int(number(attempts))}
-		if list := text(labels); list != "null" && list != "[]" {
-			err = json.Unmarshal([]byte(list), &o.Labels)
-		}
-		builders = append(builders, weir.BuilderID(number(builder)))
-		return o, err
-	}, "")
-	if err != nil || len(offers) == 0 {
-		return nil, err
-	}
-	found, err := k.Of(c.Conn, builders)
-	for i := range offers {
-		offers[i].Builder = found[builders[i]]
-	}
-	return offers, err
-}
-
-func number(column any) int64 {
-	n, _ := column.(int64) // as the schema has it
-	return n
-}
-
-func text(column any) string {
-	s, _ := column.(string) // as the schema has it
-	return s
 }
 
 // pick keeps what was offered, once each, and no more than there is room for.

@@ -272,6 +272,9 @@ func (p *plan) insert(b *weir.Build, i int, needs []weir.BuildID) error {
 	if err != nil {
 		return err
 	}
+	if nb.Prefer != "" || nb.Avoid != "" {
+		labels += wishMark
+	}
 	recipe, err := p.recipe(i)
 	if err != nil {
 		return err
@@ -282,11 +285,11 @@ func (p *plan) insert(b *weir.Build, i int, needs []weir.BuildID) error {
 		p.tellQueue(b.Builder.Platform)
 	}
 	number, err := p.add(p.asked.builds, "builds", `run_id, builder_id, platform, cause, advances, unsettled, state, outcome,
-			reason_code, reason_text, priority, labels, pins, pins_key, created, queued, finished, retry_of, recipe_id, product_key`,
+			reason_code, reason_text, priority, labels, pins, pins_key, created, queued, finished, retry_of, recipe_id, product_key, prefer, avoid`,
 		int64(b.Run), int64(b.Builder.ID), string(b.Builder.Platform), string(b.Cause), sqltx.Flag(b.Cause.Advances()), sqltx.Flag(b.Cause.Advances()),
 		string(b.State), string(b.Outcome), string(b.Reason.Code), sqltx.Clip(b.Reason.Text, weir.MaxReason), nb.Priority, labels, pins, key,
 		sqltx.Micros(b.Created), sqltx.Micros(queued), sqltx.Micros(b.Finished), int64(b.RetryOf),
-		recipe, sqltx.Clean(nb.Spec.ProductKey))
+		recipe, sqltx.Clean(nb.Spec.ProductKey), sqltx.Clean(nb.Prefer), sqltx.Clean(nb.Avoid))
 	if err != nil {
 		return err
 	}
@@ -371,7 +374,7 @@ func (s *Store) Cancel(ctx context.Context, id weir.BuildID, reason weir.Reason,
 		}
 		if b.State == weir.Leased || b.State == weir.Running {
 			a := weir.AttemptID{Build: id, Number: b.Attempts}
-			if err := t.endAttempt(a, byCancel, weir.OutcomeCancelled, reason, now); err != nil {
+			if err := t.endAttempt(a, byCancel, store.Finish{Outcome: weir.OutcomeCancelled, Reason: reason, Now: now}); err != nil {
 				return err
 			}
 			t.Tell(weir.EventCancel, itoa(id))

@@ -1,6 +1,9 @@
 package storetest
 
 import (
+	"math"
+	"reflect"
+	"strings"
 	"time"
 
 	"github.com/weir-ci/weir"
@@ -11,6 +14,7 @@ func finishTests() []subtest {
 	return []subtest{
 		{"every outcome", testFinishOutcomes},
 		{"what is kept", testFinishContent},
+		{"where it ran", testFinishSurroundings},
 		{"twice", testFinishTwice},
 		{"fenced", testFinishFenced},
 		{"the last frames come with it", testFinishFrames},
@@ -73,6 +77,48 @@ func testFinishContent(f *fixture) {
 	equal(f, "counts", got.Counts, e.Counts)
 	equal(f, "judgement", got.Judgement, weir.Unjudged)
 	equal(f, "build as read", f.get(l.Build.ID), got)
+}
+
+func testFinishSurroundings(f *fixture) {
+	a := f.builder("a")
+	l := f.leaseBuild(f.change(a, 1))
+	e := f.ending(l, weir.ReasonTests)
+	for _, bad := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
+		e.Surroundings = weir.Surroundings{Load: &bad}
+		_, err := f.Finish(f.ctx, e)
+		f.code(err, weir.Invalid)
+		e.Surroundings = weir.Surroundings{Clock: &bad}
+		_, err = f.Finish(f.ctx, e)
+		f.code(err, weir.Invalid)
+	}
+	yes, no, load, clock := true, false, 0.25, -3.5
+	expect := func(id weir.BuildID, want weir.Surroundings) {
+		f.Helper()
+		attempts := must[[]weir.Attempt](f)(f.Attempts(f.ctx, id))
+		if got := attempts[len(attempts)-1].Surroundings; !reflect.DeepEqual(got, want) {
+			f.Errorf("surroundings of build %d: %+v, want %+v", id, got, want)
+		}
+	}
+	e.Surroundings = weir.Surroundings{Root: &no, Load: &load, Network: &yes, Clock: &clock, Directory: "mill"}
+	must[weir.Build](f)(f.Finish(f.ctx, e))
+	expect(l.Build.ID, e.Surroundings)
+	said := e.Surroundings
+	e.Surroundings = weir.Surroundings{Directory: "else"} // a repetition says nothing new
+	must[weir.Build](f)(f.Finish(f.ctx, e))
+	expect(l.Build.ID, said)
+
+	l = f.leaseBuild(f.change(a, 2))
+	expect(l.Build.ID, weir.Surroundings{})
+	e = f.ending(l, weir.ReasonWorker) // of an attempt that is tried again, too
+	e.Surroundings.Directory = dirty
+	must[weir.Build](f)(f.Finish(f.ctx, e))
+	expect(l.Build.ID, weir.Surroundings{Directory: clean})
+	l = f.leaseBuild(l.Build.ID)
+	e = f.ending(l, weir.ReasonNone)
+	e.Surroundings.Directory = strings.Repeat("\u20ac", store.MaxDirectory)
+	must[weir.Build](f)(f.Finish(f.ctx, e))
+	f.cut("directory", must[[]weir.Attempt](f)(f.Attempts(f.ctx, l.Build.ID))[1].Surroundings.Directory, store.MaxDirectory)
+	expect(l.Build.ID, weir.Surroundings{Directory: strings.Repeat("\u20ac", store.MaxDirectory/3)})
 }
 
 func testFinishTwice(f *fixture) {

@@ -15,6 +15,7 @@ func leaserTests() []subtest {
 		{"candidates by priority and age", testCandidateOrder},
 		{"candidates of the platform, up to the limit", testCandidateLimit},
 		{"a candidate says what the choice needs", testCandidateContent},
+		{"a candidate says which worker it wishes for", testCandidateWishes},
 		{"what is leased", testLeased},
 		{"no more than asked, offered, or queued", testLeaseBounds},
 		{"products are filled in", testProductFilledIn},
@@ -94,6 +95,29 @@ func testCandidateContent(f *fixture) {
 	equal(f, "candidate", got[0], want)
 	f.finish(f.leaseBuild(made[0]), weir.ReasonDiskFull)
 	equal(f, "attempts of a candidate", f.offered()[0].Attempts, 1)
+}
+
+func testCandidateWishes(f *fixture) {
+	a := f.builder("a")
+	wishing := func(prefer, avoid string) option {
+		return func(b *store.NewBuild) { b.Prefer, b.Avoid = prefer, avoid }
+	}
+	made := f.create(weir.CauseRetry, build(a, own(a, 1)), build(a, own(a, 2), wishing("", "w1"), labels("gpu", "a\nb")),
+		build(a, own(a, 3), wishing("w2", "")), build(a, own(a, 4), wishing("w 'ä'\n", "w1"), labels("gpu")))
+	want := [][3]string{{"[]"}, {"[gpu a\nb]", "", "w1"}, {"[]", "w2", ""}, {"[gpu]", "w 'ä'\n", "w1"}}
+	check := func() {
+		f.Helper()
+		for i, c := range f.offered() {
+			equal(f, "wishes", [3]string{fmt.Sprint(c.Labels), c.Prefer, c.Avoid}, want[i])
+		}
+	}
+	check()
+	f.finish(f.leaseBuild(made[1]), weir.ReasonDiskFull) // its next attempt wishes the same
+	check()
+	// A build that stands in for a new one keeps its own wishes.
+	equal(f, "stands in", f.create(weir.CauseProbe, build(a, own(a, 3), wishing("w9", ""), share(store.SharePending)))[0], made[2])
+	check()
+	equal(f, "what a worker is told", must[weir.Spec](f)(f.BuildSpec(f.ctx, made[1])).Job.Labels, []string{"gpu", "a\nb"})
 }
 
 func testLeased(f *fixture) {
