@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/store"
@@ -209,4 +210,12 @@ func (s Store) RevisionRange(ctx context.Context, project, branch string, first,
 	return sqltx.List(ctx, s.db, "list revisions", scanRevision, `SELECT `+revisionColumns+` FROM revisions
 		WHERE project = $1 AND branch = $2 AND position >= $3 AND position <= $4 ORDER BY position`,
 		sqltx.Clean(project), sqltx.Clean(branch), first, last)
+}
+
+// RevisionsLike lists revisions whose id begins with prefix, newest first.
+func (s Store) RevisionsLike(ctx context.Context, project, branch, prefix string, limit int) ([]weir.Revision, error) {
+	prefix = sqltx.Clean(prefix)
+	return sqltx.List(ctx, s.db, "find revisions", scanRevision, `SELECT `+revisionColumns+` FROM revisions
+		WHERE project = $1 AND branch = $2 AND substr(id, 1, $3) = $4 ORDER BY CASE WHEN id = $4 THEN 0 ELSE 1 END, position DESC LIMIT $5`,
+		sqltx.Clean(project), sqltx.Clean(branch), utf8.RuneCountInString(prefix), prefix, sqltx.Limit(limit, sqltx.StandardList, sqltx.LongestList))
 }

@@ -16,6 +16,7 @@ func changesTests() []subtest {
 		{"positions have no gaps and known revisions are passed over", testPositions},
 		{"tips and first", testTips},
 		{"ranges and single revisions", testRevisionReads},
+		{"revisions by how their ids begin", testRevisionsLike},
 		{"a source is polled once", testClaimPoll},
 		{"two pollers claim once", testClaimRace},
 		{"two pollers record once", testRecordRace},
@@ -107,6 +108,23 @@ func testRevisionReads(f *fixture) {
 		got := must[[]weir.Revision](f)(f.RevisionRange(f.ctx, "p", "", c.first, c.last))
 		equal(f, fmt.Sprintf("range %d to %d", c.first, c.last), line(got), c.want)
 	}
+}
+
+func testRevisionsLike(f *fixture) {
+	f.poll("p", "v1.2.0 v1.2 v1.3 V1.2 v1%2")
+	f.poll("q", "v1.2")
+	for _, c := range []struct {
+		prefix string
+		limit  int
+		want   string
+	}{
+		{"v1.2", 0, "2v1.2 1v1.2.0"}, {"v1.2.0", 0, "1v1.2.0"}, {"v1.", 2, "3v1.3 2v1.2"}, {"v", 0, "5v1%2 3v1.3 2v1.2 1v1.2.0"},
+		{"v1%", 0, "5v1%2"}, {"v1_", 0, ""}, {"v2", 0, ""}, {"v1.2.0.1", 0, ""},
+	} {
+		got := must[[]weir.Revision](f)(f.RevisionsLike(f.ctx, "p", "", c.prefix, c.limit))
+		equal(f, fmt.Sprintf("revisions like %q", c.prefix), line(got), c.want)
+	}
+	equal(f, "on another branch", len(must[[]weir.Revision](f)(f.RevisionsLike(f.ctx, "p", "main", "v", 0))), 0)
 }
 
 func (f *fixture) claim(now time.Time) bool {
