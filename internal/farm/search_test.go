@@ -43,7 +43,7 @@ func TestBuilderLeavesWhileSearched(t *testing.T) {
 	s.world.farm = &recipe.Farm{Projects: s.world.farm.Projects[:1]}
 	s.must(s.farms[0].Configure(s.ctx, s.world.farm))
 	s.until("at rest", true, s.atRest)
-	if r := s.regressions()[0]; r.State != weir.Dismissed || !strings.Contains(r.Note, "not in the configuration") {
+	if r := s.regressions()[0]; r.State != weir.Narrowed || !strings.Contains(r.Note, "not in the configuration") {
 		t.Errorf("regression is %s: %s", r.State, r.Note)
 	}
 }

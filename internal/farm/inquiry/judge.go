@@ -332,6 +332,7 @@ func (q *Inquiry) resolveDoubt(ctx context.Context, d store.Doubt) (done bool, e
 	if s.Open, err = q.accuse(ctx, d.Build, j.comparison.Changes); err != nil {
 		return false, err
 	}
+	confirm(s.Open, second, *again)
 	return true, q.store.Settle(ctx, s)
 }
 

@@ -268,6 +268,7 @@ func (q *Inquiry) searchOne(ctx context.Context, r weir.Regression, builds []wei
 			return false, err
 		}
 	}
+	r.Confirmed = e.confirmed(r)
 	answer := bisect.Next(e.question(r, width))
 	if !answer.Done() && len(e.trials) >= maxTrials {
 		for i, finding := range answer.Findings {
@@ -364,14 +365,19 @@ func (q *Inquiry) probeRun(r weir.Regression, way route, positions []int, beside
 	})
 }
 
-// giveUp ends a search whose builder the configuration does not have any
-// more: there is nobody left to ask, and nobody to tell.
+// giveUp ends a search whose builder the configuration does not have any more:
+// there is nobody left to ask. That nobody looks mends nothing, so what is open
+// stays open, with the range that is left.
 func (q *Inquiry) giveUp(ctx context.Context, r weir.Regression, why error) (bool, error) {
 	if q.config().Empty() {
 		return false, nil // not configured yet
 	}
 	u := store.RegressionUpdate{Regression: r, Now: q.now()}
-	u.Regression.State, u.Regression.Note = weir.Dismissed, "nobody can be asked any more: "+why.Error()
+	u.Regression.State, u.Regression.Note = weir.Narrowed, fmt.Sprintf("one of %d revisions; nobody can be asked any more: %v", r.Suspects.Last-r.Suspects.First+1, why)
+	if r.Aim != weir.AimBreak {
+		u.Regression.State = weir.Dismissed
+	}
+	q.closeIfGood(&u.Regression)
 	return true, q.store.Advance(ctx, u)
 }
 
@@ -416,7 +422,7 @@ func (q *Inquiry) conclude(ctx context.Context, r weir.Regression, e *evidence, 
 		}
 		q.describe(&part, e, g.finding)
 		if i == 0 {
-			u.Regression = part
+			u.Regression, u.Grounds = part, e.grounds(part, g.indices, g.finding)
 		} else {
 			part.ID = 0
 			if !part.State.Open() {
@@ -430,7 +436,7 @@ func (q *Inquiry) conclude(ctx context.Context, r weir.Regression, e *evidence, 
 				continue
 			}
 		}
-		if g.finding.Kind == bisect.Nobody {
+		if g.finding.Kind == bisect.Nobody && r.Aim == weir.AimBreak {
 			u.States = append(u.States, e.absolve(g.victims, r.Bad.Build)...)
 		}
 	}
@@ -492,8 +498,13 @@ func (q *Inquiry) describe(r *weir.Regression, e *evidence, finding bisect.Findi
 			r.Note = "the same revisions are good on one worker and bad on another, " + after + clueText(*r)
 		}
 	}
-	if r.State.Open() && !slices.ContainsFunc(r.Victims, func(v weir.Victim) bool { return v.FixedIn == 0 }) {
-		r.State, r.Closed = weir.Recovered, now
+	q.closeIfGood(r)
+}
+
+// closeIfGood closes an episode that has come to its end, if its tests are good again.
+func (q *Inquiry) closeIfGood(r *weir.Regression) {
+	if r.Aim == weir.AimBreak && r.State.Open() && !slices.ContainsFunc(r.Victims, func(v weir.Victim) bool { return v.FixedIn == 0 }) {
+		r.State, r.Closed = weir.Recovered, q.now()
 		r.Note += "; good again meanwhile"
 	}
 }
