@@ -42,7 +42,11 @@ func newChecks(r weir.Regression, e *evidence) []check {
 		return nil // the other one was checked
 	}
 	e.sides = newSides(r.Builder.Project, e.route)
-	return []check{&e.sides, &screen{}}
+	checks := []check{&e.sides, &screen{}}
+	if n := newNeeds(e.route); n != nil {
+		checks = append(checks, needsOf{n, e.route})
+	}
+	return checks
 }
 
 // asks lists what all checks still want. Those of one step are asked together.
