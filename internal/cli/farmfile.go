@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/cli/show"
 	"github.com/weir-ci/weir/internal/recipe"
 )
 
@@ -37,7 +38,7 @@ func loadFarm(c *cobra.Command, args []string) (*recipe.Farm, error) {
 // showProblems prints what is wrong with a farm file and ends the verb.
 func showProblems(w io.Writer, path string, problems recipe.Problems) error {
 	fmt.Fprint(w, problems.Format())
-	fmt.Fprintf(w, "\n%s has %s\n", path, plural(len(problems), "problem", "problems"))
+	fmt.Fprintf(w, "\n%s has %s\n", path, show.Plural(len(problems), "problem", "problems"))
 	return errBadNews
 }
 
@@ -127,8 +128,8 @@ started and nothing outside the file is looked at.`,
 			return err
 		}
 		plans := recipe.Expand(farm, hostPlatform())
-		fmt.Fprintf(c.OutOrStdout(), "fine: %s, %s\n", plural(len(farm.Projects), "project", "projects"),
-			plural(len(plans), "builder", "builders"))
+		fmt.Fprintf(c.OutOrStdout(), "fine: %s, %s\n", show.Plural(len(farm.Projects), "project", "projects"),
+			show.Plural(len(plans), "builder", "builders"))
 		for _, p := range plans {
 			line := "  " + p.Key.Name()
 			if len(p.Upstreams) > 0 {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/client"
+	"github.com/weir-ci/weir/internal/cli/show"
 )
 
 func newLogs() *cobra.Command {
@@ -198,9 +199,9 @@ func (p *logPrinter) skip(ctx context.Context, a client.AttemptDetail) error {
 
 func (p *logPrinter) print(ctx context.Context, id weir.AttemptID, s client.StepDetail) error {
 	if !p.titled && s.State != weir.StepWaiting {
-		title := fmt.Sprintf("--- step %d: %s", s.Index, safe(s.Name))
+		title := fmt.Sprintf("--- step %d: %s", s.Index, show.Safe(s.Name))
 		if s.Note != "" {
-			title += " (" + safe(s.Note) + ")"
+			title += " (" + show.Safe(s.Note) + ")"
 		}
 		fmt.Fprintln(p.notes, title)
 		p.titled = true
@@ -309,7 +310,7 @@ func (p *logPrinter) searchStep(ctx context.Context, id weir.AttemptID, s client
 			return n, err
 		}
 		for _, m := range found.Matches {
-			if _, err := fmt.Fprintf(p.out, "%s:%d:%s\n", safe(s.Name), m.Line+1, safeLine(m.Text)); err != nil {
+			if _, err := fmt.Fprintf(p.out, "%s:%d:%s\n", show.Safe(s.Name), m.Line+1, show.SafeLine(m.Text)); err != nil {
 				return n, err
 			}
 			n++
@@ -319,15 +320,6 @@ func (p *logPrinter) searchStep(ctx context.Context, id weir.AttemptID, s client
 		}
 		q.From = found.Next
 	}
-}
-
-// safeLine is safe, but for tabs.
-func safeLine(s string) string {
-	parts := strings.Split(s, "\t")
-	for i := range parts {
-		parts[i] = safe(parts[i])
-	}
-	return strings.Join(parts, "\t")
 }
 
 // followLook is how often a followed build is looked at although no event came.
@@ -381,5 +373,5 @@ func reasonText(r weir.Reason) string {
 	if r.Text == "" {
 		return ""
 	}
-	return ": " + safe(r.Text)
+	return ": " + show.Safe(r.Text)
 }

@@ -2,16 +2,15 @@ package cli
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/client"
+	"github.com/weir-ci/weir/internal/cli/show"
 )
 
 // adminFlags adds what a verb needs that changes something, and returns how to
@@ -82,7 +81,7 @@ It needs an admin's token; see weir token --help.`,
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(c.OutOrStdout(), "run %d: %s%s\n", out.Run, plural(len(out.Builds), "build", "builds"), numbers(out.Builds))
+		fmt.Fprintf(c.OutOrStdout(), "run %d: %s%s\n", out.Run, show.Plural(len(out.Builds), "build", "builds"), numbers(out.Builds))
 		return nil
 	}
 	return c
@@ -227,40 +226,5 @@ func showWorkers(c *cobra.Command, server string) error {
 		fmt.Fprintln(c.OutOrStdout(), "no worker has said hello yet: start one with weir worker, or use weir up")
 		return nil
 	}
-	t := tabwriter.NewWriter(c.OutOrStdout(), 0, 8, 2, ' ', 0)
-	fmt.Fprintln(t, "WORKER\tSTATE\tPLATFORM\tRUNS\tSEEN\tWHY")
-	for _, w := range list {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%d/%d\t%s\t%s\n", safe(w.Name), w.State, safe(string(w.Platform)), w.Running, w.Slots,
-			age(time.Now(), w.Seen), why(w.Worker, w.State, time.Now()))
-	}
-	return t.Flush()
-}
-
-// why says why a worker gets nothing.
-func why(w weir.Worker, state weir.WorkerState, now time.Time) string {
-	switch state {
-	case weir.WorkerPaused:
-		return safe(w.Paused)
-	case weir.WorkerQuarantined:
-		return fmt.Sprintf("%s in a row were its own fault; again in %s", plural(w.Strikes, "infrastructure error", "infrastructure errors"),
-			w.Barred.Sub(now).Round(time.Second))
-	case weir.WorkerDraining:
-		return "ends what it runs, and leaves"
-	case weir.WorkerAway:
-		return "not heard of for " + age(now, w.Seen)
-	}
-	return ""
-}
-
-// writeIdle says of workers that get nothing why they do not.
-func writeIdle(w io.Writer, workers []weir.Worker, now time.Time) {
-	for _, worker := range workers {
-		switch state := worker.State(now); state {
-		case weir.WorkerReady:
-		case weir.WorkerAway:
-			fmt.Fprintf(w, "\nworker %s has not been heard of for %s\n", safe(worker.Name), age(now, worker.Seen))
-		default:
-			fmt.Fprintf(w, "\nworker %s is %s: %s\n", safe(worker.Name), state, why(worker, state, now))
-		}
-	}
+	return show.Workers(c.OutOrStdout(), list, time.Now())
 }

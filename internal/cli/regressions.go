@@ -6,14 +6,12 @@ import (
 	"io"
 	"slices"
 	"strconv"
-	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/client"
-	"github.com/weir-ci/weir/internal/blame"
+	"github.com/weir-ci/weir/internal/cli/show"
 )
 
 func newRegressions() *cobra.Command {
@@ -36,7 +34,7 @@ Exits with 1 if any is open.`,
 			return err
 		}
 		if len(args) == 1 {
-			return showRegression(c.Context(), c.OutOrStdout(), farm, args[0])
+			return tellRegression(c.Context(), c.OutOrStdout(), farm, args[0])
 		}
 		list, err := farm.Regressions(c.Context(), *all)
 		if err != nil {
@@ -46,7 +44,7 @@ Exits with 1 if any is open.`,
 			fmt.Fprintln(c.OutOrStdout(), "no regressions")
 			return nil
 		}
-		writeRegressions(c.OutOrStdout(), list)
+		show.Regressions(c.OutOrStdout(), list)
 		if slices.ContainsFunc(list, func(r weir.Regression) bool { return r.State.Open() }) {
 			return errBadNews
 		}
@@ -63,7 +61,8 @@ func parseID(s, what string) (int64, error) {
 	return n, nil
 }
 
-func showRegression(ctx context.Context, w io.Writer, farm *client.Client, arg string) error {
+// tellRegression prints the whole story of one.
+func tellRegression(ctx context.Context, w io.Writer, farm *client.Client, arg string) error {
 	id, err := parseID(arg, "regression")
 	if err != nil {
 		return err
@@ -72,214 +71,9 @@ func showRegression(ctx context.Context, w io.Writer, farm *client.Client, arg s
 	if err != nil {
 		return err
 	}
-	r := d.Regression
-	writeRegressions(w, []weir.Regression{r})
-	fmt.Fprintf(w, "\n%s\n", safe(blame.Sentence(r)))
-	fmt.Fprintf(w, "\ngood in build %d, bad in build %d; %s\n", r.Good.Build, r.Bad.Build, safe(r.Note))
-	if r.Culprit.Project != "" {
-		rev := r.Culprit.Revision
-		fmt.Fprintf(w, "\nculprit   %s %s\n", safe(r.Culprit.Project), safe(rev.ID))
-		if rev.Author != "" {
-			fmt.Fprintf(w, "author    %s\n", safe(rev.Author))
-		}
-		fmt.Fprintf(w, "change    %s\nsure      %.2f %%\n", safe(changeOf(rev)), 100*r.Culprit.Confidence)
-	}
-	writeCorners(w, blame.GridOf(r))
-	writeAdvice(w, r, d.Advice)
-	writeVictims(w, r.Victims)
-	writePath(w, d)
-	writeGrounds(w, r, d)
-	if r.State.Open() {
+	show.Regression(w, d)
+	if d.Regression.State.Open() {
 		return errBadNews
 	}
 	return nil
-}
-
-// standingMarks are the corners as one letter each, like the builds of a status.
-var standingMarks = map[blame.Standing]string{
-	blame.StandsGood: "✓", blame.StandsBad: "✗", blame.StandsUnbuilt: "!", blame.StandsUntold: "-", blame.StandsUnasked: "·",
-}
-
-// writeCorners prints the old and the new of both sides as a table.
-func writeCorners(w io.Writer, g blame.Grid) {
-	if len(g.Cells) == 0 {
-		return
-	}
-	fmt.Fprintln(w, "\ncorners:")
-	t := tabwriter.NewWriter(w, 0, 8, 3, ' ', 0)
-	for _, name := range g.Projects {
-		fmt.Fprintf(t, "\t%s", clip(safe(name), maxCorner))
-	}
-	fmt.Fprintln(t)
-	for i, name := range g.Upstreams {
-		fmt.Fprintf(t, "  %s", clip(safe(name), maxCorner))
-		for _, c := range g.Cells[i] {
-			stands := blame.StandingOf(c)
-			fmt.Fprintf(t, "\t%s %s", standingMarks[stands], stands)
-			if c.Build != 0 {
-				fmt.Fprintf(t, ", build %d", c.Build)
-			} else if c.Said != "" && c.Said != weir.ObservedNone {
-				fmt.Fprint(t, ", by the search")
-			}
-		}
-		fmt.Fprintln(t)
-	}
-	t.Flush()
-}
-
-// maxCorner is how many letters of a corner's name are printed.
-const maxCorner = 60
-
-// writeAdvice prints what each side can do.
-func writeAdvice(w io.Writer, r weir.Regression, a client.Advice) {
-	for _, side := range []struct {
-		name  string
-		lines []string
-	}{{"the upstream", a.Upstream}, {r.Builder.Project, a.Downstream}} {
-		if len(side.lines) > 0 {
-			fmt.Fprintf(w, "\nfor %s:\n", safe(side.name))
-		}
-		for _, line := range side.lines {
-			fmt.Fprintln(w, "  "+safe(line))
-		}
-	}
-}
-
-func writeVictims(w io.Writer, victims []weir.Victim) {
-	fmt.Fprintln(w, "\ntests:")
-	for _, v := range victims {
-		line := fmt.Sprintf("  %s  %s  %s", safe(v.Builder.Name()), safe(v.Test.String()), strings.ReplaceAll(string(v.Verdict), "_", " "))
-		if v.Cause != "" {
-			line += ": " + strings.ReplaceAll(string(v.Cause), "_", " ")
-		}
-		fmt.Fprintln(w, line)
-	}
-}
-
-// writeGrounds prints the builds that it all rests on, by their place, and
-// what speaks against it.
-func writeGrounds(w io.Writer, r weir.Regression, d client.RegressionDetail) {
-	grounds := blame.Grounds(r, d.Probes, d.Beside)
-	if len(grounds) > 0 {
-		fmt.Fprintln(w, "\nbuilds:")
-	}
-	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
-	for _, g := range grounds {
-		where, against := fmt.Sprintf("step %d", g.Position), ""
-		if g.Where != "" {
-			where = clip(safe(g.Where), maxCorner)
-		}
-		if g.Against {
-			against = "against it"
-		}
-		fmt.Fprintf(t, "  %s\tbuild %d\t%s\t%s\n", where, g.Build, groundText(g), against)
-	}
-	t.Flush()
-	against := blame.Against(r, grounds)
-	if len(against) > 0 {
-		fmt.Fprintln(w, "\nagainst it:")
-	}
-	for _, line := range against {
-		fmt.Fprintln(w, "  "+safe(line))
-	}
-}
-
-// groundText says what a build said of the tests.
-func groundText(g blame.Ground) string {
-	switch {
-	case !g.State.Final():
-		return "· not finished"
-	case g.State == weir.Cancelled:
-		return "- cancelled"
-	case g.Unheard():
-		return "- ended after the search"
-	case g.Unbuilt:
-		return "! does not build"
-	case g.Where != "" && g.Good > 0:
-		return "✓ good"
-	case g.Where != "" && g.Bad > 0:
-		return "✗ bad"
-	case g.Bad > 0 && g.Good > 0:
-		return fmt.Sprintf("✗ %d bad, %d good", g.Bad, g.Good)
-	case g.Bad > 0:
-		return fmt.Sprintf("✗ %d bad", g.Bad)
-	case g.Good > 0:
-		return fmt.Sprintf("✓ %d good", g.Good)
-	}
-	return "- says nothing"
-}
-
-// writePath prints the way from good to bad, with the builds at each place.
-func writePath(w io.Writer, d client.RegressionDetail) {
-	fmt.Fprintln(w, "\npath:")
-	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
-	for _, p := range d.Points {
-		said := ""
-		for _, probe := range d.Probes {
-			if probe.Position != p.Position {
-				continue
-			}
-			switch {
-			case !probe.State.Final():
-				said += " ·"
-			case probe.Bad > 0:
-				said += " ✗"
-			case probe.Good > 0:
-				said += " ✓"
-			default:
-				said += " -"
-			}
-			said += fmt.Sprint(probe.Build)
-		}
-		sign := " "
-		if p.Suspect && d.Regression.State != weir.Dismissed {
-			sign = ">"
-		}
-		fmt.Fprintf(t, "%s %d\t%s\t%s\t%s\t%s\n", sign, p.Position, safe(p.Project), safe(p.Revision.Short()), said, safe(changeOf(p.Revision)))
-	}
-	t.Flush()
-}
-
-// writeRegressions prints a table of regressions.
-func writeRegressions(w io.Writer, list []weir.Regression) {
-	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
-	fmt.Fprintln(t, "REGRESSION\tSTATE\tBLAME\tCULPRIT\tCHANGE\tBROKE")
-	for _, r := range list {
-		who, what := "?", safe(r.Note)
-		if r.Culprit.Project != "" {
-			who = safe(r.Culprit.Project + " " + r.Culprit.Revision.Short())
-			what = clip(safe(changeOf(r.Culprit.Revision)), 44)
-		}
-		fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\t%s\n", r.ID, r.State, blameOf(r), who, clip(what, 60), victims(r.Victims))
-	}
-	t.Flush()
-}
-
-// blameOf says in a word which side did it.
-func blameOf(r weir.Regression) string {
-	if word := blame.Word(r.Blame); word != "" {
-		return safe(word)
-	}
-	return "-"
-}
-
-// changeOf says what a revision is about: what its author wrote, or, for a
-// release without a message, when it came out.
-func changeOf(rev weir.Revision) string {
-	switch {
-	case rev.Message != "":
-		return rev.Subject()
-	case !rev.Time.IsZero():
-		return "released " + rev.Time.Format("2006-01-02")
-	}
-	return "-"
-}
-
-// victims sums up who suffers: tests per project.
-func victims(list []weir.Victim) string {
-	var parts []string
-	for _, p := range weir.VictimsByProject(list) {
-		parts = append(parts, fmt.Sprintf("%s of %s", plural(p.Tests, "test", "tests"), safe(p.Project)))
-	}
-	return strings.Join(parts, ", ")
 }

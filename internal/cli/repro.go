@@ -19,6 +19,7 @@ import (
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/client"
 	"github.com/weir-ci/weir/internal/app"
+	"github.com/weir-ci/weir/internal/cli/show"
 	"github.com/weir-ci/weir/internal/repro"
 	"github.com/weir-ci/weir/internal/worker/execute"
 )
@@ -98,7 +99,7 @@ func (o reproOptions) do(ctx context.Context, arg string) error {
 		return err
 	}
 	for _, note := range lab.Case.Notes {
-		fmt.Fprintf(o.notes, "note: %s\n", safe(note))
+		fmt.Fprintf(o.notes, "note: %s\n", show.Safe(note))
 	}
 	if o.save != "" {
 		return o.capsule(ctx, lab)
@@ -258,7 +259,7 @@ func (o reproOptions) openCapsule(path, scratch string) (*repro.Lab, error) {
 
 func (o reproOptions) observe(title string) execute.Observer {
 	if !o.quiet {
-		fmt.Fprintf(o.out, "=== %s\n", safe(title))
+		fmt.Fprintf(o.out, "=== %s\n", show.Safe(title))
 	}
 	return &printer{out: o.out, quiet: o.quiet}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/app"
+	"github.com/weir-ci/weir/internal/cli/show"
 	"github.com/weir-ci/weir/internal/repro"
 )
 
@@ -16,9 +17,9 @@ import (
 // the builds of upstreams that have to be made here.
 func printPlan(w io.Writer, lab *repro.Lab, first []weir.BuildID) {
 	c := lab.Case
-	fmt.Fprintf(w, "%s", safe(c.Subject))
+	fmt.Fprintf(w, "%s", show.Safe(c.Subject))
 	if c.Farm != "" {
-		fmt.Fprintf(w, " of %s", safe(c.Farm))
+		fmt.Fprintf(w, " of %s", show.Safe(c.Farm))
 	}
 	fmt.Fprintln(w)
 	for _, id := range first {
@@ -34,9 +35,9 @@ func printPlan(w io.Writer, lab *repro.Lab, first []weir.BuildID) {
 func printRecipe(w io.Writer, lab *repro.Lab, id weir.BuildID, title string, first []weir.BuildID) {
 	r := lab.Case.Recipes[id]
 	s := r.Spec
-	fmt.Fprintf(w, "\n%s: %s/%s %s\n", safe(title), safe(s.Project), safe(s.Job.Name), safe(string(s.Platform)))
+	fmt.Fprintf(w, "\n%s: %s/%s %s\n", show.Safe(title), show.Safe(s.Project), show.Safe(s.Job.Name), show.Safe(string(s.Platform)))
 	if s.Source.Kind != weir.None {
-		fmt.Fprintf(w, "  source    %s %s at %s\n", s.Source.Kind, safe(s.Source.Location), safe(s.Revision))
+		fmt.Fprintf(w, "  source    %s %s at %s\n", s.Source.Kind, show.Safe(s.Source.Location), show.Safe(s.Revision))
 	}
 	for _, in := range s.Inputs {
 		how := "revision only"
@@ -45,27 +46,27 @@ func printRecipe(w io.Writer, lab *repro.Lab, id weir.BuildID, title string, fir
 		case slices.Contains(first, r.Needs[in.Project]):
 			how = fmt.Sprintf("built here first, build %d", r.Needs[in.Project])
 		default:
-			how = fmt.Sprintf("its product is fetched, %d KiB, and unpacked at %s", (in.Product.Size+1023)>>10, safe(in.Product.Prefix))
+			how = fmt.Sprintf("its product is fetched, %d KiB, and unpacked at %s", (in.Product.Size+1023)>>10, show.Safe(in.Product.Prefix))
 		}
-		fmt.Fprintf(w, "  upstream  %s at %s: %s\n", safe(in.Project), safe(in.Revision), how)
+		fmt.Fprintf(w, "  upstream  %s at %s: %s\n", show.Safe(in.Project), show.Safe(in.Revision), how)
 	}
 	printVars(w, "  variable  ", s.Job.Env)
 	for _, step := range s.Job.Steps {
-		fmt.Fprintf(w, "  step      %s", safe(step.Name))
+		fmt.Fprintf(w, "  step      %s", show.Safe(step.Name))
 		if step.Dir != "" {
-			fmt.Fprintf(w, ", in %s", safe(step.Dir))
+			fmt.Fprintf(w, ", in %s", show.Safe(step.Dir))
 		}
 		fmt.Fprintln(w)
 		printVars(w, "            ", step.Env)
 		for line := range strings.Lines(step.Run) {
-			fmt.Fprintf(w, "            $ %s\n", safeLine(strings.TrimRight(line, "\r\n")))
+			fmt.Fprintf(w, "            $ %s\n", show.SafeLine(strings.TrimRight(line, "\r\n")))
 		}
 	}
 }
 
 func printVars(w io.Writer, before string, vars []weir.EnvVar) {
 	for _, v := range vars {
-		fmt.Fprintf(w, "%s%s=%s\n", before, safe(v.Name), safeLine(v.Value))
+		fmt.Fprintf(w, "%s%s=%s\n", before, show.Safe(v.Name), show.SafeLine(v.Value))
 	}
 }
 
@@ -79,12 +80,12 @@ func printFinding(ctx context.Context, w io.Writer, lab *repro.Lab, f repro.Find
 	if !f.Same {
 		word = "different"
 	}
-	fmt.Fprintf(w, "%s%s: %s\n", safe(before), word, safe(f.Headline))
+	fmt.Fprintf(w, "%s%s: %s\n", show.Safe(before), word, show.Safe(f.Headline))
 	for _, d := range f.Differences {
-		fmt.Fprintf(w, "  %s\n", safe(d))
+		fmt.Fprintf(w, "  %s\n", show.Safe(d))
 	}
 	for _, n := range f.Notes {
-		fmt.Fprintf(w, "  (%s)\n", safe(n))
+		fmt.Fprintf(w, "  (%s)\n", show.Safe(n))
 	}
 	explain := f.Here
 	if !f.Same {
@@ -95,6 +96,6 @@ func printFinding(ctx context.Context, w io.Writer, lab *repro.Lab, f repro.Find
 	}
 	fmt.Fprintln(w, "what differs from the farm, or may:")
 	for _, line := range explain {
-		fmt.Fprintf(w, "  %s\n", safe(line))
+		fmt.Fprintf(w, "  %s\n", show.Safe(line))
 	}
 }

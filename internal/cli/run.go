@@ -15,6 +15,7 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/app"
+	"github.com/weir-ci/weir/internal/cli/show"
 	"github.com/weir-ci/weir/internal/recipe"
 	"github.com/weir-ci/weir/internal/worker/execute"
 )
@@ -229,9 +230,9 @@ func (p *printer) Step(s weir.StepRecord) {
 	switch {
 	case s.State == weir.StepRunning && !p.begun[s.Index]:
 		p.begun[s.Index] = true
-		fmt.Fprintf(p.out, "--- %s\n", safe(s.Name))
+		fmt.Fprintf(p.out, "--- %s\n", show.Safe(s.Name))
 	case s.State == weir.StepFailed || s.State == weir.StepKilled:
-		fmt.Fprintf(p.out, "--- %s: %s\n", safe(s.Name), safe(s.Note))
+		fmt.Fprintf(p.out, "--- %s: %s\n", show.Safe(s.Name), show.Safe(s.Note))
 	}
 }
 
@@ -257,7 +258,7 @@ func summarise(w io.Writer, name string, r execute.Report) {
 			continue
 		}
 		message, _, _ := strings.Cut(t.Message, "\n")
-		fmt.Fprintf(w, "%s %s\n    %s\n", t.Status, safe(t.Test.String()), clip(safe(message), 200))
+		fmt.Fprintf(w, "%s %s\n    %s\n", t.Status, show.Safe(t.Test.String()), show.Clip(show.Safe(message), 200))
 	}
 	if listed > maxListed {
 		fmt.Fprintf(w, "and %d more\n", listed-maxListed)

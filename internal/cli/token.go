@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/weir-ci/weir/internal/app"
+	"github.com/weir-ci/weir/internal/cli/show"
 	"github.com/weir-ci/weir/internal/recipe"
 	"github.com/weir-ci/weir/internal/store"
 )
@@ -54,7 +55,7 @@ only a hash of it is kept.`,
 							line += "\tadmin"
 						}
 						if t.Owner != "" {
-							line += "\towner " + safe(t.Owner)
+							line += "\towner " + show.Safe(t.Owner)
 						}
 						fmt.Fprintln(c.OutOrStdout(), line)
 					}

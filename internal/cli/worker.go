@@ -12,6 +12,7 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/app"
+	"github.com/weir-ci/weir/internal/cli/show"
 )
 
 // workerFlags are what the verb worker can be told.
@@ -126,7 +127,7 @@ func runWorker(c *cobra.Command, w *app.Worker) error {
 				return
 			}
 			if running := w.Running(); running > 0 {
-				fmt.Fprintf(c.ErrOrStderr(), "no more builds are taken; %s being finished; a second signal stops at once\n", plural(running, "build is", "builds are"))
+				fmt.Fprintf(c.ErrOrStderr(), "no more builds are taken; %s being finished; a second signal stops at once\n", show.Plural(running, "build is", "builds are"))
 			}
 			w.Drain()
 		}
@@ -138,7 +139,7 @@ func runWorker(c *cobra.Command, w *app.Worker) error {
 func drainWorker(c *cobra.Command, dir string) error {
 	out := c.OutOrStdout()
 	err := app.DrainWorker(c.Context(), dir, func(n int) {
-		fmt.Fprintf(out, "the worker takes nothing more; %s being finished\n", plural(n, "build is", "builds are"))
+		fmt.Fprintf(out, "the worker takes nothing more; %s being finished\n", show.Plural(n, "build is", "builds are"))
 	})
 	if c.Context().Err() != nil {
 		fmt.Fprintln(out, "not waiting any longer; the worker leaves when it has finished")
