@@ -1,6 +1,11 @@
 package weir
 
-import "time"
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
 
 // Aim is what a search looks for.
 type Aim string
@@ -155,4 +160,29 @@ type Surroundings struct {
 	Network   *bool    `json:"network,omitempty"`   // whether the machine had an address that others could reach
 	Clock     *float64 `json:"clock,omitempty"`     // how far its clock was ahead of the server's, in seconds
 	Directory string   `json:"directory,omitempty"` // last element of the checkout's directory
+}
+
+// String says what is known of them in one line, such as "not as root, load
+// 0.25, with network, clock 90 s behind, in mill"; empty if that is nothing. A
+// clock that is right is not mentioned.
+func (s Surroundings) String() string {
+	var parts []string
+	if s.Root != nil {
+		parts = append(parts, map[bool]string{true: "as root", false: "not as root"}[*s.Root])
+	}
+	if s.Load != nil {
+		parts = append(parts, "load "+strconv.FormatFloat(*s.Load, 'f', 2, 64))
+	}
+	if s.Network != nil {
+		parts = append(parts, map[bool]string{true: "with network", false: "without network"}[*s.Network])
+	}
+	if s.Clock != nil && *s.Clock > 0 {
+		parts = append(parts, fmt.Sprintf("clock %.0f s ahead", *s.Clock))
+	} else if s.Clock != nil && *s.Clock < 0 {
+		parts = append(parts, fmt.Sprintf("clock %.0f s behind", -*s.Clock))
+	}
+	if s.Directory != "" {
+		parts = append(parts, "in "+s.Directory)
+	}
+	return strings.Join(parts, ", ")
 }

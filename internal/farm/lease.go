@@ -121,7 +121,7 @@ func (f *Farm) Finish(ctx context.Context, id weir.AttemptID, fin protocol.Finis
 	}
 	record := store.Finish{Attempt: id, Token: HashToken(fin.Token), Now: f.now(), Outcome: fin.Outcome,
 		Reason: fin.Reason, Steps: fin.Steps, Product: fin.Product, Results: fin.Results,
-		Frames: fin.Frames}
+		Frames: fin.Frames, Surroundings: fin.Surroundings}
 	ctx, cancel := whole(ctx)
 	defer cancel()
 	if err := f.soften(ctx, id, &record); err != nil {

@@ -158,6 +158,9 @@ type Finish struct {
 	// Set is the packed result set that Results names, if it is small: then it
 	// need not be put before. At most MaxInlineSet bytes.
 	Set []byte `json:"set,omitempty"`
+	// Surroundings is where it ran, as far as the worker knows. A server that does
+	// not know the field passes it over.
+	Surroundings weir.Surroundings `json:"surroundings,omitzero"`
 	// Frames are the last ones of the log, at most MaxSyncFrames: a short
 	// build needs no sync. If they do not fit behind what is recorded, the
 	// answer is Conflict, nothing has happened, and a sync tells where to go on.

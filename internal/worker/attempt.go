@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -93,7 +94,7 @@ func (a *attempt) begin() error {
 	if a.handle, err = a.w.supervisor(a.held.Slot); err != nil {
 		return err
 	}
-	a.held.Supervisor = a.handle.Process()
+	a.held.Supervisor, a.held.Clock = a.handle.Process(), a.w.client.clock.known()
 	if err := a.w.note(a.noted, a.held); err != nil {
 		return err
 	}
@@ -173,6 +174,7 @@ func (a *attempt) moveOut() bool {
 		return false
 	}
 	a.held.Left, a.held.Unstored = true, a.w.modern()
+	a.held.Clock = cmp.Or(a.w.client.clock.known(), a.held.Clock)
 	if err := a.w.note(a.noted, a.held); err != nil {
 		a.log.Warn("the slot is kept until the end is told", "error", err)
 		return false
@@ -382,7 +384,9 @@ func (a *attempt) trouble(what string, err error) supervise.Report {
 }
 
 func (a *attempt) finishOf(r supervise.Report) protocol.Finish {
-	fin := protocol.Finish{Token: a.held.Token, Outcome: r.Outcome, Reason: r.Reason, Steps: r.Steps, Product: r.Product, Results: r.Results}
+	fin := protocol.Finish{Token: a.held.Token, Outcome: r.Outcome, Reason: r.Reason, Steps: r.Steps, Product: r.Product, Results: r.Results,
+		Surroundings: r.Surroundings}
+	fin.Surroundings.Clock = cmp.Or(a.w.client.clock.known(), a.held.Clock)
 	if r.Results != "" && (a.w.modern() || a.held.Unstored) {
 		fin.Set = r.Set
 	}

@@ -36,6 +36,7 @@ type client struct {
 	first, last time.Duration // pauses between tries: they grow from first to last
 	tries       int           // of blobs, where giving up is possible
 	stall       time.Duration // how long a transfer may stand still
+	clock       clock
 }
 
 func newClient(base *url.URL, token string, log *slog.Logger) *client {
@@ -63,6 +64,7 @@ func (c *client) request(ctx context.Context, method, path string, body io.Reade
 
 // send sends a request. An answer other than 2xx is an error.
 func (c *client) send(req *http.Request) (*http.Response, error) {
+	sent := time.Now()
 	resp, err := c.http.Do(req)
 	if err != nil {
 		if ctxErr := context.Cause(req.Context()); ctxErr != nil && !errors.Is(ctxErr, context.DeadlineExceeded) {
@@ -71,6 +73,7 @@ func (c *client) send(req *http.Request) (*http.Response, error) {
 		return nil, c.away(err)
 	}
 	if resp.StatusCode/100 == 2 {
+		c.clock.answered(sent, time.Now(), resp.Header.Get("Date"))
 		return resp, nil
 	}
 	defer drain(resp.Body)

@@ -198,6 +198,9 @@ func (s *site) expectAll() {
 	if len(f.finishes) != 1 || f.finishes[0].Outcome != weir.Passed {
 		s.t.Errorf("ended as %+v", f.finishes)
 	}
+	if around := f.finishes[0].Surroundings; around.Directory != "source" || around.Root == nil {
+		s.t.Errorf("it says that it ran %+v", around)
+	}
 	if got := string(f.logs[0]); got != want.String() {
 		s.t.Errorf("a log of %d bytes instead of %d", len(got), want.Len())
 	}

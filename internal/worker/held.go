@@ -30,6 +30,10 @@ type held struct {
 	// Unstored says that results which fit into the message about the end were
 	// not stored before: the server that gave the attempt takes them there.
 	Unstored bool `json:"unstored,omitempty"`
+	// Clock is by how many seconds this machine's clock was ahead of the server's
+	// when this was written, for a program that tells the end before it has heard
+	// of the server; nil if that was not known.
+	Clock *float64 `json:"clock,omitempty"`
 }
 
 // Where things lie below Options.Dir.

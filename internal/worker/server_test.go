@@ -62,6 +62,7 @@ type farm struct {
 	asks      []protocol.Lease
 	watches   []protocol.Watch
 	interval  time.Duration // between the syncs of a quiet attempt
+	clock     time.Duration // how far the server's is behind
 }
 
 func newFarm(t testing.TB, queue ...protocol.Assignment) *farm {
@@ -152,6 +153,7 @@ func (f *farm) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	for k, v := range out.Header() {
 		w.Header()[k] = v
 	}
+	w.Header().Set("Date", time.Now().Add(-f.clock).UTC().Format(http.TimeFormat))
 	w.WriteHeader(out.Code)
 	_, _ = w.Write(out.Body.Bytes())
 }

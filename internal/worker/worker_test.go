@@ -136,6 +136,9 @@ func TestBuild(t *testing.T) {
 				t.Error(err)
 			}
 			end := f.finishes[0]
+			if around := end.Surroundings; around.Directory != "toy" || around.Root == nil {
+				t.Errorf("it says that it ran %+v", around)
+			}
 			if end.Outcome != weir.Failed || end.Reason.Code != weir.ReasonStep || end.Token != "t1" || len(end.Steps) != 4 {
 				t.Errorf("ended as %+v", end)
 			}
@@ -492,5 +495,22 @@ func TestNew(t *testing.T) {
 		if _, err := New(o); weir.CodeOf(err) != c.want {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// TestClockIsTold: the end of a build says by how much the worker's clock is wrong.
+func TestClockIsTold(t *testing.T) {
+	t.Parallel()
+	f := newFarm(t, assignment(1, "echo here"))
+	f.clock = -time.Hour
+	stop := start(t, newWorker(t, f))
+	f.until("the end", f.ended)
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+	const tolerance = 60 // seconds, of a machine that has more to do
+	got := f.finishes[0].Surroundings.Clock
+	if got == nil || *got < -3600-tolerance || *got > -3600+tolerance {
+		t.Errorf("the clock is said to be %v s ahead, and is an hour behind", got)
 	}
 }

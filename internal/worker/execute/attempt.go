@@ -34,6 +34,7 @@ type attempt struct {
 	packed   weir.Product
 	saved    weir.Digest
 	memory   int64 // the limit that stretch lifted; 0 if it did not
+	around   weir.Surroundings
 
 	// Indices of steps; -1 if there is no such step.
 	products, first, results, product int
@@ -112,7 +113,7 @@ func (a *attempt) report(why weir.Reason) Report {
 			a.obs.Step(a.steps[i])
 		}
 	}
-	r := Report{Outcome: why.Code.Outcome(), Reason: why, Steps: a.steps, Set: a.set}
+	r := Report{Outcome: why.Code.Outcome(), Reason: why, Steps: a.steps, Set: a.set, Surroundings: a.around}
 	if r.Outcome.SaysSomething() && a.saved != "" {
 		r.Results, r.ResultsFile = a.saved, a.out("results")
 	}

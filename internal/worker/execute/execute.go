@@ -122,6 +122,9 @@ type Report struct {
 	Results     weir.Digest
 	ResultsFile string
 	Set         weir.ResultSet
+	// Surroundings is what was seen of the machine when the first step of the job
+	// began, all but its clock; zero if the build did not get there.
+	Surroundings weir.Surroundings
 }
 
 // Names of the steps that the worker adds.
@@ -145,6 +148,7 @@ func (r *Runner) Run(ctx context.Context, job Job, obs Observer) Report {
 		return a.report(reason)
 	}
 	a.snapshot()
+	a.look()
 	a.runSteps(limited)
 	// Results are read even if the time is up, but not for ever.
 	after, cancel2 := context.WithTimeout(ctx, afterTime)

@@ -42,6 +42,8 @@ type Report struct {
 	// Files with the packed product and the encoded results, below the task's Work.
 	ProductFile string `json:"product_file,omitempty"`
 	ResultsFile string `json:"results_file,omitempty"`
+	// Surroundings is as in execute.Report.
+	Surroundings weir.Surroundings `json:"surroundings,omitzero"`
 }
 
 // DecodeReport reads what an attempt left. The error is Internal.
@@ -204,7 +206,7 @@ func (s *supervisor) execute(ctx context.Context, w *spool.Writer, task Task, lo
 	runner.Fetch = w.Fetch
 	r := runner.Run(ctx, execute.Job{Build: strconv.FormatInt(int64(as.Build), 10), Spec: as.Spec, Dir: task.Work}, w)
 	return Report{Outcome: r.Outcome, Reason: r.Reason, Steps: r.Steps, Product: r.Product, Results: r.Results,
-		Set: smallSet(r), ProductFile: r.ProductFile, ResultsFile: r.ResultsFile}
+		Set: smallSet(r), ProductFile: r.ProductFile, ResultsFile: r.ResultsFile, Surroundings: r.Surroundings}
 }
 
 // smallSet reads the results if they are so small that they go with the
