@@ -284,6 +284,15 @@ func (s *sim) checkFound(tally *simTally, what string, b weir.Build, test weir.T
 		}
 		return
 	}
+	for _, r := range regressions { // it may have been mended and bad again since
+		_, log := s.lifeOf(r.ID)
+		if slices.ContainsFunc(log, func(l weir.Transition) bool {
+			return (l.Kind == weir.WasOpened || l.Kind == weir.WasReopened) && slices.Contains(l.Builds, b.ID)
+		}) && slices.ContainsFunc(r.Victims, func(v weir.Victim) bool { return v.Builder.ID == b.Builder.ID }) {
+			tally.located++
+			return
+		}
+	}
 	changes, err := s.store.BuildChanges(s.ctx, b.ID, 0, 1000)
 	s.must(err)
 	for _, c := range changes {

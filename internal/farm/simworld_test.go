@@ -2,6 +2,7 @@ package farm
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -27,6 +28,7 @@ type simFault struct {
 	Kind      weir.Verdict
 	With      weir.Pins // only if these projects have got there too
 	Without   weir.Pins // only if these have not
+	Like      int       // its failures say what those of a fault at this revision do; 0: At
 }
 
 // simWorld is a synthetic ecosystem whose history grows on request. What a
@@ -160,7 +162,7 @@ func (w *simWorld) plant(p weir.Project, at int) {
 			}
 		}
 		w.rng.Shuffle(len(tests), func(i, j int) { tests[i], tests[j] = tests[j], tests[i] })
-		w.faults = append(w.faults, simFault{p.Name, at, fixed, victim, tests[:1+w.rng.IntN(len(tests))], kind, nil, nil})
+		w.faults = append(w.faults, simFault{p.Name, at, fixed, victim, tests[:1+w.rng.IntN(len(tests))], kind, nil, nil, 0})
 	}
 }
 
@@ -216,7 +218,7 @@ func (w *simWorld) cause(project, test string, pins weir.Pins) string {
 			continue
 		}
 		if f.Kind == weir.NewlyFailing && cause == "connection lost" {
-			cause = "wrong " + spelled(f.At) + " of " + f.Project
+			cause = "wrong " + spelled(cmp.Or(f.Like, f.At)) + " of " + f.Project
 		}
 		if f.Kind == weir.FailingDifferently {
 			return corrupt + spelled(f.At) + " of " + f.Project

@@ -53,6 +53,8 @@ type Config interface {
 	// Involved lists the projects whose revisions a builder's builds pin,
 	// upstreams first; none if the builder is not in the configuration.
 	Involved(id weir.BuilderID) []Branch
+	// Reverts reports whether single revisions of a project can be reverted.
+	Reverts(project string) bool
 	// Add puts builds of a builder into a run, one for each of the pins, with
 	// the products that they need in front of them. adjust is called for each,
 	// but not for products. NotFound if the builder is not in the
@@ -84,15 +86,15 @@ type Inquiry struct {
 	// ran remembers where builds ran that have ended; only Search uses it.
 	ran map[weir.BuildID]weir.Attempt
 	// reconsidered is when closed regressions were last looked at, and decided
-	// are those that need not be looked at again.
+	// is when those were closed that need not be looked at again.
 	reconsidered time.Time
-	decided      map[weir.RegressionID]bool
+	decided      map[weir.RegressionID]time.Time
 }
 
 // New makes an inquiry.
 func New(o Options) *Inquiry {
 	return &Inquiry{store: o.Store, results: o.Results, config: o.Config, now: o.Now, log: o.Log,
-		searched: map[weir.RegressionID]string{}, ran: map[weir.BuildID]weir.Attempt{}, decided: map[weir.RegressionID]bool{}}
+		searched: map[weir.RegressionID]string{}, ran: map[weir.BuildID]weir.Attempt{}, decided: map[weir.RegressionID]time.Time{}}
 }
 
 // Unreadable reports whether an error means that what was asked for is gone or

@@ -329,10 +329,14 @@ func (q *Inquiry) resolveDoubt(ctx context.Context, d store.Doubt) (done bool, e
 	s = j.settle(s)
 	// Without a retry that says something the search has to tell a flake from
 	// a break; it begins by asking the bad end again.
-	if s.Open, err = q.accuse(ctx, d.Build, j.comparison.Changes); err != nil {
+	accused, err := q.accuse(ctx, d.Build, j.comparison.Changes)
+	if err != nil {
 		return false, err
 	}
-	confirm(s.Open, second, *again)
+	confirm(accused, second, *again)
+	if s.Open, s.Reopen, err = q.again(ctx, d.Build, accused); err != nil {
+		return false, err
+	}
 	return true, q.store.Settle(ctx, s)
 }
 

@@ -37,7 +37,7 @@ func (q *Inquiry) reconsider(ctx context.Context) (bool, error) {
 	changed := false
 	for _, r := range fixed {
 		asked := slices.ContainsFunc(r.Corners, func(c weir.Corner) bool { return c.NewDownstream })
-		if r.Blame != weir.BlameUpstream || asked || q.decided[r.ID] {
+		if r.Blame != weir.BlameUpstream || asked || q.decided[r.ID].Equal(r.Closed) {
 			continue
 		}
 		moved, wait, err := q.reconsiderOne(ctx, r)
@@ -46,7 +46,7 @@ func (q *Inquiry) reconsider(ctx context.Context) (bool, error) {
 		case err != nil:
 			q.log.Error("it is not known who was to blame", "regression", r.ID, "err", err)
 		case !wait:
-			q.decided[r.ID] = true
+			q.decided[r.ID] = r.Closed
 		}
 		changed = changed || moved
 	}
