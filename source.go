@@ -1,6 +1,9 @@
 package weir
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // SourceKind says which tool reads a source.
 type SourceKind string
@@ -59,20 +62,53 @@ type Revision struct {
 // MaxMessage limits, in bytes, what is kept of a commit message.
 const MaxMessage = 8 << 10
 
-// Short abbreviates a commit hash to 10 digits; other ids stay whole.
+// Short abbreviates the id as ShortRevision does.
 func (r Revision) Short() string { return ShortRevision(r.ID) }
 
-// ShortRevision abbreviates id to 10 digits if it looks like a commit hash.
+// shortHash is how many digits of a commit hash people get to see.
+const shortHash = 10
+
+// ShortRevision abbreviates id to 10 digits if it looks like a commit hash, and
+// to "abcdef0123 without 0123456789" if it is one that Without made. Other ids
+// stay whole.
 func ShortRevision(id string) string {
-	if len(id) != 40 && len(id) != 64 {
+	if head, culprit, ok := CutWithout(id); ok {
+		return head[:shortHash] + " without " + culprit[:shortHash]
+	}
+	if !isHash(id) {
 		return id
+	}
+	return id[:shortHash]
+}
+
+// Without names a derived revision: the commit head with what the commit
+// culprit changed taken back. Both are full commit hashes of one git
+// repository, 40 or 64 lower-case hex digits, and culprit is head itself or one
+// of its ancestors. Nobody pushed such a revision and no Tip names it, but a
+// build may be pinned to it: sources of kind Git check it out, if the change can
+// be taken back at head at all.
+func Without(head, culprit string) string { return head + "-" + culprit }
+
+// CutWithout takes apart what Without made. ok is false for any other id.
+func CutWithout(id string) (head, culprit string, ok bool) {
+	head, culprit, ok = strings.Cut(id, "-")
+	if !ok || len(head) != len(culprit) || !isHash(head) || !isHash(culprit) {
+		return "", "", false
+	}
+	return head, culprit, true
+}
+
+// isHash reports whether id looks like a full commit hash.
+func isHash(id string) bool {
+	if len(id) != 40 && len(id) != 64 {
+		return false
 	}
 	for _, c := range id {
 		if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
-			return id
+			return false
 		}
 	}
-	return id[:10]
+	return true
 }
 
 // Subject is the first line of the message.

@@ -1,6 +1,7 @@
 package weir_test
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -169,6 +170,40 @@ func TestRevision(t *testing.T) {
 		if got := (weir.Revision{Message: message}).Subject(); got != want {
 			t.Errorf("Subject of %q is %q, want %q", message, got, want)
 		}
+	}
+}
+
+func TestWithout(t *testing.T) {
+	t.Parallel()
+	a, b, long := strings.Repeat("0123456789", 4), strings.Repeat("fedcba9876", 4), strings.Repeat("abcdef01", 8)
+	for _, c := range []struct {
+		head, culprit string
+		ok            bool
+		short         string
+	}{
+		{a, b, true, "0123456789 without fedcba9876"},
+		{a, a, true, "0123456789 without 0123456789"},
+		{long, long, true, "abcdef01ab without abcdef01ab"},
+		{a, long, false, ""},
+		{a, b[:39], false, ""},
+		{a, strings.ToUpper(b), false, ""},
+		{a, "", false, ""},
+		{"", b, false, ""},
+		{"v1.2.3", b, false, ""},
+		{a, weir.Without(b, a), false, ""},
+		{weir.Without(a, b), a, false, ""},
+	} {
+		id := weir.Without(c.head, c.culprit)
+		head, culprit, ok := weir.CutWithout(id)
+		if ok != c.ok || ok && (head != c.head || culprit != c.culprit) || !ok && head+culprit != "" {
+			t.Errorf("%q: cut into %q, %q, %v", id, head, culprit, ok)
+		}
+		if want := cmp.Or(c.short, id); weir.ShortRevision(id) != want {
+			t.Errorf("%q: short is %q, want %q", id, weir.ShortRevision(id), want)
+		}
+	}
+	if _, _, ok := weir.CutWithout(a); ok {
+		t.Error("a plain commit was cut")
 	}
 }
 

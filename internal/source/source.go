@@ -17,15 +17,29 @@
 //		weir.Go:  gomod.New(nil),
 //	})
 //
+// A search for a culprit wants more of a source than its line: which commits a
+// merge brought in, and which paths a revision changed. That is what a
+// [MergeLister] and a [PathLister] know. Both are optional for adapters: for a
+// source whose adapter has no such thing, as registries have none, [Sources]
+// answers that there is nothing.
+//
+// A search also builds what nobody pushed: a revision with the culprit's change
+// taken back, named by [weir.Without]. Only git can check that out; the other
+// kinds know no such revision. If the change cannot be taken back, because
+// later ones built on it, the error's code is Invalid: that is the project's
+// history and no trouble of the machine's, and a second try ends the same.
+//
 // Every error of the port is a *weir.Error. Its code tells whose fault it is:
 //
 //	Unavailable  the remote cannot be reached: infrastructure, try again later
-//	NotFound     the branch or the revision does not exist: the project's fault
-//	Invalid      the source itself is refused; trying again will not help
+//	NotFound     the branch or the revision does not exist, or the culprit of a
+//	             derived revision is no part of its history: the project's fault
+//	Invalid      the source itself is refused, or a derived revision's change
+//	             conflicts with later ones; trying again will not help
 //	Conflict     the directory of a checkout is not empty
 //	Exhausted    this machine's disk is full
 //	TooLarge     an answer is over a limit
-//	Unsupported  the tool is not installed, or no adapter knows the kind
+//	Unsupported  the tool is not installed or too old, or no adapter knows the kind
 //	Internal     the tool failed in a way that nobody foresaw
 //
 // Messages and hints are safe to show; they hold no credentials. An error that
@@ -75,14 +89,79 @@ type Lister interface {
 
 // Checkouter puts a revision into a directory, on the worker.
 type Checkouter interface {
-	// Checkout writes the files of a revision, as a Lister named it, into dir,
-	// which must be empty or absent. What the tool says goes to log, without
+	// Checkout writes the files of a revision into dir, which must be empty or
+	// absent. The revision is one that a Lister or a MergeLister named, or, for
+	// git, one that weir.Without derived from such ones. What the tool says goes to log, without
 	// credentials; log may be nil. After an error dir is empty or absent again, unless the
 	// error is about dir itself.
 	Checkout(ctx context.Context, src weir.Source, revision, dir string, log io.Writer) error
 }
 
-// Adapter reads one kind of source. It is safe for concurrent use.
+// MaxSides limits the sides of one merge: what further parents brought in is
+// not listed.
+const MaxSides = 8
+
+// Side is a line of commits that a merge brought in.
+type Side struct {
+	// Parent says which parent of the merge the line leads to: 2 as a rule, 3 and
+	// more if the merge had more than two parents.
+	Parent int
+	// Revisions start with the commit at which the line forked off: it was
+	// there before the merge. Behind it come the commits of the line, oldest
+	// first, each with the one before as its first parent, up to the merge's
+	// parent. There are at least two, without positions. Commits that the line
+	// itself merged are not among them: ask again, with the merge among these
+	// that matters.
+	//
+	// A state in the middle has what its own line has, and lacks what the main
+	// line got since the fork.
+	Revisions []weir.Revision
+	// More says that the line goes on behind the last one, over the limit.
+	More bool
+}
+
+// MergeLister looks behind merges, on the server.
+type MergeLister interface {
+	// Merged lists what the merge commit revision of src brought in, a side for
+	// each parent behind the first, in their order. No commit is on two sides: a
+	// later side forks off where the first parent or an earlier side ends that
+	// history. The sides are none if the revision is no merge, and a side is left
+	// out if its parent brought nothing new, or has no commit in common with the
+	// line that it was merged into: then no state of it comes before the merge.
+	// All sides together hold at most MaxRevisions revisions; sides over MaxSides
+	// and those that begin behind that limit are left out. NotFound: there is no
+	// such revision.
+	Merged(ctx context.Context, src weir.Source, revision string) ([]Side, error)
+}
+
+// Limits of what a PathLister says.
+const (
+	MaxPaths = 1000    // paths of one revision
+	MaxPath  = 4 << 10 // bytes of one path
+)
+
+// Paths are what a revision touched.
+type Paths struct {
+	// Names are the paths of files that the revision added, changed or removed,
+	// from the root of the source, with slashes, sorted by bytes, valid UTF-8. A
+	// file that it moved is there under both names. At most MaxPaths; a path over
+	// MaxPath is cut. They are the words of whoever wrote the commit: for reading
+	// and comparing, never for opening.
+	Names []string
+	// More says that there are more paths than MaxPaths.
+	More bool
+}
+
+// PathLister tells which files a revision is about, on the server.
+type PathLister interface {
+	// Touched lists the paths that differ between a revision of src and its first
+	// parent; of a revision without parents, all that it holds. NotFound: there
+	// is no such revision.
+	Touched(ctx context.Context, src weir.Source, revision string) (Paths, error)
+}
+
+// Adapter reads one kind of source. It is safe for concurrent use. It may be a
+// MergeLister and a PathLister as well.
 type Adapter interface {
 	Lister
 	Checkouter
@@ -91,8 +170,8 @@ type Adapter interface {
 // Adapters says which adapter reads which kind.
 type Adapters map[weir.SourceKind]Adapter
 
-// Sources reads every kind of source it has an adapter for. It is an Adapter
-// itself, and safe for concurrent use.
+// Sources reads every kind of source it has an adapter for. It is an Adapter, a
+// MergeLister and a PathLister itself, and safe for concurrent use.
 type Sources struct{ adapters Adapters }
 
 // New makes Sources. It keeps adapters, which must not change afterwards.
@@ -114,6 +193,32 @@ func (s *Sources) Checkout(ctx context.Context, src weir.Source, revision, dir s
 		return err
 	}
 	return a.Checkout(ctx, src, revision, dir, log)
+}
+
+// Merged asks the adapter for src's kind; if that knows no merges there are
+// none. See MergeLister.
+func (s *Sources) Merged(ctx context.Context, src weir.Source, revision string) ([]Side, error) {
+	a, err := s.adapter(src.Kind)
+	if err != nil {
+		return nil, err
+	}
+	if m, ok := a.(MergeLister); ok {
+		return m.Merged(ctx, src, revision)
+	}
+	return nil, nil
+}
+
+// Touched asks the adapter for src's kind; if that knows no paths there are
+// none. See PathLister.
+func (s *Sources) Touched(ctx context.Context, src weir.Source, revision string) (Paths, error) {
+	a, err := s.adapter(src.Kind)
+	if err != nil {
+		return Paths{}, err
+	}
+	if p, ok := a.(PathLister); ok {
+		return p.Touched(ctx, src, revision)
+	}
+	return Paths{}, nil
 }
 
 func (s *Sources) adapter(kind weir.SourceKind) (Adapter, error) {

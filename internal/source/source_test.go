@@ -64,6 +64,40 @@ func TestNothingToCheckOut(t *testing.T) {
 	}
 }
 
+// aware is a fake that knows merges and paths.
+type aware struct{ fake }
+
+func (aware) Merged(_ context.Context, _ weir.Source, revision string) ([]source.Side, error) {
+	return []source.Side{{Parent: 2, Revisions: []weir.Revision{{ID: "base"}, {ID: revision}}}}, nil
+}
+
+func (aware) Touched(_ context.Context, _ weir.Source, revision string) (source.Paths, error) {
+	return source.Paths{Names: []string{revision}}, nil
+}
+
+func TestWhatAnAdapterDoesNotKnowIsNothing(t *testing.T) {
+	t.Parallel()
+	var _ interface {
+		source.Adapter
+		source.MergeLister
+		source.PathLister
+	} = source.New(nil)
+	s := source.New(source.Adapters{weir.Git: &aware{}, weir.Go: &fake{}})
+	for _, c := range []struct {
+		kind   weir.SourceKind
+		answer int
+		code   weir.Code
+	}{{weir.Git, 1, ""}, {weir.Go, 0, ""}, {weir.None, 0, ""}, {"cvs", 0, weir.Unsupported}} {
+		src := weir.Source{Kind: c.kind}
+		if sides, err := s.Merged(t.Context(), src, "r"); len(sides) != c.answer || weir.CodeOf(err) != c.code {
+			t.Errorf("%s: got %v, %v", c.kind, sides, err)
+		}
+		if paths, err := s.Touched(t.Context(), src, "r"); len(paths.Names) != c.answer || weir.CodeOf(err) != c.code {
+			t.Errorf("%s: got %v, %v", c.kind, paths, err)
+		}
+	}
+}
+
 func TestDirName(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

@@ -15,7 +15,10 @@ import (
 
 // Checkout implements source.Checkouter. The checkout is a repository of its
 // own with a detached HEAD, the tags of the branch, and origin set to the
-// source's location.
+// source's location. Any commit will do that is reachable from the branch or
+// that the remote gives away by its hash, on the first-parent line or not. HEAD
+// of a derived revision (weir.Without) is a commit made here, on top of its
+// head; see revert.
 func (m *Mirrors) Checkout(ctx context.Context, src weir.Source, revision, dir string, log io.Writer) error {
 	if log == nil {
 		log = io.Discard
@@ -23,7 +26,11 @@ func (m *Mirrors) Checkout(ctx context.Context, src weir.Source, revision, dir s
 	if err := checkSource(src); err != nil {
 		return err
 	}
-	if err := checkHash(revision); err != nil {
+	head, culprit, derived := weir.CutWithout(revision)
+	if !derived {
+		head = revision
+	}
+	if err := checkHash(head); err != nil {
 		return err
 	}
 	dir, err := filepath.Abs(dir)
@@ -35,7 +42,13 @@ func (m *Mirrors) Checkout(ctx context.Context, src weir.Source, revision, dir s
 	}
 	mir := m.mirrorOf(src)
 	mir.log = log
-	if err := mir.checkout(ctx, revision, dir); err != nil {
+	err = mir.having(ctx, head, func() error {
+		if err := clearDir(dir); err != nil { // of what an earlier try left
+			return err
+		}
+		return mir.clone(ctx, head, culprit, dir)
+	})
+	if err != nil {
 		_ = clearDir(dir)
 		return explain(ctx, src, err)
 	}
@@ -43,9 +56,9 @@ func (m *Mirrors) Checkout(ctx context.Context, src weir.Source, revision, dir s
 	return nil
 }
 
-// checkout tries with what is there, then with the commit fetched, and at last
-// with a new mirror.
-func (m *mirror) checkout(ctx context.Context, revision, dir string) error {
+// having runs f with the mirror locked for reading and the commit in it. It tries
+// with what is there, then with the commit fetched, and at last with a new mirror.
+func (m *mirror) having(ctx context.Context, revision string, f func() error) error {
 	var err error
 	for range 3 {
 		err = m.locked(ctx, false, func() error {
@@ -59,12 +72,9 @@ func (m *mirror) checkout(ctx context.Context, revision, dir string) error {
 			if err != nil {
 				return err
 			}
-			return m.clone(ctx, revision, dir)
+			return f()
 		})
 		if err == nil || ctx.Err() != nil || !damaged(err) {
-			return err
-		}
-		if err := clearDir(dir); err != nil {
 			return err
 		}
 		if err := m.provide(ctx, revision, !errors.Is(err, errMissing)); err != nil {
@@ -118,27 +128,36 @@ func (m *mirror) fetchCommit(ctx context.Context, revision string) error {
 		WithHint("it may have been pushed away; git fetch %s %s shows what the remote says", m.src.Location, revision)
 }
 
-// clone makes the checkout from the mirror. The objects are copied and not
-// linked: a step may write to its own checkout, and a link would lead it into
-// the mirror.
-func (m *mirror) clone(ctx context.Context, revision, dir string) error {
+// clone makes the checkout from the mirror, without what culprit changed unless
+// it is empty. The objects are copied and not linked: a step may write to its own
+// checkout, and a link would lead it into the mirror.
+func (m *mirror) clone(ctx context.Context, head, culprit, dir string) error {
+	if culprit != "" {
+		if err := m.ancestor(ctx, culprit, head); err != nil {
+			return err
+		}
+	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
 	for _, args := range [][]string{
 		{"clone", "--quiet", "--no-hardlinks", "--no-checkout", "--template=", "--", m.dir, dir},
 		{"remote", "set-url", "origin", m.src.Location},
-		{"-c", "advice.detachedHead=false", "checkout", "--quiet", "--force", "--detach", revision, "--"},
 	} {
-		c := m.cmd(m.shut, dir, args...)
-		if args[0] != "clone" {
-			c.Log = m.log
-		}
-		if _, err := command.Output(ctx, c); err != nil {
+		if _, err := command.Output(ctx, m.cmd(m.shut, dir, args...)); err != nil {
 			return err
 		}
 	}
-	return nil
+	if culprit != "" {
+		var err error
+		if head, err = m.revert(ctx, head, culprit, dir); err != nil {
+			return err
+		}
+	}
+	c := m.cmd(m.shut, dir, "-c", "advice.detachedHead=false", "checkout", "--quiet", "--force", "--detach", head, "--")
+	c.Log = m.log
+	_, err := command.Output(ctx, c)
+	return err
 }
 
 // emptyDir insists that dir is empty or absent.

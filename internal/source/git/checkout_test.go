@@ -15,7 +15,7 @@ import (
 // at runs git in a checkout.
 func at(t *testing.T, dir string, args ...string) string {
 	t.Helper()
-	return (&repo{t: t, dir: dir, now: 1}).run("", args...)
+	return (&repo{t: t, dir: dir, now: 1_000_000_000}).run("", args...)
 }
 
 func checkout(t *testing.T, m *Mirrors, src weir.Source, revision string) string {
@@ -136,6 +136,7 @@ func TestNothingOfTheUsersGetsIntoACheckout(t *testing.T) {
 		filepath.Join(home, ".gitconfig"): "[core]\nautocrlf = true\nhooksPath = " + filepath.Join(home, "hooks") +
 			"\n[filter \"x\"]\nsmudge = touch " + filepath.Join(home, "sprung") + "; cat\n[clone]\ndefaultRemoteName = other\n",
 		trap: "#!/bin/sh\ntouch " + filepath.Join(home, "sprung") + "\n",
+		filepath.Join(home, ".config", "git", "attributes"): "file text eol=crlf\n",
 	}
 	for path, text := range files {
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -145,7 +146,7 @@ func TestNothingOfTheUsersGetsIntoACheckout(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	env := append(os.Environ(), "HOME="+home, "GIT_DIR="+home, "GIT_WORK_TREE="+home, "GIT_INDEX_FILE=/nowhere/index",
+	env := append(os.Environ(), "HOME="+home, "XDG_CONFIG_HOME=", "GIT_DIR="+home, "GIT_WORK_TREE="+home, "GIT_INDEX_FILE=/nowhere/index",
 		"GIT_OBJECT_DIRECTORY=/nowhere", "GIT_TEMPLATE_DIR="+home, "GIT_TRACE="+filepath.Join(home, "sprung"))
 	m := New(filepath.Join(t.TempDir(), "cache"), env)
 	got, _ := ids(t, m, r.source(), "")

@@ -15,6 +15,18 @@
 // changes, and no step can reach the mirror through it. Copying costs about as
 // much as writing the files does. Submodules and LFS objects are not fetched.
 //
+// # What a search for culprits needs
+//
+// A derived revision (weir.Without) is its head with one commit reverted. The
+// revert is made by git's merge on trees, before any file is written, and
+// becomes a commit of the checkout alone: the mirror never sees it. Neither
+// attributes nor merge drivers nor hooks of anybody take part, and the same
+// revision is the same commit on every machine. This needs git 2.38.
+//
+// [Mirrors.Merged] follows the first-parent line of a merged side, and
+// [Mirrors.Touched] compares two trees. Both read the mirror, and talk to the
+// remote only if the commit is not in it.
+//
 // # Whose configuration counts
 //
 // Talking to a remote (ls-remote, fetch) uses the configuration of the user
@@ -41,7 +53,7 @@ import (
 )
 
 // Mirrors reads git sources through mirrors in a directory. It implements
-// source.Adapter.
+// source.Adapter, source.MergeLister and source.PathLister.
 type Mirrors struct {
 	dir   string
 	user  []string     // environment of commands that talk to a remote
@@ -49,7 +61,11 @@ type Mirrors struct {
 	mkdir func() error // makes dir, once
 }
 
-var _ source.Adapter = (*Mirrors)(nil)
+var (
+	_ source.Adapter     = (*Mirrors)(nil)
+	_ source.MergeLister = (*Mirrors)(nil)
+	_ source.PathLister  = (*Mirrors)(nil)
+)
 
 // New keeps mirrors below dir, which is made when it is first needed. env is
 // the environment for git, as NAME=VALUE; nil means this process's own.
@@ -94,7 +110,10 @@ func environments(env []string) (user, shut []string) {
 
 // cmd makes a git command in dir ("" for none) that sees env.
 func (m *Mirrors) cmd(env []string, dir string, args ...string) command.Cmd {
-	fixed := []string{"-c", "core.hooksPath=" + os.DevNull, "-c", "core.fsmonitor=false", "-c", "protocol.ext.allow=never"}
+	// Attributes have a place of their own in the user's directory, which git
+	// reads whatever configuration it is shut off from.
+	fixed := []string{"-c", "core.hooksPath=" + os.DevNull, "-c", "core.fsmonitor=false", "-c", "protocol.ext.allow=never",
+		"-c", "core.attributesFile=" + os.DevNull}
 	return command.Cmd{Name: "git", Args: append(fixed, args...), Dir: dir, Env: env}
 }
 

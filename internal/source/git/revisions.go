@@ -125,7 +125,7 @@ func (m *mirror) since(ctx context.Context, known string, have bool, tip string,
 		return l, err
 	}
 	var parent string
-	l, err := m.read(ctx, &parent, tip, "^"+known)
+	l, err := m.read(ctx, source.MaxRevisions, &parent, tip, "^"+known)
 	switch {
 	case err != nil:
 		return l, err
@@ -193,11 +193,12 @@ func (m *mirror) walk(ctx context.Context, yield func(hash string) bool, revs ..
 
 // history reads revisions, oldest first.
 func (m *mirror) history(ctx context.Context, revs ...string) (source.Listing, error) {
-	return m.read(ctx, new(string), revs...)
+	return m.read(ctx, source.MaxRevisions, new(string), revs...)
 }
 
-// read is history that also tells the first parent of the oldest revision.
-func (m *mirror) read(ctx context.Context, parent *string, revs ...string) (source.Listing, error) {
+// read is history with a limit of one's own that also tells the first parent of
+// the oldest revision.
+func (m *mirror) read(ctx context.Context, limit int, parent *string, revs ...string) (source.Listing, error) {
 	args := []string{"--git-dir=.", "log", "-z", "--first-parent", "--reverse", "--no-mailmap", "--no-show-signature",
 		"--no-notes", "--no-patch", "--encoding=UTF-8", "--format=tformat:%H%x00%P%x00%an <%ae>%x00%ct%x00%B"}
 	var l source.Listing
@@ -206,7 +207,7 @@ func (m *mirror) read(ctx context.Context, parent *string, revs ...string) (sour
 			if _, err := r.Peek(1); errors.Is(err, io.EOF) {
 				return nil
 			}
-			if len(l.Revisions) == source.MaxRevisions {
+			if len(l.Revisions) == limit {
 				l.More = true
 				return command.ErrStop
 			}

@@ -32,8 +32,8 @@ import (
 // Checkouter checks out sources.
 type Checkouter interface {
 	// Checkout puts the revision into dir, an empty directory, and tells on
-	// log what it does. NotFound or Invalid: there is no such revision;
-	// Unavailable: the source does not answer.
+	// log what it does. NotFound or Invalid: there is no such revision, or none
+	// can be derived (weir.Without); Unavailable: the source does not answer.
 	Checkout(ctx context.Context, src weir.Source, revision, dir string, log io.Writer) error
 }
 

@@ -62,6 +62,9 @@ func TestOutcomes(t *testing.T) {
 		{name: "bad directory name", spec: quick(spec("true"), func(s *weir.Spec) { s.Job.Dir = "../x" }), code: weir.ReasonWorker},
 		{name: "no revision", src: failing(weir.NotFound), spec: spec("true"), code: weir.ReasonCheckout},
 		{name: "source refused", src: failing(weir.Invalid), spec: spec("true"), code: weir.ReasonCheckout},
+		{name: "cannot be reverted", src: failing(weir.Invalid), spec: quick(spec("true"), func(s *weir.Spec) {
+			s.Revision = weir.Without(strings.Repeat("a", 40), strings.Repeat("b", 40))
+		}), code: weir.ReasonCheckout, text: "aaaaaaaaaa without bbbbbbbbbb cannot be checked out: it is so"},
 		{name: "source down", src: failing(weir.Unavailable), spec: spec("true"), code: weir.ReasonSourceDown},
 		{name: "no tool", src: failing(weir.Unsupported), spec: spec("true"), code: weir.ReasonWorker},
 		{name: "checkout fills the disk", src: failing(weir.Exhausted), spec: spec("true"), code: weir.ReasonDiskFull},
