@@ -136,6 +136,9 @@ func Against(r weir.Regression, grounds []Ground) []string {
 		}
 		out = append(out, "builds "+enumerate(mute)+" say nothing of these tests")
 	}
+	if r.State == weir.Located && r.Aim == weir.AimBreak && len(r.Checks.Workers) == 0 {
+		out = append(out, "no one worker has seen both sides of it, so it may be the machine")
+	}
 	return append(out, newCase(r).gaps(r)...)
 }
 
@@ -170,7 +173,7 @@ func (c situation) gaps(r weir.Regression) []string {
 			}
 		}
 	}
-	if n := len(c.moved); n > 1 && r.Culprit.Project == "" && r.Blame != weir.BlameDownstream {
+	if n := len(c.moved); n > 1 && len(r.Checks.Moved) == 0 && r.Culprit.Project == "" && r.Blame != weir.BlameDownstream {
 		out = append(out, fmt.Sprintf("%d upstreams have moved, and they are taken for one side: which of them it takes is not known", n))
 	}
 	return out

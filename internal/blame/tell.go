@@ -58,6 +58,9 @@ func OtherSide(r weir.Regression) string {
 	case weir.BlameLockStep:
 		return fmt.Sprintf("%s and %s have to move together; each without the other breaks %s", c.upstream, c.downstream, what)
 	case weir.BlameEnvironment:
+		if len(r.Corners) == 0 {
+			return "no revision broke " + what + "; the same revisions are good on one worker and bad on another"
+		}
 		return "no revision broke " + what + "; the revisions that were good are bad now too"
 	}
 	return ""

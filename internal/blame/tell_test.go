@@ -12,7 +12,7 @@ import (
 func broke(letters, culprit string) weir.Regression {
 	r := regression((letters + "----")[:4], culprit)
 	r.Corners = r.Corners[:len(letters)]
-	r.State = weir.Located
+	r.State, r.Checks.Workers = weir.Located, []string{"w"}
 	r.Suspects = weir.Span{First: 2, Last: 2}
 	r.Good.Build, r.Bad.Build = 10, 13
 	r.Path = []weir.Leg{{Project: "go-cty", From: 1, To: 3}, {Project: "hcl", From: 4, To: 5}}
@@ -224,6 +224,8 @@ func TestGaps(t *testing.T) {
 	t.Parallel()
 	untold := broke("gb-b", "go-cty v1.13.0")
 	untold.Corners[NewDownstream].Build = 19
+	unseen := broke("gbgb", "go-cty v1.13.0")
+	unseen.Checks.Workers = nil
 	two := broke("gbb-", "")
 	two.Corners = nil
 	two.Good.Pins, two.Bad.Pins = weir.Pins{"hcl": "1", "a": "1", "b": "1"}, weir.Pins{"hcl": "1", "a": "2", "b": "2"}
@@ -232,6 +234,7 @@ func TestGaps(t *testing.T) {
 		want string
 	}{
 		{broke("gbgb", "go-cty v1.13.0"), ""},
+		{unseen, "no one worker has seen both sides of it, so it may be the machine"},
 		{broke("gb-b", "go-cty v1.13.0"), "nobody has built hcl v2.18.1 with go-cty v1.12.1"},
 		{untold, "hcl v2.18.1 with go-cty v1.12.1 was built, and that says nothing of these tests"},
 		{broke("gbxb", "go-cty v1.13.0"), "hcl v2.18.1 with go-cty v1.12.1 does not build"},

@@ -27,6 +27,7 @@ func Regression(w io.Writer, d client.RegressionDetail) {
 		fmt.Fprintf(w, "change    %s\nsure      %.2f %%\n", Safe(changeOf(rev)), 100*r.Culprit.Confidence)
 	}
 	writeCorners(w, blame.GridOf(r))
+	writeChecks(w, r)
 	writeAdvice(w, r, d.Advice)
 	writeVictims(w, r.Victims)
 	writePath(w, d)
@@ -67,6 +68,20 @@ func writeCorners(w io.Writer, g blame.Grid) {
 
 // maxCorner is how many letters of a corner's name are printed.
 const maxCorner = 60
+
+// writeChecks prints what else was looked at before somebody was named.
+func writeChecks(w io.Writer, r weir.Regression) {
+	for i, line := range blame.Checked(r) {
+		if i == 0 {
+			fmt.Fprintln(w, "\nchecked:")
+		}
+		fmt.Fprintf(w, "  %s", Safe(line.Text))
+		if line.Build != 0 {
+			fmt.Fprintf(w, " (build %d)", line.Build)
+		}
+		fmt.Fprintln(w)
+	}
+}
 
 // writeAdvice prints what each side can do.
 func writeAdvice(w io.Writer, r weir.Regression, a client.Advice) {
