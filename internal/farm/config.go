@@ -64,6 +64,9 @@ func involved(p recipe.Plan) []string {
 	return append(append(out, p.Upstreams...), p.Key.Project)
 }
 
+// Known is for triage.Config.
+func (c *config) Known(project string) bool { return c.project(project) != nil }
+
 // Empty is for inquiry.Config.
 func (c *config) Empty() bool { return len(c.builders) == 0 }
 
@@ -75,6 +78,12 @@ func (c *config) Involved(id weir.BuilderID) (all []inquiry.Branch) {
 		}
 	}
 	return all
+}
+
+// Reverts is for inquiry.Config.
+func (c *config) Reverts(project string) bool {
+	p := c.project(project)
+	return p != nil && p.Source.Kind == weir.Git
 }
 
 // Add is for inquiry.Config.

@@ -30,6 +30,7 @@ import (
 	"github.com/weir-ci/weir/internal/farm/logbook"
 	"github.com/weir-ci/weir/internal/farm/presence"
 	"github.com/weir-ci/weir/internal/farm/setcache"
+	"github.com/weir-ci/weir/internal/farm/triage"
 	"github.com/weir-ci/weir/internal/recipe"
 	"github.com/weir-ci/weir/internal/source"
 	"github.com/weir-ci/weir/internal/store"
@@ -57,6 +58,8 @@ type Options struct {
 // Farm is a running farm. Make one with New, give it a configuration, and
 // start its background work with Run.
 type Farm struct {
+	*triage.Desk // what people say of regressions
+
 	store  store.Store
 	blobs  blob.Store
 	source source.Lister
@@ -101,6 +104,8 @@ func New(o Options) *Farm {
 		notices: o.Notices, away: o.Away}
 	f.inquiry = inquiry.New(inquiry.Options{Store: o.Store, Results: f.resultSet, Now: o.Now, Log: o.Log,
 		Config: func() inquiry.Config { return f.config.Load() }})
+	f.Desk = triage.New(triage.Options{Store: o.Store, Now: o.Now, Stir: f.stir,
+		Config: func() triage.Config { return f.config.Load() }})
 	f.any.init()
 	f.work.init()
 	f.moved.init()

@@ -269,10 +269,14 @@ type RegressionDetail struct {
 	Regression weir.Regression `json:"regression"`
 	Probes     []weir.Probe    `json:"probes"` // by position, then age
 	Points     []PathPoint     `json:"points"` // the path, from good (0) to bad
-	Spec       weir.Spec       `json:"spec"`   // of the first bad build: how to reproduce
+	Spec       weir.Spec       `json:"spec"`   // of the first bad build: how to reproduce; zero if there is none yet
 	Advice     blame.Advice    `json:"advice"` // what each side can do
 	// Beside are the builds at its ends and corners that are no probes, oldest first.
 	Beside []weir.Build `json:"beside,omitempty"`
+	// Life is what became of it, oldest first, at most 1,000 steps.
+	Life []weir.Transition `json:"life"`
+	// Searches were made for it, newest first.
+	Searches []weir.Regression `json:"searches,omitempty"`
 }
 
 // PathPoint is one position of a regression's path.
@@ -301,7 +305,13 @@ func (f *Farm) Regression(ctx context.Context, id weir.RegressionID) (Regression
 	if d.Beside, err = f.beside(ctx, d.Regression, d.Probes); err != nil {
 		return d, err
 	}
-	if d.Spec, err = f.store.BuildSpec(ctx, d.Regression.Bad.Build); err != nil {
+	if d.Spec, err = f.badSpec(ctx, d); err != nil {
+		return d, err
+	}
+	if d.Life, err = f.Transitions(ctx, id); err != nil {
+		return d, err
+	}
+	if d.Searches, err = f.Searches(ctx, id); err != nil {
 		return d, err
 	}
 	position := 0
@@ -325,6 +335,21 @@ func (f *Farm) Regression(ctx context.Context, id weir.RegressionID) (Regression
 		}
 	}
 	return d, nil
+}
+
+// badSpec reads what the worker was told at the bad end; zero if a search was
+// asked by hand at revisions of which there is no bad build yet.
+func (f *Farm) badSpec(ctx context.Context, d RegressionDetail) (weir.Spec, error) {
+	bad := d.Regression.Bad.Build
+	for _, p := range d.Probes {
+		if bad == 0 && p.Bad > 0 {
+			bad = p.Build
+		}
+	}
+	if bad == 0 {
+		return weir.Spec{}, nil
+	}
+	return f.store.BuildSpec(ctx, bad)
 }
 
 // Tests is what the tests of a build reported, or a part of it: bad results

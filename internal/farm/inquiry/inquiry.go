@@ -83,6 +83,8 @@ type Inquiry struct {
 	// searched remembers what each search has looked at, so that it is not
 	// looked at again; only Search uses it.
 	searched map[weir.RegressionID]string
+	// reached is what searches that people asked for found in the past; only Search uses it.
+	reached map[weir.RegressionID]reach
 	// ran remembers where builds ran that have ended; only Search uses it.
 	ran map[weir.BuildID]weir.Attempt
 	// reconsidered is when closed regressions were last looked at, and decided
@@ -94,7 +96,7 @@ type Inquiry struct {
 // New makes an inquiry.
 func New(o Options) *Inquiry {
 	return &Inquiry{store: o.Store, results: o.Results, config: o.Config, now: o.Now, log: o.Log,
-		searched: map[weir.RegressionID]string{}, ran: map[weir.BuildID]weir.Attempt{}, decided: map[weir.RegressionID]time.Time{}}
+		searched: map[weir.RegressionID]string{}, reached: map[weir.RegressionID]reach{}, ran: map[weir.BuildID]weir.Attempt{}, decided: map[weir.RegressionID]time.Time{}}
 }
 
 // Unreadable reports whether an error means that what was asked for is gone or

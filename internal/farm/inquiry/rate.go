@@ -52,7 +52,7 @@ func (q *Inquiry) rates(ctx context.Context, r weir.Regression, states map[weir.
 		if err != nil {
 			return nil, err
 		}
-		p := pastOf(h, asked[i], r.Bad.Build)
+		p := pastOf(h, asked[i], accusedIn(r))
 		rates[i] = p.rate(flakes(i))
 		if n == 0 || p.builds < fewest {
 			fewest = p.builds

@@ -63,7 +63,7 @@ func (q *Inquiry) Search(ctx context.Context) (bool, error) {
 		return changed, err
 	}
 	for _, r := range searching {
-		builds, err := q.store.Evidence(ctx, r.Builder.ID, r.Bad.Build)
+		builds, err := q.evidence(ctx, r)
 		if err != nil {
 			return changed, err
 		}
