@@ -30,6 +30,7 @@ type Store interface {
 	Judge
 	Regressions
 	Triage
+	Flakes
 	Builds
 	Logs
 	Overview
@@ -464,6 +465,8 @@ type Settlement struct {
 	Failing []Failure
 	// Ledger accounts for the build's tests.
 	Ledger weir.Ledger
+	// Flakes are runs of tests that were good and bad at the build's revisions.
+	Flakes []FlakeRun
 	// Retry is a run to be made in the same transaction; nil for none.
 	Retry *NewRun
 	// Open holds regressions to be opened; their ids are ignored.
@@ -585,6 +588,9 @@ type RegressionUpdate struct {
 	// States replaces the baseline of these tests on the regression's builder:
 	// what turned out to be flaky was never bad.
 	States []weir.TestState
+	// Flakes are runs of victims on the regression's builder that were good and
+	// bad at equal revisions.
+	Flakes []FlakeRun
 	// MergeInto hands all victims to another regression; 0 for none.
 	MergeInto weir.RegressionID
 }

@@ -26,6 +26,10 @@ func (s Conclusions) Advance(ctx context.Context, u store.RegressionUpdate) erro
 	if err := cleanStates(&rest); err != nil {
 		return err
 	}
+	flakes, err := cleanRuns(u.Flakes)
+	if err != nil {
+		return err
+	}
 	return s.write(ctx, "advance a search", now, func(t *tx) error {
 		old, into, err := t.lockForAdvance(u)
 		if err != nil {
@@ -63,6 +67,9 @@ func (s Conclusions) Advance(ctx context.Context, u store.RegressionUpdate) erro
 			return err
 		}
 		if err := t.saveStates(old.Builder.ID, rest); err != nil {
+			return err
+		}
+		if err := t.saveFlakeRuns(old.Builder.ID, flakes); err != nil {
 			return err
 		}
 		for _, run := range u.Probes {

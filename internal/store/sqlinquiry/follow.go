@@ -16,6 +16,9 @@ func (t *tx) followTests(b weir.Build, st store.Settlement, now time.Time) error
 	if err := t.renameVictims(b, st.Renames, now); err != nil {
 		return err
 	}
+	if err := t.renameFlakes(b.Builder.ID, st.Renames); err != nil {
+		return err
+	}
 	return t.fixVictims(b, st, now)
 }
 

@@ -26,9 +26,12 @@ func (s Conclusions) Settle(ctx context.Context, st store.Settlement) error {
 	if err := cleanStates(&st); err != nil {
 		return err
 	}
+	if st.Flakes, err = cleanRuns(st.Flakes); err != nil {
+		return err
+	}
 	now := sqltx.TimeOf(sqltx.Micros(st.Now))
 	write := s.writeShort
-	if len(st.States)+len(st.Changes)+len(st.Forget)+len(st.Failing)+len(st.Renames) > shortSettle || st.Retry != nil {
+	if len(st.Flakes)+len(st.States)+len(st.Changes)+len(st.Forget)+len(st.Failing)+len(st.Renames) > shortSettle || st.Retry != nil {
 		write = s.write
 	}
 	return write(ctx, "record a judgement", now, func(t *tx) error {
@@ -53,6 +56,9 @@ func (s Conclusions) Settle(ctx context.Context, st store.Settlement) error {
 			if err := t.followTests(b, st, now); err != nil {
 				return err
 			}
+		}
+		if err := t.saveFlakeRuns(b.Builder.ID, st.Flakes); err != nil {
+			return err
 		}
 		for _, r := range st.Open {
 			if _, err := t.openRegression(r, now); err != nil {

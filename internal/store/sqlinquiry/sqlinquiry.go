@@ -12,6 +12,7 @@
 //	follow.go             what a settled build means for open regressions
 //	regressions.go        episodes and their victims
 //	advance.go probes.go  the steps of a search, and what builds said
+//	flakes.go             what runs of flaky tests did
 //
 // Locks are taken in the order that package sqlstore explains. Settle alone
 // begins with a build, but with a final one, for which nobody waits who holds
@@ -25,8 +26,8 @@ import (
 	"github.com/weir-ci/weir/internal/store/sqltx"
 )
 
-// Conclusions implements the ports store.Judge and store.Regressions. It is
-// safe for concurrent use.
+// Conclusions implements the ports store.Judge, store.Regressions, store.Triage
+// and store.Flakes. It is safe for concurrent use.
 type Conclusions struct {
 	db *sqltx.DB
 }

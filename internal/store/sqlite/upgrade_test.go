@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/store"
 	"github.com/weir-ci/weir/internal/store/storetest"
 )
 
@@ -159,5 +160,33 @@ func TestUpgradeNumbers(t *testing.T) {
 	}
 	if settled < 2 || numbered != settled || ones != builders || last < 2 {
 		t.Errorf("%d settled builds of %d builders: %d have numbers, %d have the first, the last is %d", settled, builders, numbered, ones, last)
+	}
+}
+
+// TestUpgradeFlaky: flakes that were kept as changes only have runs now.
+func TestUpgradeFlaky(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "weir.db")
+	unpack(t, "testdata/v9.db.gz", path)
+	s := openTest(t, path)
+	for _, q := range []string{
+		`INSERT INTO test_states (builder_id, suite, name, status, since, flakes, last_flake) VALUES (1, 's', 'flaky', 'pass', 1, 1, 2)`,
+		`INSERT INTO test_changes (build_id, suite, name, builder_id, badness, verdict, from_status, to_status, cause, message)
+			VALUES (2, 's', 'flaky', 1, 5, 'flaky', 'pass', 'fail', '', ''), (1, 's', 'steady', 1, 8, 'new', '', 'pass', '', '')`,
+		`UPDATE builds SET retry_of = 2, pins_key = (SELECT b.pins_key FROM builds b WHERE b.id = 2) WHERE id = 3`} {
+		if _, err := s.writer.ExecContext(t.Context(), q); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	tests, _, err := s.FlakyTests(t.Context(), store.FlakyFilter{Test: weir.TestID{Suite: "s", Name: "flaky"}})
+	if err != nil || len(tests) != 1 || len(tests[0].Runs) != 2 {
+		t.Fatalf("flaky are %+v, %v", tests, err)
+	}
+	bad, good := tests[0].Runs[0], tests[0].Runs[1]
+	if bad.Build != 2 || !bad.Bad || good.Build != 3 || good.Bad || bad.Inputs != good.Inputs || bad.Number != 2 || good.Number != 2 || good.At.IsZero() {
+		t.Errorf("runs are %+v", tests[0].Runs)
 	}
 }

@@ -98,6 +98,7 @@ func runGroups(t *testing.T, open func(t *testing.T) *fixture) {
 		{"history", historyTests()},
 		{"regressions", regressionTests()},
 		{"advance", advanceTests()},
+		{"flakes", flakeTests()},
 		{"builds", buildsTests()},
 		{"logs", logTests()},
 		{"overview", overviewTests()},
