@@ -159,10 +159,14 @@ func (r *localRun) pin(ctx context.Context, plan recipe.Plan, wanted map[string]
 var fullHash = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
 
 // resolve finds the revision that a person means: a tag, a version, the
-// beginning of a hash. A full hash is taken even if the branch does not have it.
+// beginning of a hash. A full hash is taken even if the branch does not have it,
+// and so is a derived revision (weir.Without), as builds on a farm name them.
 func (r *localRun) resolve(ctx context.Context, p *weir.Project, name string) (string, error) {
 	src := p.Source
 	src.From, src.To = name, name
+	if _, _, derived := weir.CutWithout(name); derived && src.Kind == weir.Git {
+		return name, nil
+	}
 	listing, err := r.lister.Revisions(ctx, src, "")
 	switch code := weir.CodeOf(err); {
 	case err == nil && len(listing.Revisions) > 0:
