@@ -59,8 +59,10 @@ type simRename struct {
 
 func simRevision(project string, position int) string { return fmt.Sprintf("%s-%d", project, position) }
 
+// simPosition is where a revision stands. One without another one that came
+// before stands where it does itself.
 func simPosition(revision string) int {
-	n, err := strconv.Atoi(revision[strings.LastIndexByte(revision, '-')+1:])
+	n, err := strconv.Atoi(strings.Split(revision, "-")[1])
 	if err != nil {
 		panic(err)
 	}
@@ -239,6 +241,9 @@ func spelled(n int) string {
 func (f simFault) active(pins weir.Pins) bool {
 	rev, ok := pins[f.Project]
 	at := 0
+	if strings.HasSuffix(rev, "-"+simRevision(f.Project, f.At)) {
+		return false // it is reverted
+	}
 	if ok {
 		at = simPosition(rev)
 	}

@@ -41,6 +41,7 @@ type others interface {
 	Attempts(ctx context.Context, id weir.BuildID) ([]weir.Attempt, error)
 	BuildSpec(ctx context.Context, id weir.BuildID) (weir.Spec, error)
 	Workers(ctx context.Context) ([]weir.Worker, error)
+	Cancel(ctx context.Context, id weir.BuildID, reason weir.Reason, now time.Time) error
 }
 
 // Branch is where the revisions of a project come from.
@@ -83,6 +84,10 @@ type Inquiry struct {
 	// searched remembers what each search has looked at, so that it is not
 	// looked at again; only Search uses it.
 	searched map[weir.RegressionID]string
+	// alone are searches that follow nobody, and kin is what the present pass
+	// knows of the others; only Search uses them.
+	alone map[weir.RegressionID]bool
+	kin   kin
 	// reached is what searches that people asked for found in the past; only Search uses it.
 	reached map[weir.RegressionID]reach
 	// ran remembers where builds ran that have ended; only Search uses it.
@@ -91,12 +96,16 @@ type Inquiry struct {
 	// is when those were closed that need not be looked at again.
 	reconsidered time.Time
 	decided      map[weir.RegressionID]time.Time
+	// unmade is when culprits were last looked at that might be reverted, and
+	// reverted the versions of regressions that need not be looked at again.
+	unmade   time.Time
+	reverted map[weir.RegressionID]time.Time
 }
 
 // New makes an inquiry.
 func New(o Options) *Inquiry {
 	return &Inquiry{store: o.Store, results: o.Results, config: o.Config, now: o.Now, log: o.Log,
-		searched: map[weir.RegressionID]string{}, reached: map[weir.RegressionID]reach{}, ran: map[weir.BuildID]weir.Attempt{}, decided: map[weir.RegressionID]time.Time{}}
+		searched: map[weir.RegressionID]string{}, reached: map[weir.RegressionID]reach{}, alone: map[weir.RegressionID]bool{}, ran: map[weir.BuildID]weir.Attempt{}, reverted: map[weir.RegressionID]time.Time{}, decided: map[weir.RegressionID]time.Time{}}
 }
 
 // Unreadable reports whether an error means that what was asked for is gone or

@@ -165,6 +165,7 @@ func (q *Inquiry) judgement(ctx context.Context, b weir.Build, base *baseline) (
 	if err != nil { // the builder left the configuration: nothing can be run again
 		return j.settle(s), next, nil
 	}
+	q.elsewhere(ctx, b, retry.Builds)
 	s.Become, s.Retry, s.Ledger = weir.Doubted, &retry, j.ledger
 	return s, nil, nil
 }
@@ -325,8 +326,10 @@ func (q *Inquiry) resolveDoubt(ctx context.Context, d store.Doubt) (done bool, e
 	if again == nil {
 		again = &weir.Build{}
 	}
+	doubted := j.comparison.Changes
 	j.comparison = verdict.Confirm(j.comparison, j.set, second, *again)
 	s = j.settle(s)
+	s.Flakes = j.flaked(doubted, *again, second)
 	// Without a retry that says something the search has to tell a flake from
 	// a break; it begins by asking the bad end again.
 	accused, err := q.accuse(ctx, d.Build, j.comparison.Changes)

@@ -40,6 +40,11 @@ func (q *Inquiry) Search(ctx context.Context) (bool, error) {
 	if err != nil {
 		return changed, err
 	}
+	unmade, err := q.unmake(ctx)
+	changed = changed || unmade
+	if err != nil {
+		return changed, err
+	}
 	if pending.Located { // one alone cannot be merged
 		located, err := q.store.Regressions(ctx, store.RegressionFilter{States: []weir.RegressionState{weir.Located}, Limit: mostOpen})
 		if err != nil {
@@ -55,6 +60,11 @@ func (q *Inquiry) Search(ctx context.Context) (bool, error) {
 		return changed, nil
 	}
 	searching, err := q.store.Regressions(ctx, store.RegressionFilter{States: []weir.RegressionState{weir.Searching}, Aims: weir.Aims(), Limit: mostOpen})
+	if err != nil || len(searching) == 0 {
+		return changed, err
+	}
+	searching, moved, err := q.cluster(ctx, searching)
+	changed = changed || moved
 	if err != nil || len(searching) == 0 {
 		return changed, err
 	}
@@ -113,25 +123,30 @@ func (q *Inquiry) width(ctx context.Context, searches int) (int, error) {
 // evidence is what is known about a regression.
 type evidence struct {
 	route   route
-	trials  []bisect.Trial       // per build
-	said    [][]weir.Observed    // per build, per victim
-	pending []int                // positions of probes that still run
-	silent  []int                // positions whose probes came to nothing too often
-	fresh   map[weir.BuildID]int // builds that are not recorded as probes yet -> index of trials
-	builds  []weir.Build         // parallel to trials
-	rates   []float64            // per victim, how often it fails for no reason
-	known   int                  // tests of the builder
+	trials  []bisect.Trial        // per build
+	said    [][]weir.Observed     // per build, per victim
+	pending []int                 // positions of probes that still run
+	waiting []weir.Build          // parallel to pending
+	own     map[weir.BuildID]bool // those of the search's own runs
+	silent  []int                 // positions whose probes came to nothing too often
+	fresh   map[weir.BuildID]int  // builds that are not recorded as probes yet -> index of trials
+	builds  []weir.Build          // parallel to trials
+	rates   []float64             // per victim, how often it fails for no reason
+	known   int                   // tests of the builder
 	flakes  map[weir.TestID]weir.TestState
 	sides   sides
 	checks  []check
 	ran     []weir.Attempt // where builds ran
 	past    []pastRun      // builds from before the accusation, if they were read
 	recipe  string         // what changed in it since they were good; empty: nothing
+	joint   joint
+	// handsDown says that the builds have products that others may use.
+	handsDown bool
 }
 
 // gather reads what every build on the regression's path says.
 func (q *Inquiry) gather(ctx context.Context, r weir.Regression, builds []weir.Build) (*evidence, error) {
-	e := &evidence{fresh: map[weir.BuildID]int{}, flakes: map[weir.TestID]weir.TestState{}}
+	e := &evidence{fresh: map[weir.BuildID]int{}, own: map[weir.BuildID]bool{}, flakes: map[weir.TestID]weir.TestState{}}
 	var err error
 	if e.route, err = q.newRoute(ctx, r); err != nil {
 		return e, err
@@ -145,6 +160,7 @@ func (q *Inquiry) gather(ctx context.Context, r weir.Regression, builds []weir.B
 	nothing := map[int]int{}
 	for _, p := range probes {
 		recorded[p.Build] = len(p.Victims) > 0
+		e.own[p.Build] = !recorded[p.Build]
 		if p.State == weir.Finished && !p.Outcome.SaysSomething() {
 			if nothing[p.Position]++; nothing[p.Position] == maxSilent {
 				e.silent = append(e.silent, p.Position)
@@ -164,7 +180,7 @@ func (q *Inquiry) gather(ctx context.Context, r weir.Regression, builds []weir.B
 			if beside != nil {
 				beside.awaits(b)
 			} else {
-				e.pending = append(e.pending, position)
+				e.pending, e.waiting = append(e.pending, position), append(e.waiting, b)
 			}
 			continue
 		}
@@ -242,7 +258,7 @@ func (q *Inquiry) gatherFlakes(ctx context.Context, r weir.Regression, e *eviden
 // question puts the evidence to the search.
 func (e *evidence) question(r weir.Regression, width int) bisect.Question {
 	q := bisect.Question{Steps: e.route.len(), Pending: e.pending, Width: width,
-		Built: e.route.built(r.Builder.Project), BuildCost: buildCost}
+		Built: slices.Concat(e.route.built(r.Builder.Project), e.joint.built), BuildCost: buildCost, Same: e.joint.same, Weights: e.joint.weights}
 	for i := range r.Victims {
 		s := bisect.Subject{FlakeRate: e.rates[i]}
 		for b, t := range e.trials {
@@ -269,7 +285,10 @@ func (q *Inquiry) searchOne(ctx context.Context, r weir.Regression, builds []wei
 		}
 	}
 	r.Confirmed = e.confirmed(r)
-	answer := bisect.Next(e.question(r, width))
+	if err := q.join(ctx, r, e); err != nil {
+		return false, err
+	}
+	answer := bisect.Next(e.question(r, e.breadth(width)))
 	if !answer.Done() && len(e.trials) >= maxTrials {
 		for i, finding := range answer.Findings {
 			if finding.Kind == bisect.Open {
@@ -279,6 +298,9 @@ func (q *Inquiry) searchOne(ctx context.Context, r weir.Regression, builds []wei
 	}
 	var beside []ask
 	if answer.Done() {
+		if err := q.spare(ctx, r, e, answer.Findings, width); err != nil {
+			return false, err
+		}
 		var settled bool
 		if beside, settled = e.asks(answer.Findings, width); settled {
 			if innocent(answer.Findings) {
@@ -298,7 +320,7 @@ func (q *Inquiry) searchOne(ctx context.Context, r weir.Regression, builds []wei
 		u.Regression.Note = asking(beside, len(e.trials))
 	}
 	if len(answer.Probes)+len(beside) > 0 {
-		run, err := q.probeRun(r, e.route, answer.Probes, beside)
+		run, err := q.probeRun(r, e.route, e.stands(answer.Probes), beside)
 		if code := weir.CodeOf(err); code == weir.NotFound || code == weir.Invalid {
 			return q.giveUp(ctx, r, err)
 		}
@@ -440,6 +462,11 @@ func (q *Inquiry) conclude(ctx context.Context, r weir.Regression, e *evidence, 
 			u.States = append(u.States, e.absolve(g.victims, r.Bad.Build)...)
 		}
 	}
+	var err error
+	if u.Flakes, err = q.flaked(ctx, r, e, findings); err != nil {
+		return err
+	}
+	q.unfollow(r.ID, &u)
 	return q.store.Advance(ctx, u)
 }
 

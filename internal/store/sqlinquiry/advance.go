@@ -57,7 +57,7 @@ func (s Conclusions) Advance(ctx context.Context, u store.RegressionUpdate) erro
 		if err := t.saveRegression(next); err != nil {
 			return err
 		}
-		if err := t.logAdvance(old, next, u, now); err != nil {
+		if err := t.logAdvance(old, next, into, u, now); err != nil {
 			return err
 		}
 		if err := t.replaceVictims(old, next.Victims, probes); err != nil {

@@ -52,7 +52,7 @@ func (t *tx) logOpening(r weir.Regression, now time.Time) error {
 }
 
 // logAdvance writes down what a step of a search has changed.
-func (t *tx) logAdvance(old, next weir.Regression, u store.RegressionUpdate, now time.Time) error {
+func (t *tx) logAdvance(old, next, into weir.Regression, u store.RegressionUpdate, now time.Time) error {
 	if next.Confirmed != 0 && old.Confirmed == 0 {
 		if err := t.log(next.ID, weir.Transition{At: now, Kind: weir.WasConfirmed, To: next.State, Builds: []weir.BuildID{next.Confirmed}}); err != nil {
 			return err
@@ -67,7 +67,7 @@ func (t *tx) logAdvance(old, next weir.Regression, u store.RegressionUpdate, now
 	if u.MergeInto == 0 {
 		return nil
 	}
-	return t.log(u.MergeInto, weir.Transition{At: now, Kind: weir.WasJoined, Other: next.ID, Note: u.Regression.Note})
+	return t.log(u.MergeInto, weir.Transition{At: now, Kind: weir.WasJoined, To: into.State, Other: next.ID, Note: u.Regression.Note})
 }
 
 // Transitions lists what became of a regression, oldest first.
