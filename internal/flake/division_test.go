@@ -38,6 +38,18 @@ func TestDivisions(t *testing.T) {
 	if got := flake.Divisions([]flake.Outcome{run(false, "a", "d", &no), run(true, "a", "d", &no), run(true, "b", "d", &no)}); len(got) != 0 {
 		t.Errorf("nothing parts them, got %+v", got)
 	}
+	cut, ahead := run(true, "a", "d", &no), run(true, "a", "d", &no)
+	fast := 3600.0
+	cut.Network, ahead.Clock = &no, &fast
+	whole, right := run(false, "a", "d", &no), run(false, "a", "d", &no)
+	slow := -1.5
+	whole.Network, right.Clock = &yes, &slow
+	if got := flake.Divisions([]flake.Outcome{cut, whole}); len(got) != 1 || got[0].Facet != flake.ByNetwork || got[0].Value != "no network" {
+		t.Errorf("the network parts them, got %+v", got)
+	}
+	if got := flake.Divisions([]flake.Outcome{ahead, right}); len(got) != 1 || got[0].Facet != flake.ByClock || got[0].Value != "clock wrong by 5 s or more" {
+		t.Errorf("the clock parts them, got %+v", got)
+	}
 	if got := flake.Divisions(nil); len(got) != 0 {
 		t.Errorf("nothing is there, got %+v", got)
 	}

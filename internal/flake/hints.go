@@ -22,6 +22,8 @@ const (
 	ByPlatform  Facet = "platform"
 	ByUser      Facet = "user" // root or not
 	ByLoad      Facet = "load"
+	ByNetwork   Facet = "network"
+	ByClock     Facet = "clock"
 	ByHour      Facet = "hour" // of the day, UTC
 	ByDirectory Facet = "directory"
 )
@@ -34,6 +36,8 @@ type Outcome struct {
 	Platform  weir.Platform
 	Root      *bool     // whether it ran as the superuser
 	Load      *float64  // of the machine per processor, when the run began
+	Network   *bool     // whether the machine had an address that others could reach
+	Clock     *float64  // how far its clock was ahead of the server's, in seconds
 	At        time.Time // when it began
 	Directory string    // of the checkout; its last element counts
 }
@@ -67,6 +71,9 @@ const (
 	maxHints = 5
 	// maxThresholds is how many loads are tried as a threshold.
 	maxThresholds = 8
+	// clockOff is from how many seconds on a clock is wrong: what tests notice
+	// that compare times of files or certificates.
+	clockOff = 5
 	// hourWindow is how many hours a time of day is taken to last, and
 	// hourStep how far apart they begin.
 	hourWindow, hourStep = 6, 3
@@ -148,6 +155,18 @@ func parted(outcomes []Outcome) []*split {
 			return neither
 		}
 		return sideOf(*o.Root)
+	})
+	p.add(ByNetwork, "no network", func(o *Outcome) side {
+		if o.Network == nil {
+			return neither
+		}
+		return sideOf(!*o.Network)
+	})
+	p.add(ByClock, fmt.Sprintf("clock wrong by %d s or more", clockOff), func(o *Outcome) side {
+		if o.Clock == nil || math.IsNaN(*o.Clock) {
+			return neither
+		}
+		return sideOf(math.Abs(*o.Clock) >= clockOff)
 	})
 	p.loads()
 	for from := 0; from < 24; from += hourStep {

@@ -244,7 +244,7 @@ func (e *evidence) clues(victims []int) []weir.Clue {
 			return
 		}
 		runs = append(runs, flake.Outcome{Bad: o == weir.ObservedBad, Worker: a.Worker, Root: a.Surroundings.Root, Load: a.Surroundings.Load,
-			At: a.Leased, Directory: a.Surroundings.Directory})
+			Network: a.Surroundings.Network, Clock: a.Surroundings.Clock, At: a.Leased, Directory: a.Surroundings.Directory})
 	}
 	for _, p := range e.past {
 		add(p.attempt, p.said)
