@@ -161,11 +161,11 @@ func (q quest) surroundings(ctx context.Context, base weir.Pins) (weir.Pins, err
 // those at the ends.
 const lookedThrough = 2000
 
-// builds finds the newest builds with these pins that say something; 0 for
-// those that there are not.
+// builds finds builds with these pins that say something, 0 for those that
+// there are not: the newest on the builder's line, or else the newest.
 func (q quest) builds(ctx context.Context, good, bad weir.Pins) (atGood, atBad weir.BuildID, err error) {
 	keys := []string{good.Key(), bad.Key()}
-	found := []weir.BuildID{0, 0}
+	found, onLine := []weir.BuildID{0, 0}, []bool{false, false}
 	before := weir.BuildID(0)
 	const page = 500
 	for range lookedThrough / page {
@@ -175,11 +175,15 @@ func (q quest) builds(ctx context.Context, good, bad weir.Pins) (atGood, atBad w
 		}
 		for _, b := range list {
 			before = b.ID
-			if i := slices.Index(keys, b.Pins.Key()); i >= 0 && found[i] == 0 && b.State.Final() && b.Outcome.SaysSomething() {
-				found[i] = b.ID
+			i := slices.Index(keys, b.Pins.Key())
+			if i < 0 || !b.State.Final() || !b.Outcome.SaysSomething() {
+				continue
+			}
+			if line := b.Cause.Advances(); found[i] == 0 || line && !onLine[i] {
+				found[i], onLine[i] = b.ID, line
 			}
 		}
-		if len(list) < page || found[0] != 0 && found[1] != 0 {
+		if len(list) < page || onLine[0] && onLine[1] {
 			break
 		}
 	}
