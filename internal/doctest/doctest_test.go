@@ -74,11 +74,11 @@ func readPage(t *testing.T, name string) page {
 	return p
 }
 
-// pages reads the README and everything below docs.
+// pages reads the README, everything below docs, and what examples say.
 func pages(t *testing.T) []page {
 	t.Helper()
 	var out []page
-	for _, pattern := range []string{"README.md", "CONTRIBUTING.md", "docs/*.md", "docs/*/*.md"} {
+	for _, pattern := range []string{"README.md", "CONTRIBUTING.md", "docs/*.md", "docs/*/*.md", "examples/*/*.md"} {
 		names, err := filepath.Glob(filepath.Join(root, filepath.FromSlash(pattern)))
 		if err != nil {
 			t.Fatal(err)

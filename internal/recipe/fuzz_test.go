@@ -48,7 +48,7 @@ func check(t interface{ Fatalf(string, ...any) }, data []byte) {
 }
 
 func FuzzParse(f *testing.F) {
-	for _, pattern := range []string{"testdata/*/*.yaml", "../../examples/*/weir.yaml", "template.yaml"} {
+	for _, pattern := range []string{"testdata/*/*.yaml", "../../examples/*/*.yaml", "template.yaml"} {
 		files, err := filepath.Glob(pattern)
 		if err != nil {
 			f.Fatal(err)

@@ -58,8 +58,8 @@ func TestBroken(t *testing.T) {
 // TestExamples parses the files that users start from.
 func TestExamples(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob("../../examples/*/weir.yaml")
-	if err != nil || len(files) < 2 {
+	files, err := filepath.Glob("../../examples/*/*.yaml")
+	if err != nil || len(files) < 6 {
 		t.Fatalf("found %d examples, %v", len(files), err)
 	}
 	valid, err := filepath.Glob("testdata/valid/*.yaml")
