@@ -159,6 +159,9 @@ func pastOf(kept store.TestHistory, absolved map[weir.BuildID]bool) history.Past
 	if e, ok := quietMove(kept); ok {
 		p.Events = append(p.Events, e)
 	}
+	if e, ok := quietReturn(kept); ok {
+		p.Events = append(p.Events, e)
+	}
 	for _, r := range kept.Repeats {
 		event := history.Event{Point: history.Point{Number: r.Number}, Verdict: weir.Same, Again: 1}
 		if r.Bad {
@@ -179,6 +182,16 @@ func quietMove(kept store.TestHistory) (history.Event, bool) {
 	}
 	signature, _, _ := strings.Cut(kept.State.Signature, " ")
 	return history.Event{Point: pointOf(kept.Since), Verdict: weir.Same, To: kept.State.Status, Signature: signature}, true
+}
+
+// quietReturn is that a test whose failure was hidden fails as before, of which
+// nobody is told. It is not kept when it came back, only that it has.
+func quietReturn(kept store.TestHistory) (history.Event, bool) {
+	if s := kept.State; s == nil || s.Masked != 0 || !s.Status.Bad() || len(kept.Events) == 0 ||
+		kept.Events[0].Change.Verdict != weir.Masked || kept.Last.Number <= kept.Events[0].Number {
+		return history.Event{}, false
+	}
+	return history.Event{Point: pointOf(kept.Last), Verdict: weir.Same, To: kept.State.Status}, true
 }
 
 // absolvedIn finds the changes that accused somebody until a search found the

@@ -2,6 +2,7 @@ package farm
 
 import (
 	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/weir-ci/weir"
@@ -60,7 +61,7 @@ func TestPast(t *testing.T) {
 	flaked.Repeats = []store.Repeat{{Number: 20, Build: 900}, {Number: 20, Build: 901, Bad: true}, {Number: 30, Build: 902, Bad: true}}
 	unchanged := kept(50, &weir.TestState{Status: weir.Fail, Since: 111})
 	unchanged.Since = settledAt(11)
-	quiet := kept(50, &weir.TestState{Status: weir.Fail, Since: 111}, event(40, weir.Masked, weir.Fail, weir.Absent), event(5, weir.NewlySkipped, weir.Pass, weir.Skip))
+	quiet := kept(50, &weir.TestState{Status: weir.Fail, Since: 111, Masked: 140}, event(40, weir.Masked, weir.Fail, weir.Absent), event(5, weir.NewlySkipped, weir.Pass, weir.Skip))
 	quiet.Since = settledAt(11)
 	older := kept(50, passing) // since a build that is gone
 	for _, c := range []struct {
@@ -132,6 +133,34 @@ func TestHistoryOfStore(t *testing.T) {
 			t.Errorf("%+v: %v", q, err)
 		}
 	}
+}
+
+// TestHistoryOfWhatComesBack: a failure is hidden for one build, and then there
+// as before.
+func TestHistoryOfWhatComesBack(t *testing.T) {
+	t.Parallel()
+	s := startSim(t, smallWorld())
+	check := func(hidden bool) {
+		t.Helper()
+		s.until("at rest", true, s.atRest)
+		b := s.farms[0].config.Load().builders[0]
+		s.checkHistories(b)
+		states, _, err := s.store.Baseline(s.ctx, b.ID)
+		s.must(err)
+		if !slices.ContainsFunc(states, func(st weir.TestState) bool { return st.Status.Bad() && (st.Masked != 0) == hidden }) {
+			t.Errorf("hidden should be %v: %+v", hidden, states)
+		}
+	}
+	s.poll()
+	s.until("at rest", true, s.atRest)
+	s.world.breaks("d", 2, "t2")
+	s.move("d", 2)
+	check(false)
+	s.world.panics = map[string]string{"d-3": "t1"}
+	s.move("d", 3)
+	check(true)
+	s.move("d", 4)
+	check(false)
 }
 
 // checkHistories: what the history of a test says it is now must be what its
