@@ -8,35 +8,37 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/farm"
+	"github.com/weir-ci/weir/internal/server/web/findings"
+	"github.com/weir-ci/weir/internal/server/web/page"
 )
 
 // BuildView is the page of one build.
 type BuildView struct {
 	ID          weir.BuildID
 	Title       string // "mill/test linux/amd64"
-	Mark        Mark
+	Mark        page.Mark
 	Live        bool   // it may still change
 	Reason      string // why the outcome is what it is
 	Judgement   string // what the farm makes of it
 	Why         string // the run's reason
 	Cause       string
 	RunURL      string
-	Pins        []PinLine
+	Pins        []page.PinLine
 	Platform    string
 	Worker      string
-	Created     When
-	Started     When
-	Finished    When
+	Created     page.When
+	Started     page.When
+	Finished    page.When
 	Took        string
 	RetryOf     string // URL; empty if it is no retry
 	Needs       []BuildLine
-	Regressions []RegressionCard
+	Regressions []findings.RegressionCard
 	Changes     []ChangeLine
 	ChangesAt   string // "201 to 400"; empty if all are listed
 	Earlier     string // URL of the page before; may be empty
 	Later       string // URL of the next page; may be empty
 	News        string
-	Hidden      HiddenView
+	Hidden      findings.HiddenView
 	Attempts    []AttemptLine
 	Attempt     int        // whose steps are shown
 	Steps       []StepLine // of that attempt
@@ -45,17 +47,11 @@ type BuildView struct {
 	Repro       string // what does it by hand
 }
 
-// PinLine is the revision of one project.
-type PinLine struct {
-	Project, Short, Revision string
-	Own                      bool // the build's own project
-}
-
 // ChangeLine is a test that is not as it was.
 type ChangeLine struct {
 	Test, Message, Cause string
 	URL                  string // of the test's history
-	Mark                 Mark
+	Mark                 page.Mark
 	From, To             string
 }
 
@@ -63,10 +59,10 @@ type ChangeLine struct {
 type AttemptLine struct {
 	Number  int
 	URL     string
-	Mark    Mark
+	Mark    page.Mark
 	Worker  string
 	Reason  string
-	Leased  When
+	Leased  page.When
 	Took    string
 	Current bool // its steps are shown
 }
@@ -76,7 +72,7 @@ type StepLine struct {
 	Index    int
 	Name     string
 	State    weir.StepState
-	Mark     Mark
+	Mark     page.Mark
 	Took     string
 	Exit     string // "exit 2" or "signal killed"; empty if it went well
 	Note     string
@@ -95,24 +91,24 @@ const maxChanges = 200
 
 func buildView(d farm.BuildDetail, q buildQuery, now time.Time) BuildView {
 	b := d.Build
-	v := BuildView{ID: b.ID, Title: oneLine(b.Builder.Name(), maxName), Mark: buildMark(b), Live: !b.State.Final(),
-		Reason: reasonText(b), Judgement: judgementText(b, d.First), Why: oneLine(d.Run.Reason, maxSubject), Cause: causeWord(b.Cause),
-		RunURL: fmt.Sprintf("/builds?run=%d", b.Run), Pins: pinLines(b.Pins, b.Builder.Project),
-		Platform: oneLine(string(b.Builder.Platform), maxName), Worker: oneLine(b.Worker, maxName),
-		Created: when(b.Created, now), Started: when(b.Started, now), Finished: when(b.Finished, now), Took: took(b, now),
-		News: changesText(b.Changes), Hidden: hiddenView(b, d.Hidden), ReproVerb: fmt.Sprintf("weir repro %d", b.ID), Repro: repro(d.Spec)}
+	v := BuildView{ID: b.ID, Title: page.OneLine(b.Builder.Name(), page.MaxName), Mark: page.BuildMark(b), Live: !b.State.Final(),
+		Reason: reasonText(b), Judgement: judgementText(b, d.First), Why: page.OneLine(d.Run.Reason, page.MaxSubject), Cause: page.CauseWord(b.Cause),
+		RunURL: fmt.Sprintf("/builds?run=%d", b.Run), Pins: page.PinLines(b.Pins, b.Builder.Project),
+		Platform: page.OneLine(string(b.Builder.Platform), page.MaxName), Worker: page.OneLine(b.Worker, page.MaxName),
+		Created: page.At(b.Created, now), Started: page.At(b.Started, now), Finished: page.At(b.Finished, now), Took: took(b, now),
+		News: changesText(b.Changes), Hidden: findings.NewHiddenView(b, d.Hidden), ReproVerb: fmt.Sprintf("weir repro %d", b.ID), Repro: page.Repro(d.Spec)}
 	if b.RetryOf != 0 {
-		v.RetryOf = buildURL(b.RetryOf)
+		v.RetryOf = page.BuildURL(b.RetryOf)
 	}
 	for _, n := range d.Needs {
 		v.Needs = append(v.Needs, buildLine(n, now))
 	}
 	for _, r := range d.Regressions {
-		v.Regressions = append(v.Regressions, regressionCard(r, now))
+		v.Regressions = append(v.Regressions, findings.NewRegressionCard(r, now))
 	}
 	for _, c := range d.Changes[:min(len(d.Changes), maxChanges)] {
-		v.Changes = append(v.Changes, ChangeLine{Test: testName(c.Test), URL: testURL(b.Builder, c.Test), Message: block(c.Message, maxMessage),
-			Cause: incidentWords[c.Cause], Mark: verdictMark(c.Verdict), From: fromWord(c.From), To: statusMark(c.To).Word})
+		v.Changes = append(v.Changes, ChangeLine{Test: page.TestName(c.Test), URL: page.TestURL(b.Builder, c.Test), Message: page.Block(c.Message, page.MaxMessage),
+			Cause: page.IncidentWord(c.Cause), Mark: page.VerdictMark(c.Verdict), From: page.StatusWord(c.From), To: page.StatusMark(c.To).Word})
 	}
 	v.pageChanges(d)
 	v.attempts(d, q, now)
@@ -121,7 +117,7 @@ func buildView(d farm.BuildDetail, q buildQuery, now time.Time) BuildView {
 
 // pageChanges fills in how to get to the changes that are not listed.
 func (v *BuildView) pageChanges(d farm.BuildDetail) {
-	at := func(from int) string { return fmt.Sprintf("%s?changes=%d#h-changes", buildURL(v.ID), from) }
+	at := func(from int) string { return fmt.Sprintf("%s?changes=%d#h-changes", page.BuildURL(v.ID), from) }
 	last := d.From + len(v.Changes)
 	if d.From > 0 {
 		v.Earlier = at(max(0, d.From-maxChanges))
@@ -130,7 +126,7 @@ func (v *BuildView) pageChanges(d farm.BuildDetail) {
 		v.Later = at(last)
 	}
 	if v.Earlier+v.Later != "" && len(v.Changes) > 0 {
-		v.ChangesAt = thousands(int64(d.From+1)) + " to " + thousands(int64(last))
+		v.ChangesAt = page.Thousands(int64(d.From+1)) + " to " + page.Thousands(int64(last))
 		if v.Later == "" && d.Build.Changes.New > last {
 			v.ChangesAt += ", the other new tests are not listed"
 		}
@@ -144,34 +140,9 @@ func changesText(c weir.VerdictCounts) string {
 		parts = append(parts, text)
 	}
 	if c.New > 0 {
-		parts = append(parts, thousands(int64(c.New))+" new")
+		parts = append(parts, page.Thousands(int64(c.New))+" new")
 	}
 	return strings.Join(parts, ", ")
-}
-
-func fromWord(s weir.Status) string {
-	if s == "" {
-		return "unknown"
-	}
-	return statusMark(s).Word
-}
-
-func pinLines(pins weir.Pins, own string) []PinLine {
-	lines := make([]PinLine, 0, len(pins))
-	for project, rev := range pins {
-		lines = append(lines, PinLine{Project: oneLine(project, maxName), Short: oneLine(weir.ShortRevision(rev), 60),
-			Revision: oneLine(rev, maxName), Own: project == own})
-	}
-	slices.SortFunc(lines, func(a, b PinLine) int {
-		if a.Own != b.Own {
-			if a.Own {
-				return -1
-			}
-			return 1
-		}
-		return strings.Compare(a.Project, b.Project)
-	})
-	return lines
 }
 
 // reasonWords says what a reason means where it came without a text.
@@ -188,7 +159,7 @@ var reasonWords = map[weir.ReasonCode]string{
 }
 
 func reasonText(b weir.Build) string {
-	if text := oneLine(b.Reason.Text, weir.MaxReason); text != "" {
+	if text := page.OneLine(b.Reason.Text, weir.MaxReason); text != "" {
 		return text
 	}
 	return reasonWords[b.Reason.Code]
@@ -207,7 +178,7 @@ func judgementText(b weir.Build, first bool) string {
 			return "first build, nothing to compare with"
 		}
 		if b.Changes.Worse() == 0 && b.Changes.Masked > 0 {
-			return fmt.Sprintf("hides failures: tests that were bad did not run (%s), which mends nothing", thousands(int64(b.Changes.Masked)))
+			return fmt.Sprintf("hides failures: tests that were bad did not run (%s), which mends nothing", page.Thousands(int64(b.Changes.Masked)))
 		}
 		if b.Outcome != weir.Passed && b.Changes.Worse() == 0 {
 			return "as bad as before: nothing in it is new"
@@ -230,11 +201,11 @@ func (v *BuildView) attempts(d farm.BuildDetail, q buildQuery, now time.Time) {
 		shown = i
 	}
 	for i, a := range d.Attempts {
-		line := AttemptLine{Number: a.ID.Number, URL: fmt.Sprintf("%s?attempt=%d", buildURL(v.ID), a.ID.Number),
-			Mark: attemptMark(a.Attempt), Worker: oneLine(a.Worker, maxName), Leased: when(a.Leased, now), Current: i == shown,
-			Reason: clean(reasonText(weir.Build{Reason: a.Reason}), maxSubject)}
+		line := AttemptLine{Number: a.ID.Number, URL: fmt.Sprintf("%s?attempt=%d", page.BuildURL(v.ID), a.ID.Number),
+			Mark: page.AttemptMark(a.Attempt), Worker: page.OneLine(a.Worker, page.MaxName), Leased: page.At(a.Leased, now), Current: i == shown,
+			Reason: page.Clean(reasonText(weir.Build{Reason: a.Reason}), page.MaxSubject)}
 		if !a.Ended.IsZero() {
-			line.Took = duration(a.Ended.Sub(a.Leased))
+			line.Took = page.Duration(a.Ended.Sub(a.Leased))
 		}
 		v.Attempts = append(v.Attempts, line)
 	}
@@ -244,11 +215,11 @@ func (v *BuildView) attempts(d farm.BuildDetail, q buildQuery, now time.Time) {
 	for _, s := range attempt.Steps {
 		line := stepLine(v.ID, v.Attempt, s, now)
 		line.Open = line.HasLog && s.Index == open
-		line.ShowURL = fmt.Sprintf("%s?attempt=%d&step=%d#step-%d", buildURL(v.ID), v.Attempt, s.Index, s.Index)
+		line.ShowURL = fmt.Sprintf("%s?attempt=%d&step=%d#step-%d", page.BuildURL(v.ID), v.Attempt, s.Index, s.Index)
 		if i := s.Index; i < len(d.Spec.Job.Steps) && d.Spec.Job.Steps[i].Name == s.Name {
-			line.Command = block(d.Spec.Job.Steps[i].Run, maxMessage)
+			line.Command = page.Block(d.Spec.Job.Steps[i].Run, page.MaxMessage)
 		} else if i := slices.IndexFunc(d.Spec.Job.Steps, func(w weir.Step) bool { return w.Name == s.Name }); i >= 0 {
-			line.Command = block(d.Spec.Job.Steps[i].Run, maxMessage)
+			line.Command = page.Block(d.Spec.Job.Steps[i].Run, page.MaxMessage)
 		}
 		v.Steps = append(v.Steps, line)
 	}
@@ -278,22 +249,22 @@ func openStep(steps []farm.StepDetail, asked int) int {
 }
 
 func stepLine(build weir.BuildID, attempt int, s farm.StepDetail, now time.Time) StepLine {
-	line := StepLine{Index: s.Index, Name: oneLine(s.Name, maxName), State: s.State, Mark: stepMark(s.State),
-		Note: oneLine(s.Note, maxSubject), HasLog: s.LogBytes > 0 || s.State == weir.StepRunning,
+	line := StepLine{Index: s.Index, Name: page.OneLine(s.Name, page.MaxName), State: s.State, Mark: page.StepMark(s.State),
+		Note: page.OneLine(s.Note, page.MaxSubject), HasLog: s.LogBytes > 0 || s.State == weir.StepRunning,
 		LogURL: fmt.Sprintf("/api/v1/builds/%d/attempts/%d/steps/%d/log", build, attempt, s.Index)}
 	if s.LogBytes > 0 {
-		line.LogSize = size(s.LogBytes)
+		line.LogSize = page.Size(s.LogBytes)
 	}
 	switch {
 	case s.Started.IsZero():
 	case !s.Ended.IsZero():
-		line.Took = duration(s.Ended.Sub(s.Started))
+		line.Took = page.Duration(s.Ended.Sub(s.Started))
 	case s.State == weir.StepRunning:
-		line.Took = duration(now.Sub(s.Started).Truncate(time.Second))
+		line.Took = page.Duration(now.Sub(s.Started).Truncate(time.Second))
 	}
 	switch {
 	case s.Signal != "":
-		line.Exit = "signal " + oneLine(s.Signal, 40)
+		line.Exit = "signal " + page.OneLine(s.Signal, 40)
 	case s.State == weir.StepFailed:
 		line.Exit = fmt.Sprintf("exit %d", s.ExitCode)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/farm"
+	"github.com/weir-ci/weir/internal/server/web/page"
 )
 
 // BuildersView is the builders of the front page. A few are listed by project,
@@ -52,7 +53,7 @@ type BuilderLine struct {
 
 // Spark is one build in a row of small shapes.
 type Spark struct {
-	Mark  Mark
+	Mark  page.Mark
 	URL   string
 	Title string
 }
@@ -67,8 +68,8 @@ const (
 )
 
 // glyphs are the shapes of marks in a text.
-var glyphs = map[string]string{markPass: "✓", markFail: "✕", markBroken: "▲", markTimeout: "◔", markInfra: "◇",
-	markOff: "⊘", markWait: "◌", markRun: "◐", markNone: "–"}
+var glyphs = map[string]string{page.KindPass: "✓", page.KindFail: "✕", page.KindBroken: "▲", page.KindTimeout: "◔", page.KindInfra: "◇",
+	page.KindOff: "⊘", page.KindWait: "◌", page.KindRun: "◐", page.KindNone: "–"}
 
 func buildersView(list []farm.Glance, now time.Time, filter string) BuildersView {
 	v := BuildersView{Total: len(list), Filter: filter, Many: len(list) > fewBuilders || filter != ""}
@@ -94,14 +95,14 @@ func projectGroups(list []farm.Glance, now time.Time) []ProjectGroup {
 	})
 	var groups []ProjectGroup
 	for _, g := range list {
-		name := oneLine(g.Builder.Project, maxName)
+		name := page.OneLine(g.Builder.Project, page.MaxName)
 		if n := len(groups); n == 0 || groups[n-1].Name != name {
 			groups = append(groups, ProjectGroup{Name: name, URL: "/builds?" + url.Values{"project": {g.Builder.Project}}.Encode()})
 		}
 		line := builderLine(g, now, strings.TrimPrefix(g.Builder.Name(), g.Builder.Project+"/"))
 		for _, b := range slices.Backward(g.Recent) {
 			m := glanceMark(b)
-			line.Spark = append(line.Spark, Spark{Mark: m, URL: buildURL(b.ID), Title: fmt.Sprintf("build %d %s", b.ID, m.Word)})
+			line.Spark = append(line.Spark, Spark{Mark: m, URL: page.BuildURL(b.ID), Title: fmt.Sprintf("build %d %s", b.ID, m.Word)})
 		}
 		p := &groups[len(groups)-1]
 		p.Builders = append(p.Builders, line)
@@ -132,7 +133,7 @@ func builderParts(list []farm.Glance, now time.Time) (parts []BuilderPart, more 
 		if len(p.list) == 0 {
 			continue
 		}
-		part := BuilderPart{Title: thousands(int64(len(p.list))) + " " + p.what, Open: len(parts) == 0 && len(trouble) > 0}
+		part := BuilderPart{Title: page.Thousands(int64(len(p.list))) + " " + p.what, Open: len(parts) == 0 && len(trouble) > 0}
 		shown, over := cut(p.list, room)
 		room, more = room-len(shown), more+over
 		for _, g := range shown {
@@ -169,7 +170,7 @@ func badSince(g farm.Glance) (id weir.BuildID) {
 }
 
 func builderLine(g farm.Glance, now time.Time, name string) BuilderLine {
-	line := BuilderLine{Name: oneLine(name, maxName), URL: fmt.Sprintf("/builds?builder=%d", g.Builder.ID), None: len(g.Recent) == 0}
+	line := BuilderLine{Name: page.OneLine(name, page.MaxName), URL: fmt.Sprintf("/builds?builder=%d", g.Builder.ID), None: len(g.Recent) == 0}
 	if line.None {
 		return line
 	}
@@ -179,8 +180,8 @@ func builderLine(g farm.Glance, now time.Time, name string) BuilderLine {
 	return line
 }
 
-func glanceMark(b farm.BuildGlance) Mark {
-	return buildMark(weir.Build{State: b.State, Outcome: b.Outcome})
+func glanceMark(b farm.BuildGlance) page.Mark {
+	return page.BuildMark(weir.Build{State: b.State, Outcome: b.Outcome})
 }
 
 // strokes puts builds in a row together that stand alike.

@@ -9,6 +9,7 @@ import (
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/farm"
 	"github.com/weir-ci/weir/internal/server/servertest"
+	"github.com/weir-ci/weir/internal/server/web/page"
 )
 
 func TestBuildersView(t *testing.T) {
@@ -33,7 +34,7 @@ func TestBuildersView(t *testing.T) {
 	if want := []string{"project-0500/test linux/amd64", "project-0007/test linux/amd64", "project-0300/test linux/amd64"}; !slices.Equal(trouble, want) {
 		t.Errorf("in trouble are %q, want %q", trouble, want)
 	}
-	if runs := v.Parts[0].Builders[0].Runs; !slices.Equal(runs, []Stroke{{markPass, "✓✓✓✓✓✓✓✓✓✓✓"}, {markFail, "✕"}}) {
+	if runs := v.Parts[0].Builders[0].Runs; !slices.Equal(runs, []Stroke{{page.KindPass, "✓✓✓✓✓✓✓✓✓✓✓"}, {page.KindFail, "✕"}}) {
 		t.Errorf("runs %+v", runs)
 	}
 	if v := buildersView(list, now, "PROJECT-05"); len(v.Projects) != 100 || v.None || !v.Many || v.Total != 1000 {

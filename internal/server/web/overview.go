@@ -8,6 +8,8 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/farm"
+	"github.com/weir-ci/weir/internal/server/web/findings"
+	"github.com/weir-ci/weir/internal/server/web/page"
 )
 
 // OverviewView is the front page: what needs somebody, what runs, the rest.
@@ -16,8 +18,8 @@ type OverviewView struct {
 	Summary  string // what is going on besides
 	Alarm    bool   // something is newly broken
 	Doubted  string // builds that run again before anybody is told; may be empty
-	Open     []RegressionCard
-	Recent   []RegressionCard
+	Open     []findings.RegressionCard
+	Recent   []findings.RegressionCard
 	Running  []BuildLine
 	Queue    string
 	Builders BuildersView
@@ -33,17 +35,17 @@ type OverviewView struct {
 // SourceLine is a project's source.
 type SourceLine struct {
 	Project, Revision, Subject, Error string
-	Polled                            When
+	Polled                            page.When
 }
 
 // WorkerLine is one worker.
 type WorkerLine struct {
 	Name, Platform, Labels, Version string
 	Running, Slots                  int
-	Seen                            When
+	Seen                            page.When
 	Away                            bool
-	Mark                            Mark   // what can be expected of it
-	Why                             string // it gets nothing, in words; empty if it does
+	Mark                            page.Mark // what can be expected of it
+	Why                             string    // it gets nothing, in words; empty if it does
 }
 
 // BuildLine is a build in a list.
@@ -52,30 +54,30 @@ type BuildLine struct {
 	URL      string
 	Name     string // of its builder
 	Platform string
-	Mark     Mark
+	Mark     page.Mark
 	Revision string
 	Cause    string
 	Worker   string
-	At       When   // started, or finished, or made
-	Took     string // how long it ran; empty if it did not
-	News     string // what changed in it: "3 newly failing"; may be empty
+	At       page.When // started, or finished, or made
+	Took     string    // how long it ran; empty if it did not
+	News     string    // what changed in it: "3 newly failing"; may be empty
 }
 
 func overviewView(o farm.Front, filter string) OverviewView {
 	v := OverviewView{Alarm: len(o.Regressions) > 0}
 	for _, r := range o.Regressions {
-		v.Open = append(v.Open, regressionCard(r, o.At))
+		v.Open = append(v.Open, findings.NewRegressionCard(r, o.At))
 	}
 	for _, r := range o.Recent {
-		v.Recent = append(v.Recent, regressionCard(r, o.At))
+		v.Recent = append(v.Recent, findings.NewRegressionCard(r, o.At))
 	}
 	for _, b := range o.Running {
 		v.Running = append(v.Running, buildLine(b, o.At))
 	}
 	v.Builders = buildersView(o.Glances, o.At, filter)
 	for _, s := range o.Sources {
-		line := SourceLine{Project: oneLine(s.Project, maxName), Revision: oneLine(s.Tip.Short(), maxName),
-			Subject: oneLine(s.Tip.Subject(), maxSubject), Error: oneLine(s.Error, maxSubject), Polled: when(s.Polled, o.At)}
+		line := SourceLine{Project: page.OneLine(s.Project, page.MaxName), Revision: page.OneLine(s.Tip.Short(), page.MaxName),
+			Subject: page.OneLine(s.Tip.Subject(), page.MaxSubject), Error: page.OneLine(s.Error, page.MaxSubject), Polled: page.At(s.Polled, o.At)}
 		if s.Error != "" {
 			v.Silent = append(v.Silent, line)
 		} else {
@@ -98,7 +100,7 @@ func overviewView(o farm.Front, filter string) OverviewView {
 	v.NoWorkers = len(v.Workers) == 0
 	v.Workers, v.MoreWorkers = cut(v.Workers, maxAside)
 	if o.Doubted > 0 {
-		v.Doubted = count(o.Doubted, "build has", "builds have") +
+		v.Doubted = page.Count(o.Doubted, "build has", "builds have") +
 			" something newly bad and is being run again before anybody is told."
 		if o.Doubted > 1 {
 			v.Doubted = strings.Replace(v.Doubted, "is being", "are being", 1)
@@ -109,8 +111,8 @@ func overviewView(o farm.Front, filter string) OverviewView {
 	running := max(len(o.Running), o.Queue[weir.Leased]+o.Queue[weir.Running])
 	v.Running, v.MoreRunning = cut(v.Running, maxRunning)
 	v.MoreRunning += running - len(o.Running)
-	v.Summary = fmt.Sprintf("%s · %s · %d of %s here", count(running, "build runs", "builds run"), v.Queue,
-		here, count(len(o.Workers), "worker", "workers"))
+	v.Summary = fmt.Sprintf("%s · %s · %d of %s here", page.Count(running, "build runs", "builds run"), v.Queue,
+		here, page.Count(len(o.Workers), "worker", "workers"))
 	v.NoProjects = len(o.Sources) == 0 && len(o.Glances) == 0
 	return v
 }
@@ -139,10 +141,10 @@ func headline(o farm.Front) string {
 	case open > 0:
 		tests := 0
 		for _, r := range o.Regressions {
-			tests += len(openVictims(r))
+			tests += len(findings.OpenVictims(r))
 		}
-		return fmt.Sprintf("%s, %s bad", count(open, "regression is open", "regressions are open"),
-			count(tests, "test", "tests"))
+		return fmt.Sprintf("%s, %s bad", page.Count(open, "regression is open", "regressions are open"),
+			page.Count(tests, "test", "tests"))
 	case len(o.Glances) == 0 && len(o.Running) == 0:
 		return "Nothing has been built yet"
 	}
@@ -152,10 +154,10 @@ func headline(o farm.Front) string {
 func queueText(q map[weir.State]int) string {
 	text := "none queued"
 	if n := q[weir.Queued]; n > 0 {
-		text = thousands(int64(n)) + " queued"
+		text = page.Thousands(int64(n)) + " queued"
 	}
 	if n := q[weir.Blocked]; n > 0 {
-		text += fmt.Sprintf(", %s waiting for a product", thousands(int64(n)))
+		text += fmt.Sprintf(", %s waiting for a product", page.Thousands(int64(n)))
 	}
 	return text
 }
@@ -163,22 +165,22 @@ func queueText(q map[weir.State]int) string {
 func workerLine(w weir.Worker, now time.Time) WorkerLine {
 	labels := make([]string, len(w.Labels))
 	for i, l := range w.Labels {
-		labels[i] = oneLine(l, 40)
+		labels[i] = page.OneLine(l, 40)
 	}
 	state := w.State(now)
-	line := WorkerLine{Mark: workerMarks[state], Name: oneLine(w.Name, maxName), Platform: oneLine(string(w.Platform), maxName), Labels: list(labels, 6),
-		Version: oneLine(w.Version, 40), Running: w.Running, Slots: w.Slots, Seen: when(w.Seen, now), Away: state == weir.WorkerAway}
+	line := WorkerLine{Mark: workerMarks[state], Name: page.OneLine(w.Name, page.MaxName), Platform: page.OneLine(string(w.Platform), page.MaxName), Labels: page.List(labels, 6),
+		Version: page.OneLine(w.Version, 40), Running: w.Running, Slots: w.Slots, Seen: page.At(w.Seen, now), Away: state == weir.WorkerAway}
 	switch state {
 	case weir.WorkerReady:
 		if w.Running > 0 {
-			line.Mark = Mark{markRun, "at work"}
+			line.Mark = page.Mark{Kind: page.KindRun, Word: "at work"}
 		}
 	case weir.WorkerPaused:
-		line.Why = "gets no work: " + oneLine(w.Paused, maxReasonShown)
+		line.Why = "gets no work: " + page.OneLine(w.Paused, maxReasonShown)
 	case weir.WorkerDraining:
 		line.Why = "ends what it runs, and leaves"
 	case weir.WorkerQuarantined:
-		line.Why = count(w.Strikes, "infrastructure error", "infrastructure errors") + " in a row; gets work again in " + duration(w.Barred.Sub(now))
+		line.Why = page.Count(w.Strikes, "infrastructure error", "infrastructure errors") + " in a row; gets work again in " + page.Duration(w.Barred.Sub(now))
 	}
 	return line
 }
@@ -186,29 +188,26 @@ func workerLine(w weir.Worker, now time.Time) WorkerLine {
 // maxReasonShown limits, in characters, why a worker is paused.
 const maxReasonShown = 120
 
-var workerMarks = map[weir.WorkerState]Mark{
-	weir.WorkerAway:        {markInfra, "away"},
-	weir.WorkerPaused:      {markOff, "paused"},
-	weir.WorkerDraining:    {markOff, "leaving"},
-	weir.WorkerQuarantined: {markInfra, "in quarantine"},
-	weir.WorkerReady:       {markPass, "here"},
+var workerMarks = map[weir.WorkerState]page.Mark{
+	weir.WorkerAway:        {Kind: page.KindInfra, Word: "away"},
+	weir.WorkerPaused:      {Kind: page.KindOff, Word: "paused"},
+	weir.WorkerDraining:    {Kind: page.KindOff, Word: "leaving"},
+	weir.WorkerQuarantined: {Kind: page.KindInfra, Word: "in quarantine"},
+	weir.WorkerReady:       {Kind: page.KindPass, Word: "here"},
 }
 
-func buildURL(id weir.BuildID) string           { return fmt.Sprintf("/builds/%d", id) }
-func regressionURL(id weir.RegressionID) string { return fmt.Sprintf("/regressions/%d", id) }
-
 func buildLine(b weir.Build, now time.Time) BuildLine {
-	line := BuildLine{ID: b.ID, URL: buildURL(b.ID), Name: oneLine(b.Builder.Project+"/"+b.Builder.Job+cell(b), maxName),
-		Platform: oneLine(string(b.Builder.Platform), maxName), Mark: buildMark(b),
-		Revision: oneLine(weir.ShortRevision(b.Revision()), 40), Cause: causeWord(b.Cause), Worker: oneLine(b.Worker, maxName),
+	line := BuildLine{ID: b.ID, URL: page.BuildURL(b.ID), Name: page.OneLine(b.Builder.Project+"/"+b.Builder.Job+cell(b), page.MaxName),
+		Platform: page.OneLine(string(b.Builder.Platform), page.MaxName), Mark: page.BuildMark(b),
+		Revision: page.OneLine(weir.ShortRevision(b.Revision()), 40), Cause: page.CauseWord(b.Cause), Worker: page.OneLine(b.Worker, page.MaxName),
 		News: newsText(b.Changes)}
 	switch {
 	case !b.Finished.IsZero():
-		line.At = when(b.Finished, now)
+		line.At = page.At(b.Finished, now)
 	case !b.Started.IsZero():
-		line.At = when(b.Started, now)
+		line.At = page.At(b.Started, now)
 	default:
-		line.At = when(b.Created, now)
+		line.At = page.At(b.Created, now)
 	}
 	if b.State.Final() { // of what runs, At says as much
 		line.Took = took(b, now)
@@ -231,9 +230,9 @@ func took(b weir.Build, now time.Time) string {
 	case b.Started.IsZero():
 		return ""
 	case !b.Finished.IsZero():
-		return duration(b.Finished.Sub(b.Started))
+		return page.Duration(b.Finished.Sub(b.Started))
 	case b.State == weir.Running:
-		return duration(now.Sub(b.Started).Truncate(time.Second))
+		return page.Duration(now.Sub(b.Started).Truncate(time.Second))
 	}
 	return ""
 }
@@ -249,7 +248,7 @@ func newsText(c weir.VerdictCounts) string {
 		{c.NewlySkipped, "newly skipped"}, {c.Masked, "masked"}, {c.Flaky, "flaky"}, {c.Fixed, "fixed"},
 	} {
 		if p.n > 0 {
-			parts = append(parts, fmt.Sprintf("%s %s", thousands(int64(p.n)), p.word))
+			parts = append(parts, fmt.Sprintf("%s %s", page.Thousands(int64(p.n)), p.word))
 		}
 	}
 	return strings.Join(parts, ", ")

@@ -10,6 +10,8 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/farm"
+	"github.com/weir-ci/weir/internal/server/web/findings"
+	"github.com/weir-ci/weir/internal/server/web/page"
 )
 
 // buildQuery is what a build's URL asks for.
@@ -94,9 +96,9 @@ func (s *Site) tails(r *http.Request, v *BuildView) {
 			continue
 		}
 		step.Tail = strings.Join(lines, "\n")
-		step.TailNote = count(int(total), "line", "lines")
+		step.TailNote = page.Count(int(total), "line", "lines")
 		if first > 0 {
-			step.TailNote = fmt.Sprintf("from line %s of %s on", thousands(first+1), thousands(total))
+			step.TailNote = fmt.Sprintf("from line %s of %s on", page.Thousands(first+1), page.Thousands(total))
 		}
 	}
 }
@@ -151,9 +153,9 @@ func cutLast(text string) (whole []string, rest string) {
 
 func tailLine(line, more string) string {
 	head := line[:min(len(line), 8*maxTailLine)]
-	short := clean(plain(head), maxTailLine)
+	short := page.Clean(page.Plain(head), maxTailLine)
 	if len(head) < len(line) || more != "" || strings.HasSuffix(short, "…") {
-		short += fmt.Sprintf(" [line is %s%s bytes]", more, thousands(int64(len(line))))
+		short += fmt.Sprintf(" [line is %s%s bytes]", more, page.Thousands(int64(len(line))))
 	}
 	return short
 }
@@ -174,12 +176,12 @@ func (s *Site) regression(w http.ResponseWriter, r *http.Request) {
 		s.Fail(w, r, err)
 		return
 	}
-	v := regressionView(d, s.now())
+	v := findings.NewRegressionView(d, s.now())
 	topics := fmt.Sprintf("regression:%d", id)
 	if v.Card.Open {
 		topics += ",build"
 	}
-	s.render(w, r, http.StatusOK, s.page(r, v.Card.Title, "regressions", topics, after), regressionPage(v))
+	s.render(w, r, http.StatusOK, s.page(r, v.Card.Title, "regressions", topics, after), findings.RegressionPage(v))
 }
 
 // BuildsView is a page of the list of builds.
@@ -241,11 +243,6 @@ func (s *Site) builds(w http.ResponseWriter, r *http.Request) {
 	s.render(w, r, http.StatusOK, s.page(r, v.Title, "builds", topics, after), buildsPage(v))
 }
 
-// RegressionsView is the list of regressions.
-type RegressionsView struct {
-	Open, Closed []RegressionCard
-}
-
 func (s *Site) regressions(w http.ResponseWriter, r *http.Request) {
 	after, err := s.farm.LastEvent(r.Context())
 	if err != nil {
@@ -257,14 +254,27 @@ func (s *Site) regressions(w http.ResponseWriter, r *http.Request) {
 		s.Fail(w, r, err)
 		return
 	}
-	var v RegressionsView
-	for _, reg := range list {
-		card := regressionCard(reg, s.now())
-		if card.Open {
-			v.Open = append(v.Open, card)
-		} else {
-			v.Closed = append(v.Closed, card)
-		}
+	s.render(w, r, http.StatusOK, s.page(r, "Regressions", "regressions", "regression", after), findings.RegressionsPage(findings.NewRegressionsView(list, s.now())))
+}
+
+func (s *Site) test(w http.ResponseWriter, r *http.Request) {
+	in := r.URL.Query()
+	q := farm.TestQuery{Project: in.Get("project"), Job: in.Get("job"), Test: weir.TestID{Suite: in.Get("suite"), Name: in.Get("name")}}
+	if q.Project == "" || q.Test.Name == "" {
+		s.Fail(w, r, weir.Errorf(weir.Invalid, "the address of a test has its project and its name").
+			WithHint("follow the link on the page of a build that ran it"))
+		return
 	}
-	s.render(w, r, http.StatusOK, s.page(r, "Regressions", "regressions", "regression", after), regressionsPage(v))
+	after, err := s.farm.LastEvent(r.Context())
+	if err != nil {
+		s.Fail(w, r, err)
+		return
+	}
+	h, err := s.farm.TestHistory(r.Context(), q)
+	if err != nil {
+		s.Fail(w, r, err)
+		return
+	}
+	v := findings.NewHistoryView(h, s.now())
+	s.render(w, r, http.StatusOK, s.page(r, v.Test, "", "build", after), findings.HistoryPage(v))
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/farm"
+	"github.com/weir-ci/weir/internal/server/web/page"
 )
 
 // TestsView is what the tests of a build reported.
@@ -23,7 +24,7 @@ type TestsView struct {
 
 // TestRow is one result.
 type TestRow struct {
-	Mark            Mark
+	Mark            page.Mark
 	Name, Raw, Took string
 	URL             string // of the test's history
 	Message, Output string
@@ -43,25 +44,25 @@ const (
 func testsView(b weir.Build, set farm.Tests, all bool) TestsView {
 	counts := set.Counts
 	v := TestsView{Any: true, All: all, Summary: countsText(counts), Bad: counts.Bad(), Total: counts.Total(),
-		BadURL: buildURL(b.ID) + "?tests=bad#tests", AllURL: buildURL(b.ID) + "?tests=all#tests"}
+		BadURL: page.BuildURL(b.ID) + "?tests=bad#tests", AllURL: page.BuildURL(b.ID) + "?tests=all#tests"}
 	v.Omitted = set.Omitted
 	for _, r := range set.Results {
-		row := TestRow{Mark: statusMark(r.Status), Name: testName(r.Test), URL: testURL(b.Builder, r.Test), Raw: oneLine(r.Raw, maxName),
-			Message: block(r.Message, maxMessage), Mixed: r.Mixed}
+		row := TestRow{Mark: page.StatusMark(r.Status), Name: page.TestName(r.Test), URL: page.TestURL(b.Builder, r.Test), Raw: page.OneLine(r.Raw, page.MaxName),
+			Message: page.Block(r.Message, page.MaxMessage), Mixed: r.Mixed}
 		if r.Duration > 0 {
-			row.Took = duration(r.Duration)
+			row.Took = page.Duration(r.Duration)
 		}
 		if r.Status.Bad() || r.Mixed {
-			row.Output = block(r.Output, maxOutput)
+			row.Output = page.Block(r.Output, maxOutput)
 		}
 		v.Rows = append(v.Rows, row)
 	}
 	for _, i := range set.Incidents[:min(len(set.Incidents), maxIncidents)] {
-		what := incidentWords[i.Kind]
+		what := page.IncidentWord(i.Kind)
 		if i.Test != "" {
-			what += " (" + oneLine(i.Test, maxName) + ")"
+			what += " (" + page.OneLine(i.Test, page.MaxName) + ")"
 		}
-		v.Incidents = append(v.Incidents, IncidentLine{What: what, Suite: oneLine(i.Suite, maxName), Message: block(i.Message, maxMessage)})
+		v.Incidents = append(v.Incidents, IncidentLine{What: what, Suite: page.OneLine(i.Suite, page.MaxName), Message: page.Block(i.Message, page.MaxMessage)})
 	}
 	return v
 }
@@ -73,11 +74,11 @@ func countsText(c weir.Counts) string {
 		word string
 	}{{c.Fail, "failed"}, {c.Fault, "with an error"}, {c.Pass, "passed"}, {c.ExpectedFailure, "failed as expected"}, {c.Skip, "skipped"}} {
 		if p.n > 0 {
-			parts = append(parts, fmt.Sprintf("%s %s", thousands(int64(p.n)), p.word))
+			parts = append(parts, fmt.Sprintf("%s %s", page.Thousands(int64(p.n)), p.word))
 		}
 	}
 	if len(parts) == 0 {
 		return "no test reported"
 	}
-	return list(parts, len(parts))
+	return page.List(parts, len(parts))
 }

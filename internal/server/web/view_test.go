@@ -1,11 +1,9 @@
 package web
 
 import (
-	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -13,6 +11,7 @@ import (
 	"github.com/weir-ci/weir/internal/farm"
 	"github.com/weir-ci/weir/internal/recipe"
 	"github.com/weir-ci/weir/internal/server/servertest"
+	"github.com/weir-ci/weir/internal/server/web/page"
 )
 
 func TestOverviewView(t *testing.T) {
@@ -52,25 +51,6 @@ func TestOverviewView(t *testing.T) {
 	empty := overviewView(farm.Front{}, "")
 	if empty.Headline != "Nothing has been built yet" || !empty.NoProjects || empty.Alarm {
 		t.Errorf("the empty farm says %+v", empty)
-	}
-}
-
-func TestRegressionTitle(t *testing.T) {
-	t.Parallel()
-	step := weir.Victim{Builder: weir.Builder{BuilderKey: weir.BuilderKey{Project: "mill"}}, Test: weir.TestID{Suite: weir.StepSuite, Name: "make"}}
-	fixed := weir.Victim{Builder: weir.Builder{BuilderKey: weir.BuilderKey{Project: "marsh"}}, Test: weir.TestID{Name: "TestA"}, FixedIn: 9}
-	for _, c := range []struct {
-		r    weir.Regression
-		want string
-	}{
-		{weir.Regression{Victims: []weir.Victim{step}}, "The build of mill broke"},
-		{weir.Regression{Victims: []weir.Victim{step, fixed}}, "The build of mill broke"},
-		{weir.Regression{Victims: []weir.Victim{fixed}}, "1 test of marsh broke"},
-		{weir.Regression{Builder: weir.Builder{BuilderKey: weir.BuilderKey{Project: "mill"}}}, "Tests of mill broke"},
-	} {
-		if got := regressionTitle(c.r); got != c.want {
-			t.Errorf("title %q, want %q", got, c.want)
-		}
 	}
 }
 
@@ -139,86 +119,11 @@ func TestTestsView(t *testing.T) {
 		t.Errorf("bad: %d rows, %+v", len(bad.Rows), bad.Summary)
 	}
 	all := testsView(weir.Build{ID: 41}, set(true), true)
-	if len(all.Rows) != 500 || all.Omitted != 719 || all.Rows[0].Mark.Kind != markFail || all.Rows[3].Mark.Word != "skipped" {
+	if len(all.Rows) != 500 || all.Omitted != 719 || all.Rows[0].Mark.Kind != page.KindFail || all.Rows[3].Mark.Word != "skipped" {
 		t.Errorf("all: %d rows, %d omitted", len(all.Rows), all.Omitted)
 	}
 	if all.Incidents[0].What != "another test took the suite down (TestTurn)" {
 		t.Errorf("incident: %+v", all.Incidents[0])
-	}
-}
-
-func TestRegressionView(t *testing.T) {
-	t.Parallel()
-	f := servertest.Demo()
-	v := regressionView(f.Cases[servertest.Culprit], f.Now)
-	if v.Culprit == nil || v.Culprit.Short != "4f2a91c3d0" || v.Culprit.Confidence != "97 %" || len(v.Victims) != 2 || len(v.Side.Grounds) != 9 {
-		t.Fatalf("view: %+v", v)
-	}
-	var kinds []string
-	for _, d := range v.Path.Dots {
-		kinds = append(kinds, d.Kind)
-	}
-	if want := []string{"pass", "wait", "wait", "wait", "pass", "none", "pass", "pass", "fail"}; !slices.Equal(kinds, want) {
-		t.Errorf("dots %v, want %v", kinds, want)
-	}
-	if v.Path.Stops[1].Gap != 3 || !v.Path.Stops[len(v.Path.Stops)-1].Culprit {
-		t.Errorf("stops: %+v", v.Path.Stops)
-	}
-	if v.Path.Label != "Path of 9 revisions from good to bad, 7 builds asked, 1 suspect" {
-		t.Errorf("label %q", v.Path.Label)
-	}
-	if p := v.Side.Grounds[7]; p.Says.Word != "bad" || p.Tally != "5 bad" || p.Revision != "brook 4f2a91c3d0" {
-		t.Errorf("probe: %+v", p)
-	}
-	search := regressionView(f.Cases[servertest.Search], f.Now)
-	if search.Culprit != nil || search.Path.Dots[4].Kind != markRun || !search.Path.Dots[4].Suspect || search.Path.Dots[1].Suspect {
-		t.Errorf("search: %+v", search.Path)
-	}
-}
-
-// TestReproVerbs makes sure that both pages say the one command that does it all.
-func TestReproVerbs(t *testing.T) {
-	t.Parallel()
-	f := servertest.Demo()
-	if v := buildView(f.Details[servertest.FailedBuild], buildQuery{}, f.Now); v.ReproVerb != "weir repro 41" || v.Repro == "" {
-		t.Errorf("a build: %q", v.ReproVerb)
-	}
-	if v := regressionView(f.Cases[servertest.Culprit], f.Now); v.ReproVerb != "weir repro r3" || v.Repro == "" {
-		t.Errorf("a regression: %q", v.ReproVerb)
-	}
-}
-
-// TestReproIsOneShellScript runs the quoting through a real shell: whatever a
-// specification holds, the shell must see only words where words are meant.
-func TestReproIsOneShellScript(t *testing.T) {
-	t.Parallel()
-	spec := servertest.Demo().Cases[servertest.Culprit].Spec
-	text := repro(spec)
-	for _, want := range []string{"git clone https://git.example.org/mill.git ./mill\n", "git checkout --detach 9be01c77aa",
-		"export WEIR_UPSTREAM_BROOK=/opt/weir/brook-1f\n", "# step: test (at most 10m0s)\nmake -j$WEIR_CPUS check\n"} {
-		if !strings.Contains(text, want) {
-			t.Errorf("%q is missing in:\n%s", want, text)
-		}
-	}
-	spec.Source.Location, spec.Revision, spec.Job.Dir = "a'; touch hacked; '", "$(touch hacked)", "x\ny"
-	spec.Inputs[0].Revision, spec.Job.Env[0].Value = "`touch hacked`", "\"; touch hacked"
-	spec.Job.Steps = nil
-	sh, err := exec.LookPath("sh")
-	if err != nil {
-		t.Fatalf("there is no shell: %v", err)
-	}
-	dir := t.TempDir()
-	cmd := exec.Command(sh, "-c", "git() { :; }; cd() { :; }\n"+repro(spec))
-	cmd.Dir = dir
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Errorf("%v: %s", err, out)
-	}
-	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 0 {
-		t.Errorf("the text did something: %v %v", entries, err)
-	}
-	spec.Source = weir.Source{Kind: weir.Go, Location: "example.org/Mill"}
-	if text := repro(spec); !strings.Contains(text, "go mod download") || !strings.Contains(text, "/!mill@") {
-		t.Errorf("go module: %s", text)
 	}
 }
 
@@ -233,8 +138,17 @@ func TestFirstConfig(t *testing.T) {
 // TestTemplatesAreCurrent generates the templates again beside the committed ones.
 func TestTemplatesAreCurrent(t *testing.T) {
 	t.Parallel()
+	for _, from := range []string{".", "findings", "page"} {
+		t.Run(from, func(t *testing.T) {
+			t.Parallel()
+			templatesAreCurrent(t, from)
+		})
+	}
+}
+
+func templatesAreCurrent(t *testing.T, from string) {
 	dir := t.TempDir()
-	templates, err := filepath.Glob("*.templ")
+	templates, err := filepath.Glob(filepath.Join(from, "*.templ"))
 	if err != nil || len(templates) == 0 {
 		t.Fatalf("no templates: %v", err)
 	}
@@ -243,16 +157,16 @@ func TestTemplatesAreCurrent(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, filepath.Base(name)), data, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if out, err := exec.CommandContext(context.Background(), "go", "tool", "templ", "generate", "-path", dir).CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(t.Context(), "go", "tool", "templ", "generate", "-path", dir).CombinedOutput(); err != nil {
 		t.Fatalf("templ: %v: %s", err, out)
 	}
 	for _, name := range templates {
 		name = strings.TrimSuffix(name, ".templ") + "_templ.go"
-		want, err := os.ReadFile(filepath.Join(dir, name))
+		want, err := os.ReadFile(filepath.Join(dir, filepath.Base(name)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -261,7 +175,16 @@ func TestTemplatesAreCurrent(t *testing.T) {
 			t.Fatal(err)
 		}
 		if string(got) != string(want) {
-			t.Errorf("%s is not current: run go tool templ generate -path internal/server/web", name)
+			t.Errorf("%s is not current: run make generate", name)
 		}
+	}
+}
+
+// TestReproVerbOfBuild makes sure that the page says the one command that does it all.
+func TestReproVerbOfBuild(t *testing.T) {
+	t.Parallel()
+	f := servertest.Demo()
+	if v := buildView(f.Details[servertest.FailedBuild], buildQuery{}, f.Now); v.ReproVerb != "weir repro 41" || v.Repro == "" {
+		t.Errorf("a build: %q", v.ReproVerb)
 	}
 }

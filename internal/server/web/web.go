@@ -1,10 +1,15 @@
 // Package web is the pages of a farm: server-rendered HTML that says first
 // what is broken and by whom, then what runs, then the rest.
 //
-// A page is made in two steps. A view (overview.go, build.go, regression.go)
-// is computed from what the farm says: small typed structs that hold exactly
-// what the page shows, already cleaned of whatever foreign text could do to a
-// reader. A template (*.templ) lays the view out and decides nothing.
+// A page is made in two steps. A view (overview.go, build.go) is computed from
+// what the farm says: small typed structs that hold exactly what the page
+// shows, already cleaned of whatever foreign text could do to a reader. A
+// template (*.templ) lays the view out and decides nothing.
+//
+// All handlers are here, and the views of what the farm does: the overview,
+// builds, builders. The views of what it concluded, such as regressions, are
+// in package findings; the frame around them and the words, marks and links
+// that all share are in package page.
 //
 // Pages work without JavaScript. With it they are live: the browser listens to
 // /events, and what it hears makes htmx fetch the page's content again and
@@ -12,7 +17,7 @@
 // fetches and draws only the lines in sight. There is nothing inline, so the
 // Content-Security-Policy allows nothing but the farm's own files.
 //
-// After a change to a template, run: go tool templ generate ./internal/server/web
+// After a change to a template, run: make generate
 package web
 
 import (
@@ -31,6 +36,7 @@ import (
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/farm"
 	"github.com/weir-ci/weir/internal/protocol"
+	"github.com/weir-ci/weir/internal/server/web/page"
 	"github.com/weir-ci/weir/internal/server/web/static"
 )
 
@@ -91,7 +97,7 @@ func New(f Farm, name string, log *slog.Logger, now func() time.Time) (*Site, er
 	if err != nil {
 		return nil, err
 	}
-	s := &Site{farm: f, name: oneLine(name, 60), log: log, now: now, assets: files, mux: http.NewServeMux(),
+	s := &Site{farm: f, name: page.OneLine(name, 60), log: log, now: now, assets: files, mux: http.NewServeMux(),
 		started: rand.Text()[:10]}
 	s.mux.HandleFunc("GET /{$}", s.overview)
 	s.mux.HandleFunc("GET /builds", s.builds)
@@ -110,21 +116,10 @@ func New(f Farm, name string, log *slog.Logger, now func() time.Time) (*Site, er
 // ServeHTTP serves a page.
 func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
 
-// Page is what every page has around its content.
-type Page struct {
-	Title   string
-	Farm    string // its name
-	Section string // which link of the header is current
-	URL     string // of this page, to fetch its content again
-	Events  string // URL of the events that concern it; empty: it is not live
-	Now     When
-	static.URLs
-}
-
 // page prepares the frame of a page. Events are followed from after on.
-func (s *Site) page(r *http.Request, title, section, topics string, after int64) Page {
-	p := Page{Title: title, Farm: s.name, Section: section, URL: r.URL.RequestURI(),
-		Now: when(s.now(), s.now()), URLs: s.assets.URLs}
+func (s *Site) page(r *http.Request, title, section, topics string, after int64) page.Frame {
+	p := page.Frame{Title: title, Farm: s.name, Section: section, URL: r.URL.RequestURI(),
+		Now: page.At(s.now(), s.now()), URLs: s.assets.URLs}
 	if topics != "" {
 		p.Events = "/events?" + url.Values{"topics": {topics}, "after": {strconv.FormatInt(after, 10)}}.Encode()
 	}
@@ -132,15 +127,15 @@ func (s *Site) page(r *http.Request, title, section, topics string, after int64)
 }
 
 // render sends a page, or only its content if htmx asks for it.
-func (s *Site) render(w http.ResponseWriter, r *http.Request, status int, p Page, content templ.Component) {
+func (s *Site) render(w http.ResponseWriter, r *http.Request, status int, p page.Frame, content templ.Component) {
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Cache-Control", "no-cache")
 	h.Set("Vary", "HX-Request")
 	w.WriteHeader(status)
-	component := layout(p, content)
+	component := page.Layout(p, content)
 	if r.Header.Get("HX-Request") == "true" {
-		component = contentOf(p, content)
+		component = page.Content(p, content)
 	}
 	if err := component.Render(r.Context(), w); err != nil {
 		s.log.DebugContext(r.Context(), "page not sent", "page", r.URL.Path, "error", err)
@@ -154,8 +149,8 @@ func (s *Site) Fail(w http.ResponseWriter, r *http.Request, err error) {
 	if problem.Status >= http.StatusInternalServerError && r.Context().Err() == nil {
 		s.log.ErrorContext(r.Context(), "page failed", "page", r.URL.Path, "error", err, "cause", unwrap(err))
 	}
-	v := ErrorView{Status: problem.Status, Title: "Something went wrong", Detail: oneLine(problem.Detail, maxMessage),
-		Hint: oneLine(problem.Hint, maxMessage)}
+	v := page.ErrorView{Status: problem.Status, Title: "Something went wrong", Detail: page.OneLine(problem.Detail, page.MaxMessage),
+		Hint: page.OneLine(problem.Hint, page.MaxMessage)}
 	switch problem.Code {
 	case weir.NotFound:
 		v.Title = "Not found"
@@ -164,7 +159,7 @@ func (s *Site) Fail(w http.ResponseWriter, r *http.Request, err error) {
 	case weir.Internal:
 		v.Detail = "The farm hit an error while it made this page. Its log says what happened."
 	}
-	s.render(w, r, problem.Status, s.page(r, v.Title, "", "", 0), errorPage(v))
+	s.render(w, r, problem.Status, s.page(r, v.Title, "", "", 0), page.ErrorPage(v))
 }
 
 func unwrap(err error) error {
@@ -172,12 +167,6 @@ func unwrap(err error) error {
 		return u.Unwrap()
 	}
 	return nil
-}
-
-// ErrorView is the page of an error.
-type ErrorView struct {
-	Status              int
-	Title, Detail, Hint string
 }
 
 func (s *Site) overview(w http.ResponseWriter, r *http.Request) {
@@ -196,10 +185,10 @@ func (s *Site) overview(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	o.At = s.now()
-	v := overviewView(o, clean(strings.TrimSpace(r.URL.Query().Get("q")), maxFilter))
+	v := overviewView(o, page.Clean(strings.TrimSpace(r.URL.Query().Get("q")), maxFilter))
 	p := s.page(r, v.Headline, "overview", "build,run,queue,regression,worker,source,revisions", after)
 	if o.Name != "" {
-		p.Farm = oneLine(o.Name, 60)
+		p.Farm = page.OneLine(o.Name, 60)
 	}
 	s.render(w, r, http.StatusOK, p, overviewPage(v))
 }

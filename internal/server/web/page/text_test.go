@@ -1,4 +1,4 @@
-package web
+package page
 
 import (
 	"strings"
@@ -18,11 +18,11 @@ func TestClean(t *testing.T) {
 		{"\x7f\u0085\u2028", "␡\ufffd\ufffd"},
 		{strings.Repeat("é", 400), strings.Repeat("é", 300) + "…"},
 	} {
-		if got := clean(c.in, 300); got != c.want {
+		if got := Clean(c.in, 300); got != c.want {
 			t.Errorf("clean(%q) = %q, want %q", c.in, got, c.want)
 		}
 	}
-	if n := utf8.RuneCountInString(clean(strings.Repeat("x", 1<<20), 100)); n != 101 {
+	if n := utf8.RuneCountInString(Clean(strings.Repeat("x", 1<<20), 100)); n != 101 {
 		t.Errorf("a megabyte is cut to %d characters", n)
 	}
 }
@@ -37,7 +37,7 @@ func TestPlain(t *testing.T) {
 		{"\x1b", ""}, {"\x1b[", ""}, {"\x1b[\n31m", "\n31m"}, {"a\x1b]never closed\nb", "a\nb"},
 		{"\x1bPq" + strings.Repeat("#", 10000), "q" + strings.Repeat("#", 10000)},
 	} {
-		if got := plain(c.in); got != c.want {
+		if got := Plain(c.in); got != c.want {
 			t.Errorf("plain(%.60q) = %.60q, want %.60q", c.in, got, c.want)
 		}
 	}
@@ -47,12 +47,12 @@ func TestPlain(t *testing.T) {
 func FuzzText(f *testing.F) {
 	f.Add("\x1b[31m\u202e\x00\xff\r\n")
 	f.Fuzz(func(t *testing.T, s string) {
-		for _, got := range []string{oneLine(s, 50), block(s, 50)} {
+		for _, got := range []string{OneLine(s, 50), Block(s, 50)} {
 			if !utf8.ValidString(got) || strings.ContainsAny(got, "\x1b\x00\r\u202e\u2066") || utf8.RuneCountInString(got) > 51 {
 				t.Errorf("%q became %q", s, got)
 			}
 		}
-		if strings.Contains(oneLine(s, 50), "\n") {
+		if strings.Contains(OneLine(s, 50), "\n") {
 			t.Errorf("%q has several lines", s)
 		}
 	})
@@ -61,18 +61,18 @@ func FuzzText(f *testing.F) {
 func TestWords(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ got, want string }{
-		{list(nil, 3), ""}, {list([]string{"a"}, 3), "a"}, {list([]string{"a", "b"}, 3), "a and b"},
-		{list([]string{"a", "b", "c", "d", "e"}, 3), "a, b, c and 2 more"},
-		{count(1, "test", "tests"), "1 test"}, {count(1234567, "test", "tests"), "1,234,567 tests"},
-		{thousands(-1234), "-1,234"}, {thousands(999), "999"},
-		{size(1), "1 byte"}, {size(1536), "1.5 KiB"}, {size(100 << 20), "100.0 MiB"}, {size(3 << 30), "3.0 GiB"},
-		{duration(0), "0 s"}, {duration(31 * time.Millisecond), "31 ms"}, {duration(2500 * time.Millisecond), "2.5 s"},
-		{duration(44 * time.Second), "44 s"}, {duration(192 * time.Second), "3 min 12 s"}, {duration(26 * time.Hour), "26 h 0 min"},
-		{duration(72 * time.Hour), "3 d 0 h"}, {duration(-time.Second), "0 s"},
+		{List(nil, 3), ""}, {List([]string{"a"}, 3), "a"}, {List([]string{"a", "b"}, 3), "a and b"},
+		{List([]string{"a", "b", "c", "d", "e"}, 3), "a, b, c and 2 more"},
+		{Count(1, "test", "tests"), "1 test"}, {Count(1234567, "test", "tests"), "1,234,567 tests"},
+		{Thousands(-1234), "-1,234"}, {Thousands(999), "999"},
+		{Size(1), "1 byte"}, {Size(1536), "1.5 KiB"}, {Size(100 << 20), "100.0 MiB"}, {Size(3 << 30), "3.0 GiB"},
+		{Duration(0), "0 s"}, {Duration(31 * time.Millisecond), "31 ms"}, {Duration(2500 * time.Millisecond), "2.5 s"},
+		{Duration(44 * time.Second), "44 s"}, {Duration(192 * time.Second), "3 min 12 s"}, {Duration(26 * time.Hour), "26 h 0 min"},
+		{Duration(72 * time.Hour), "3 d 0 h"}, {Duration(-time.Second), "0 s"},
 		{ago(-time.Hour), "just now"}, {ago(30 * time.Second), "30 s ago"}, {ago(90 * time.Second), "1 min ago"},
 		{ago(3 * time.Hour), "3 h ago"}, {ago(80 * time.Hour), "3 d ago"},
-		{percent(.9731), "97 %"}, {percent(.9999), "over 99 %"}, {percent(1), "100 %"}, {percent(-1), "0 %"},
-		{authorName("Ada Wells <ada@example.org>"), "Ada Wells"}, {authorName("<ada@example.org>"), "<ada@example.org>"},
+		{Percent(.9731), "97 %"}, {Percent(.9999), "over 99 %"}, {Percent(1), "100 %"}, {Percent(-1), "0 %"},
+		{AuthorName("Ada Wells <ada@example.org>"), "Ada Wells"}, {AuthorName("<ada@example.org>"), "<ada@example.org>"},
 		{quote("it's"), `'it'\''s'`}, {quote("a/b.c"), "a/b.c"}, {quote(""), "''"}, {quote("$(rm -rf)"), "'$(rm -rf)'"},
 	} {
 		if c.got != c.want {

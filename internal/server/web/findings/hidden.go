@@ -1,10 +1,11 @@
-package web
+package findings
 
 import (
 	"fmt"
 	"slices"
 
 	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/server/web/page"
 )
 
 // HiddenView says which tests of a build did not run though they should have.
@@ -23,21 +24,23 @@ type HiddenGroup struct {
 // HiddenLine is a test that did not run.
 type HiddenLine struct {
 	Test     string
-	URL      string // of its history
-	Was      Mark   // what it was when it ran
-	Since    string // "build 12"
+	URL      string    // of its history
+	Was      page.Mark // what it was when it ran
+	Since    string    // "build 12"
 	SinceURL string
 }
 
-func hiddenView(b weir.Build, tests []weir.TestState) HiddenView {
-	v := HiddenView{Text: oneLine(b.Ledger.String(), maxSubject)}
+// NewHiddenView groups the tests that build b hides by what keeps them from
+// running.
+func NewHiddenView(b weir.Build, tests []weir.TestState) HiddenView {
+	v := HiddenView{Text: page.OneLine(b.Ledger.String(), page.MaxSubject)}
 	kinds := append(weir.IncidentKinds(), "")
 	rank := func(k weir.IncidentKind) int { return slices.Index(kinds, k) }
 	tests = slices.Clone(tests)
 	slices.SortStableFunc(tests, func(a, b weir.TestState) int { return rank(a.Cause) - rank(b.Cause) })
 	for i, s := range tests {
 		if i == 0 || tests[i-1].Cause != s.Cause {
-			v.Groups = append(v.Groups, HiddenGroup{Cause: incidentWords[s.Cause]})
+			v.Groups = append(v.Groups, HiddenGroup{Cause: page.IncidentWord(s.Cause)})
 		}
 		g := &v.Groups[len(v.Groups)-1]
 		if g.Cause == "" {
@@ -47,11 +50,11 @@ func hiddenView(b weir.Build, tests []weir.TestState) HiddenView {
 		if !was.Bad() {
 			was = weir.Pass // only what was good becomes absent or skipped
 		}
-		g.Tests = append(g.Tests, HiddenLine{Test: testName(s.Test), URL: testURL(b.Builder, s.Test), Was: statusMark(was),
-			Since: fmt.Sprintf("build %d", s.Masked), SinceURL: buildURL(s.Masked)})
+		g.Tests = append(g.Tests, HiddenLine{Test: page.TestName(s.Test), URL: page.TestURL(b.Builder, s.Test), Was: page.StatusMark(was),
+			Since: fmt.Sprintf("build %d", s.Masked), SinceURL: page.BuildURL(s.Masked)})
 	}
 	if more := b.Ledger.Hidden - len(tests); more > 0 && len(tests) > 0 {
-		v.Rest = thousands(int64(more)) + " more are not listed"
+		v.Rest = page.Thousands(int64(more)) + " more are not listed"
 	}
 	return v
 }

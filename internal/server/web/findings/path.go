@@ -1,4 +1,4 @@
-package web
+package findings
 
 import (
 	"fmt"
@@ -6,6 +6,7 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/farm"
+	"github.com/weir-ci/weir/internal/server/web/page"
 )
 
 // PathView is the way from the good build to the bad one, revision by revision.
@@ -21,8 +22,8 @@ type PathStop struct {
 	Gap                              int // so many points are left out here; the rest is empty then
 	Position                         int
 	Project, Short, Subject, Author  string
-	When                             When
-	Mark                             Mark
+	When                             page.When
+	Mark                             page.Mark
 	Suspect, Culprit, GoodEnd, IsBad bool
 	Probes                           []ProbeLine
 }
@@ -73,16 +74,16 @@ func pathView(d farm.RegressionDetail, now time.Time) PathView {
 		v.Stops = append(v.Stops, stop)
 	}
 	v.Width = max(len(v.Dots)*dotSpace, dotSpace)
-	v.Label = fmt.Sprintf("Path of %s from good to bad, %s, %s", count(len(d.Points), "revision", "revisions"),
-		count(len(d.Probes), "build asked", "builds asked"), count(suspects, "suspect", "suspects"))
+	v.Label = fmt.Sprintf("Path of %s from good to bad, %s, %s", page.Count(len(d.Points), "revision", "revisions"),
+		page.Count(len(d.Probes), "build asked", "builds asked"), page.Count(suspects, "suspect", "suspects"))
 	return v
 }
 
 func pathStop(d farm.RegressionDetail, p farm.PathPoint, probes []ProbeLine, last bool, now time.Time) PathStop {
 	r := d.Regression
-	s := PathStop{Position: p.Position, Project: oneLine(p.Project, maxName), Short: oneLine(p.Revision.Short(), maxName),
-		Subject: oneLine(p.Revision.Subject(), maxSubject), Author: oneLine(authorName(p.Revision.Author), maxName),
-		When: when(p.Revision.Time, now), Suspect: p.Suspect, Probes: probes, GoodEnd: p.Position == 0, IsBad: last && p.Position > 0}
+	s := PathStop{Position: p.Position, Project: page.OneLine(p.Project, page.MaxName), Short: page.OneLine(p.Revision.Short(), page.MaxName),
+		Subject: page.OneLine(p.Revision.Subject(), page.MaxSubject), Author: page.OneLine(page.AuthorName(p.Revision.Author), page.MaxName),
+		When: page.At(p.Revision.Time, now), Suspect: p.Suspect, Probes: probes, GoodEnd: p.Position == 0, IsBad: last && p.Position > 0}
 	s.Culprit = hasCulprit(r) && r.Culprit.Project == p.Project && r.Culprit.Revision.ID == p.Revision.ID && p.Position > 0
 	s.Mark = pointMark(s)
 	return s
@@ -90,31 +91,31 @@ func pathStop(d farm.RegressionDetail, p farm.PathPoint, probes []ProbeLine, las
 
 // pointMark sums up what is known about one point: what probes said, else
 // which end it is.
-func pointMark(s PathStop) Mark {
+func pointMark(s PathStop) page.Mark {
 	good, bad, running := 0, 0, 0
 	for _, p := range s.Probes {
 		switch p.Says.Kind {
-		case markPass:
+		case page.KindPass:
 			good++
-		case markFail:
+		case page.KindFail:
 			bad++
-		case markFlaky:
+		case page.KindFlaky:
 			good, bad = good+1, bad+1
-		case markRun:
+		case page.KindRun:
 			running++
 		}
 	}
 	switch {
 	case good > 0 && bad > 0:
-		return Mark{markFlaky, "divided"}
+		return page.Mark{Kind: page.KindFlaky, Word: "divided"}
 	case bad > 0 || s.IsBad:
-		return observedMarks[weir.ObservedBad]
+		return page.ObservedMark(weir.ObservedBad)
 	case good > 0 || s.GoodEnd:
-		return observedMarks[weir.ObservedGood]
+		return page.ObservedMark(weir.ObservedGood)
 	case running > 0:
-		return Mark{markRun, "being asked"}
+		return page.Mark{Kind: page.KindRun, Word: "being asked"}
 	case len(s.Probes) > 0:
-		return Mark{markNone, "says nothing"}
+		return page.Mark{Kind: page.KindNone, Word: "says nothing"}
 	}
-	return Mark{markWait, "not asked"}
+	return page.Mark{Kind: page.KindWait, Word: "not asked"}
 }

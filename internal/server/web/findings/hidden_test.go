@@ -1,11 +1,14 @@
-package web
+package findings
 
 import (
 	"reflect"
 	"strings"
 	"testing"
 
+	"github.com/a-h/templ"
+
 	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/server/web/page"
 )
 
 func TestHiddenView(t *testing.T) {
@@ -15,28 +18,30 @@ func TestHiddenView(t *testing.T) {
 	}
 	b := weir.Build{ID: 14, Ledger: weir.Ledger{Expected: 10_000, Reported: 9960, Executed: 9950, Hidden: 50, Masked: 40,
 		Cause: weir.Panicked, ByCause: 50, Message: "in TestX: <b>boom"}}
-	v := hiddenView(b, []weir.TestState{state("old", weir.Absent, ""), state("z", weir.Fail, weir.Panicked),
+	v := NewHiddenView(b, []weir.TestState{state("old", weir.Absent, ""), state("z", weir.Fail, weir.Panicked),
 		state("a", weir.Absent, weir.DidNotBuild), state("y", weir.Skip, weir.Panicked)})
 	want := HiddenView{Text: "9,950 of 10,000 expected tests ran, 50 hidden by a panic in TestX: <b>boom; 40 failed before, which this does not fix",
 		Groups: []HiddenGroup{
-			{"the suite did not build", []HiddenLine{{"s a", "/tests?job=&name=a&project=&suite=s", statusMark(weir.Pass), "build 12", "/builds/12"}}},
-			{"another test took the suite down", []HiddenLine{{"s z", "/tests?job=&name=z&project=&suite=s", statusMark(weir.Fail), "build 12", "/builds/12"},
-				{"s y", "/tests?job=&name=y&project=&suite=s", statusMark(weir.Pass), "build 12", "/builds/12"}}},
-			{"nothing says why", []HiddenLine{{"s old", "/tests?job=&name=old&project=&suite=s", statusMark(weir.Pass), "build 12", "/builds/12"}}},
+			{"the suite did not build", []HiddenLine{{"s a", "/tests?job=&name=a&project=&suite=s", page.StatusMark(weir.Pass), "build 12", "/builds/12"}}},
+			{"another test took the suite down", []HiddenLine{{"s z", "/tests?job=&name=z&project=&suite=s", page.StatusMark(weir.Fail), "build 12", "/builds/12"},
+				{"s y", "/tests?job=&name=y&project=&suite=s", page.StatusMark(weir.Pass), "build 12", "/builds/12"}}},
+			{"nothing says why", []HiddenLine{{"s old", "/tests?job=&name=old&project=&suite=s", page.StatusMark(weir.Pass), "build 12", "/builds/12"}}},
 		}, Rest: "46 more are not listed"}
 	if !reflect.DeepEqual(v, want) {
 		t.Errorf("view is\n%+v, want\n%+v", v, want)
 	}
-	var page strings.Builder
-	if err := buildPage(BuildView{ID: 14, Hidden: v}).Render(t.Context(), &page); err != nil {
-		t.Fatal(err)
+	var html strings.Builder
+	for _, part := range []templ.Component{HiddenSummary(v), HiddenSection(v)} {
+		if err := part.Render(t.Context(), &html); err != nil {
+			t.Fatal(err)
+		}
 	}
 	for _, text := range []string{"9,950 of 10,000 expected tests ran", "&lt;b&gt;boom", "Did not report", `<a href="/builds/12">build 12</a>`, "46 more"} {
-		if !strings.Contains(page.String(), text) {
+		if !strings.Contains(html.String(), text) {
 			t.Errorf("the page does not say %q", text)
 		}
 	}
-	if v := hiddenView(weir.Build{}, nil); !reflect.DeepEqual(v, HiddenView{}) {
+	if v := NewHiddenView(weir.Build{}, nil); !reflect.DeepEqual(v, HiddenView{}) {
 		t.Errorf("view of a build in which all ran: %+v", v)
 	}
 }

@@ -1,4 +1,4 @@
-package web
+package findings
 
 import (
 	"fmt"
@@ -11,6 +11,7 @@ import (
 	"github.com/weir-ci/weir/internal/blame"
 	"github.com/weir-ci/weir/internal/farm"
 	"github.com/weir-ci/weir/internal/server/servertest"
+	"github.com/weir-ci/weir/internal/server/web/page"
 )
 
 // blamed is a regression of mill with what its four corners say: a letter each
@@ -73,7 +74,7 @@ func TestSidesOfEveryBlame(t *testing.T) {
 		if d.Regression.Blame != b {
 			t.Fatalf("%s is %q", c.letters, d.Regression.Blame)
 		}
-		v := regressionView(d, time.Time{})
+		v := NewRegressionView(d, time.Time{})
 		var cells []string
 		for _, row := range v.Side.Rows {
 			for _, cell := range row.Cells {
@@ -99,7 +100,7 @@ func TestSidesOfEveryBlame(t *testing.T) {
 func rendered(t *testing.T, v RegressionView) string {
 	t.Helper()
 	var page strings.Builder
-	if err := regressionPage(v).Render(t.Context(), &page); err != nil {
+	if err := RegressionPage(v).Render(t.Context(), &page); err != nil {
 		t.Fatal(err)
 	}
 	return page.String()
@@ -127,7 +128,7 @@ func TestBlamesAreAllShown(t *testing.T) {
 func TestSideOfTheDemo(t *testing.T) {
 	t.Parallel()
 	f := servertest.Demo()
-	up := regressionView(f.Cases[servertest.Culprit], f.Now)
+	up := NewRegressionView(f.Cases[servertest.Culprit], f.Now)
 	if up.Headline != "brook 4f2a91c3d0 “upper: fold sharp s” broke 5 tests of mill and marsh; mill itself had not moved" ||
 		len(up.Side.Columns) != 1 || len(up.Side.Rows) != 2 || up.Side.Rows[0].Cells[0].Build != 33 || up.Side.Rows[1].Cells[0].Build != 40 {
 		t.Errorf("upstream: %q, %+v", up.Headline, up.Side.Rows)
@@ -135,7 +136,7 @@ func TestSideOfTheDemo(t *testing.T) {
 	if want := []string{"build 36 says nothing of these tests"}; !slices.Equal(up.Side.Against, want) {
 		t.Errorf("against it: %q", up.Side.Against)
 	}
-	lock := regressionView(f.Cases[servertest.LockStep], f.Now)
+	lock := NewRegressionView(f.Cases[servertest.LockStep], f.Now)
 	var builds []weir.BuildID
 	for _, g := range lock.Side.Grounds {
 		builds = append(builds, g.Build)
@@ -150,8 +151,24 @@ func TestSideOfTheDemo(t *testing.T) {
 		!strings.Contains(page, "build 16 is bad in front of it, at step 1: 1 of 2 tests") {
 		t.Errorf("the page does not say what speaks against it: %s", page)
 	}
-	search := regressionView(f.Cases[servertest.Search], f.Now)
+	search := NewRegressionView(f.Cases[servertest.Search], f.Now)
 	if search.Side.Word != "" || search.Side.Claims || len(search.Side.Rows)+len(search.Side.Advice)+len(search.Side.Against) != 0 || search.Headline != search.Card.Title {
 		t.Errorf("a search blames somebody: %+v", search.Side)
+	}
+}
+
+// TestEveryCornerHasAMark makes sure that no corner reaches a page without a
+// symbol, a colour and a word.
+func TestEveryCornerHasAMark(t *testing.T) {
+	t.Parallel()
+	var symbolSheet strings.Builder
+	if err := page.Symbols().Render(t.Context(), &symbolSheet); err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range blame.Standings() {
+		m, ok := standingMarks[v]
+		if !ok || m.Word == "" || !strings.Contains(symbolSheet.String(), `id="i-`+m.Kind+`"`) {
+			t.Errorf("%q has the mark %+v", v, m)
+		}
 	}
 }

@@ -1,14 +1,13 @@
-package web
+package findings
 
 import (
 	"fmt"
-	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/farm"
 	"github.com/weir-ci/weir/internal/history"
+	"github.com/weir-ci/weir/internal/server/web/page"
 )
 
 // HistoryView is the page of one test: how it is on each builder, since when,
@@ -25,10 +24,10 @@ type PastView struct {
 	ID       string // of its section
 	Builder  string
 	Platform string
-	Mark     Mark
+	Mark     page.Mark
 	Since    string // "build 812"
 	SinceURL string
-	SinceAt  When
+	SinceAt  page.When
 	Began    string // "between its 40th and 44th build, with 99 %"; empty if that is known exactly
 	Rate     string // "fails in 0.17 % of runs (95 %: 0.02 % to 0.5 %)"; empty if it does not run
 	Runs     string // on which that rests
@@ -57,7 +56,7 @@ type StripPart struct {
 
 // SegmentLine is one segment in words.
 type SegmentLine struct {
-	Mark    Mark
+	Mark    page.Mark
 	Text    string
 	FromURL string // may be empty
 	From    string
@@ -65,10 +64,10 @@ type SegmentLine struct {
 
 // MoveLine is one change.
 type MoveLine struct {
-	Mark           Mark
+	Mark           page.Mark
 	URL            string
 	Build          string // "build 41"
-	At             When
+	At             page.When
 	What           string // "newly failing: passed → failed"
 	Cause, Message string
 	Absolved       bool
@@ -88,39 +87,9 @@ const (
 	maxMoved    = 12 // pins of one change
 )
 
-// testURL is the page of a test.
-func testURL(b weir.Builder, id weir.TestID) string {
-	q := url.Values{"project": {b.Project}, "job": {b.Job}, "name": {id.Name}}
-	if id.Suite != "" {
-		q.Set("suite", id.Suite)
-	}
-	return "/tests?" + q.Encode()
-}
-
-func (s *Site) test(w http.ResponseWriter, r *http.Request) {
-	in := r.URL.Query()
-	q := farm.TestQuery{Project: in.Get("project"), Job: in.Get("job"), Test: weir.TestID{Suite: in.Get("suite"), Name: in.Get("name")}}
-	if q.Project == "" || q.Test.Name == "" {
-		s.Fail(w, r, weir.Errorf(weir.Invalid, "the address of a test has its project and its name").
-			WithHint("follow the link on the page of a build that ran it"))
-		return
-	}
-	after, err := s.farm.LastEvent(r.Context())
-	if err != nil {
-		s.Fail(w, r, err)
-		return
-	}
-	h, err := s.farm.TestHistory(r.Context(), q)
-	if err != nil {
-		s.Fail(w, r, err)
-		return
-	}
-	v := historyView(h, s.now())
-	s.render(w, r, http.StatusOK, s.page(r, v.Test, "", "build", after), historyPage(v))
-}
-
-func historyView(h farm.TestHistory, now time.Time) HistoryView {
-	v := HistoryView{Project: oneLine(h.Project, maxName), Test: testName(h.Test), Where: whereText(h.Where)}
+// NewHistoryView makes the page of a test, as seen from now.
+func NewHistoryView(h farm.TestHistory, now time.Time) HistoryView {
+	v := HistoryView{Project: page.OneLine(h.Project, page.MaxName), Test: page.TestName(h.Test), Where: whereText(h.Where)}
 	for i, b := range h.Builders {
 		p := pastView(b, now)
 		p.ID = fmt.Sprintf("on-%d", i+1)
@@ -130,22 +99,22 @@ func historyView(h farm.TestHistory, now time.Time) HistoryView {
 }
 
 func pastView(b farm.BuilderHistory, now time.Time) PastView {
-	v := PastView{Builder: oneLine(b.Builder.Name(), maxName), Platform: oneLine(string(b.Builder.Platform), maxName),
-		Mark: presentMark(b), Says: oneLine(b.Says, maxMessage), Strip: stripView(b.Segments)}
+	v := PastView{Builder: page.OneLine(b.Builder.Name(), page.MaxName), Platform: page.OneLine(string(b.Builder.Platform), page.MaxName),
+		Mark: presentMark(b), Says: page.OneLine(b.Says, page.MaxMessage), Strip: stripView(b.Segments)}
 	v.Since, v.SinceURL = pointText(b.Since.Point)
-	v.SinceAt = when(b.Since.At, now)
+	v.SinceAt = page.At(b.Since.At, now)
 	if b.Since.Latest > b.Since.Earliest {
-		v.Began = fmt.Sprintf("it began between its builds no. %s and %s, with 99 %%", thousands(int64(b.Since.Earliest)), thousands(int64(b.Since.Latest)))
+		v.Began = fmt.Sprintf("it began between its builds no. %s and %s, with 99 %%", page.Thousands(int64(b.Since.Earliest)), page.Thousands(int64(b.Since.Latest)))
 	}
 	if b.Rate.Runs > 0 && !b.Now.Removed {
 		v.Rate = "fails in " + history.RateText(b.Rate.Interval)
-		v.Runs = fmt.Sprintf("%s of %s", thousands(int64(b.Rate.Failures)), count(b.Rate.Runs, "run", "runs"))
+		v.Runs = fmt.Sprintf("%s of %s", page.Thousands(int64(b.Rate.Failures)), page.Count(b.Rate.Runs, "run", "runs"))
 	}
 	for _, c := range b.Changes {
 		v.Changes = append(v.Changes, moveLine(c, now))
 	}
 	if b.Older > 0 {
-		v.Older = "and " + count(b.Older, "older change", "older changes")
+		v.Older = "and " + page.Count(b.Older, "older change", "older changes")
 	}
 	return v
 }
@@ -154,52 +123,52 @@ func pastView(b farm.BuilderHistory, now time.Time) PastView {
 func pointText(p history.Point) (text, address string) {
 	switch {
 	case p.Build > 0:
-		return fmt.Sprintf("build %d", p.Build), buildURL(p.Build)
+		return fmt.Sprintf("build %d", p.Build), page.BuildURL(p.Build)
 	case p.Number > 0:
-		return "its build no. " + thousands(int64(p.Number)), ""
+		return "its build no. " + page.Thousands(int64(p.Number)), ""
 	}
 	return "", ""
 }
 
 // presentMark says how a test stands after the newest build.
-func presentMark(b farm.BuilderHistory) Mark {
+func presentMark(b farm.BuilderHistory) page.Mark {
 	switch {
 	case b.Now.Removed:
-		return Mark{markOff, "taken out"}
+		return page.Mark{Kind: page.KindOff, Word: "taken out"}
 	case b.Now.Masked.Number > 0:
-		return Mark{markNone, "does not run"}
+		return page.Mark{Kind: page.KindNone, Word: "does not run"}
 	}
 	return segmentMark(history.Segment{Status: b.Now.Status})
 }
 
 // segmentMark says what a test did in most builds of a segment, or that it did
 // now this and now that.
-func segmentMark(s history.Segment) Mark {
+func segmentMark(s history.Segment) page.Mark {
 	switch s.Status {
 	case weir.Pass, weir.ExpectedFailure:
 		if s.Failures+s.Flakes > 0 {
-			return Mark{markFlaky, "passing, not always"}
+			return page.Mark{Kind: page.KindFlaky, Word: "passing, not always"}
 		}
 		if s.Status == weir.ExpectedFailure {
-			return Mark{markPass, "failing as expected"}
+			return page.Mark{Kind: page.KindPass, Word: "failing as expected"}
 		}
-		return Mark{markPass, "passing"}
+		return page.Mark{Kind: page.KindPass, Word: "passing"}
 	case weir.Fail:
-		return Mark{markFail, "failing"}
+		return page.Mark{Kind: page.KindFail, Word: "failing"}
 	case weir.Fault:
-		return Mark{markBroken, "failing with an error"}
+		return page.Mark{Kind: page.KindBroken, Word: "failing with an error"}
 	case weir.Skip:
-		return Mark{markOff, "skipped"}
+		return page.Mark{Kind: page.KindOff, Word: "skipped"}
 	case weir.Absent:
-		return Mark{markNone, "does not run"}
+		return page.Mark{Kind: page.KindNone, Word: "does not run"}
 	}
-	return Mark{markNone, "unknown"}
+	return page.Mark{Kind: page.KindNone, Word: "unknown"}
 }
 
 // stripView draws segments: each has some width, the rest is theirs by builds.
 func stripView(segments []history.Segment) StripView {
 	left := max(0, len(segments)-maxSegments)
-	v := StripView{Width: stripWidth, Label: "How it was: " + count(len(segments), "segment", "segments")}
+	v := StripView{Width: stripWidth, Label: "How it was: " + page.Count(len(segments), "segment", "segments")}
 	if left > 0 {
 		v.Label += fmt.Sprintf(", of which the newest %d are drawn", maxSegments)
 	}
@@ -227,15 +196,15 @@ func stripView(segments []history.Segment) StripView {
 }
 
 func moveLine(c farm.TestMove, now time.Time) MoveLine {
-	line := MoveLine{Mark: verdictMark(c.Change.Verdict), At: when(c.At, now), What: statusMark(c.Change.To).Word,
-		Cause: incidentWords[c.Change.Cause], Message: block(c.Change.Message, maxMessage), Absolved: c.Absolved}
+	line := MoveLine{Mark: page.VerdictMark(c.Change.Verdict), At: page.At(c.At, now), What: page.StatusMark(c.Change.To).Word,
+		Cause: page.IncidentWord(c.Change.Cause), Message: page.Block(c.Change.Message, page.MaxMessage), Absolved: c.Absolved}
 	if c.Change.From != "" {
-		line.What = fromWord(c.Change.From) + " → " + line.What
+		line.What = page.StatusWord(c.Change.From) + " → " + line.What
 	}
 	line.What = line.Mark.Word + ": " + line.What
 	line.Build, line.URL = pointText(c.Point)
 	for _, m := range c.Moved[:min(len(c.Moved), maxMoved)] {
-		line.Moved = append(line.Moved, MovedPin{oneLine(m.Project, maxName), revisionText(m.From), revisionText(m.To)})
+		line.Moved = append(line.Moved, MovedPin{page.OneLine(m.Project, page.MaxName), revisionText(m.From), revisionText(m.To)})
 	}
 	line.MoreMoved = len(c.Moved) - len(line.Moved)
 	return line
@@ -245,7 +214,7 @@ func revisionText(rev string) string {
 	if rev == "" {
 		return "none"
 	}
-	return oneLine(weir.ShortRevision(rev), 60)
+	return page.OneLine(weir.ShortRevision(rev), 60)
 }
 
 // whereText compares the builders in words.
@@ -254,9 +223,9 @@ func whereText(w history.Where) string {
 	names := func(all []string) string {
 		var clean []string
 		for _, n := range all {
-			clean = append(clean, oneLine(n, maxName))
+			clean = append(clean, page.OneLine(n, page.MaxName))
 		}
-		return list(clean, some)
+		return page.List(clean, some)
 	}
 	text := ""
 	switch w.Spread {

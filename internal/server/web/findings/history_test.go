@@ -1,4 +1,4 @@
-package web
+package findings
 
 import (
 	"strings"
@@ -8,6 +8,7 @@ import (
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/farm"
 	"github.com/weir-ci/weir/internal/history"
+	"github.com/weir-ci/weir/internal/server/web/page"
 )
 
 // TestStrip draws few and many segments: they fill the width, none is too
@@ -48,7 +49,7 @@ func TestSegmentMarks(t *testing.T) {
 		}
 		seen[m.Word] = true
 	}
-	if m := segmentMark(history.Segment{Status: weir.Pass, Counts: history.Counts{Runs: 9, Flakes: 1}}); m.Kind != markFlaky {
+	if m := segmentMark(history.Segment{Status: weir.Pass, Counts: history.Counts{Runs: 9, Flakes: 1}}); m.Kind != page.KindFlaky {
 		t.Errorf("flaky: %+v", m)
 	}
 	removed := farm.BuilderHistory{History: history.History{Now: history.Now{Status: weir.Absent, Removed: true}}}
@@ -59,7 +60,7 @@ func TestSegmentMarks(t *testing.T) {
 
 func TestPastViewOfNothing(t *testing.T) {
 	t.Parallel()
-	v := historyView(farm.TestHistory{Builders: []farm.BuilderHistory{{}}}, time.Now())
+	v := NewHistoryView(farm.TestHistory{Builders: []farm.BuilderHistory{{}}}, time.Now())
 	p := v.Builders[0]
 	if p.Since != "" || p.Rate != "" || p.Began != "" || len(p.Changes) != 0 || p.Mark.Word != "unknown" || v.Where != "" {
 		t.Errorf("%+v", p)

@@ -1,4 +1,4 @@
-package web
+package page
 
 import (
 	"fmt"
@@ -11,10 +11,10 @@ import (
 	"github.com/weir-ci/weir"
 )
 
-// repro writes the shell commands that do by hand what a build did: the
+// Repro writes the shell commands that do by hand what a build did: the
 // checkout, the variables, the steps. Everything that came from outside is
 // quoted for the shell, so the text can be pasted as it is.
-func repro(spec weir.Spec) string {
+func Repro(spec weir.Spec) string {
 	if spec.Revision == "" {
 		return ""
 	}
@@ -33,7 +33,7 @@ func repro(spec weir.Spec) string {
 	for _, s := range spec.Job.Steps {
 		step(&b, s)
 	}
-	return clean(b.String(), maxRepro)
+	return Clean(b.String(), maxRepro)
 }
 
 // maxRepro limits the text, in characters.
@@ -93,4 +93,4 @@ func quote(s string) string {
 }
 
 // comment makes s safe behind a # or as a variable's name: one line.
-func comment(s string) string { return oneLine(s, maxName) }
+func comment(s string) string { return OneLine(s, MaxName) }

@@ -1,7 +1,8 @@
-package web
+package page
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"time"
 	"unicode"
@@ -10,16 +11,16 @@ import (
 
 // Limits on what a page shows of one text, in characters.
 const (
-	maxName    = 300  // a test, a step, a revision, a worker
-	maxSubject = 200  // the first line of a commit message
-	maxMessage = 4000 // a test's message, a commit message
+	MaxName    = 300  // a test, a step, a revision, a worker
+	MaxSubject = 200  // the first line of a commit message
+	MaxMessage = 4000 // a test's message, a commit message
 )
 
-// clean makes foreign text safe to read: control characters and the ones that
+// Clean makes foreign text safe to read: control characters and the ones that
 // reverse the direction of writing become visible, bytes that are not text
 // become U+FFFD, and what is longer than limit characters is cut. Escaping for
 // HTML is not its business; templ does that.
-func clean(s string, limit int) string {
+func Clean(s string, limit int) string {
 	if len(s) > 8*limit { // so that cutting costs little
 		s = s[:8*limit]
 	}
@@ -55,28 +56,28 @@ func visible(r rune) rune {
 	return r
 }
 
-// oneLine is clean text without line breaks.
-func oneLine(s string, limit int) string {
+// OneLine is clean text of at most limit characters without line breaks.
+func OneLine(s string, limit int) string {
 	return strings.Map(func(r rune) rune {
 		if r == '\n' || r == '\t' {
 			return ' '
 		}
 		return r
-	}, clean(plain(enough(s, limit)), limit))
+	}, Clean(Plain(enough(s, limit)), limit))
 }
 
-// block is clean text of several lines, without escape sequences.
-func block(s string, limit int) string {
-	return strings.TrimSpace(clean(plain(enough(s, limit)), limit))
+// Block is clean text of several lines, without escape sequences.
+func Block(s string, limit int) string {
+	return strings.TrimSpace(Clean(Plain(enough(s, limit)), limit))
 }
 
 // enough cuts s to what may matter for limit characters, so that a megabyte
 // of which a line is shown costs a line.
 func enough(s string, limit int) string { return s[:min(len(s), 16*limit)] }
 
-// plain takes escape sequences out of s, and of each line what a carriage
+// Plain takes escape sequences out of s, and of each line what a carriage
 // return has overwritten, as a terminal would show it.
-func plain(s string) string {
+func Plain(s string) string {
 	if !strings.ContainsAny(s, "\x1b\r") {
 		return s
 	}
@@ -136,16 +137,16 @@ func escapeLength(s string) int {
 	return 2
 }
 
-// count renders a number of things.
-func count(n int, one, many string) string {
+// Count renders a number of things.
+func Count(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one
 	}
-	return fmt.Sprintf("%s %s", thousands(int64(n)), many)
+	return fmt.Sprintf("%s %s", Thousands(int64(n)), many)
 }
 
-// thousands renders n with commas.
-func thousands(n int64) string {
+// Thousands renders n with commas.
+func Thousands(n int64) string {
 	s := fmt.Sprint(n)
 	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
 		s = s[:i] + "," + s[i:]
@@ -153,8 +154,8 @@ func thousands(n int64) string {
 	return s
 }
 
-// list joins names with commas and "and"; those over limit are counted.
-func list(names []string, limit int) string {
+// List joins names with commas and "and"; those over limit are counted.
+func List(names []string, limit int) string {
 	if len(names) > limit {
 		names = append(names[:limit:limit], fmt.Sprintf("%d more", len(names)-limit))
 	}
@@ -167,11 +168,11 @@ func list(names []string, limit int) string {
 	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
 }
 
-// size renders bytes for people.
-func size(n int64) string {
+// Size renders bytes for people.
+func Size(n int64) string {
 	switch {
 	case n < 1<<10:
-		return count(int(n), "byte", "bytes")
+		return Count(int(n), "byte", "bytes")
 	case n < 1<<20:
 		return fmt.Sprintf("%.1f KiB", float64(n)/(1<<10))
 	case n < 1<<30:
@@ -180,8 +181,8 @@ func size(n int64) string {
 	return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
 }
 
-// duration renders d with two units at most.
-func duration(d time.Duration) string {
+// Duration renders d with two units at most.
+func Duration(d time.Duration) string {
 	d = max(d, 0)
 	switch {
 	case d == 0:
@@ -207,8 +208,8 @@ type When struct {
 	Rel string // seen from now
 }
 
-// when describes t seen from now. static/live.js keeps Rel current.
-func when(t, now time.Time) When {
+// At describes t seen from now; a t of zero is not known. static/live.js keeps Rel current.
+func At(t, now time.Time) When {
 	if t.IsZero() {
 		return When{}
 	}
@@ -228,4 +229,28 @@ func ago(d time.Duration) string {
 		return fmt.Sprintf("%d h ago", int(d.Hours()))
 	}
 	return fmt.Sprintf("%d d ago", int(d.Hours())/24)
+}
+
+// UpperFirst capitalises words of our own, at least one; projects keep their case.
+func UpperFirst(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
+
+// Percent renders a probability, from 0 to 1. It never says 100 for what is not certain.
+func Percent(p float64) string {
+	if math.IsNaN(p) || p < 0 {
+		p = 0
+	}
+	n := int(math.Round(min(p, 1) * 100))
+	if n == 100 && p < 1 {
+		return "over 99 %"
+	}
+	return fmt.Sprintf("%d %%", n)
+}
+
+// AuthorName leaves the address out of "Name <mail>".
+func AuthorName(author string) string {
+	name, _, _ := strings.Cut(author, "<")
+	if name = strings.TrimSpace(name); name != "" {
+		return name
+	}
+	return author
 }

@@ -1,4 +1,4 @@
-package web
+package findings
 
 import (
 	"strconv"
@@ -6,6 +6,7 @@ import (
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/blame"
 	"github.com/weir-ci/weir/internal/farm"
+	"github.com/weir-ci/weir/internal/server/web/page"
 )
 
 // SideView says which side made tests bad, why the farm says so, and what
@@ -31,7 +32,7 @@ type CornerRow struct {
 // CornerCell is one corner.
 type CornerCell struct {
 	Column string
-	Mark   Mark
+	Mark   page.Mark
 	URL    string // of the build that says so; empty if there is none
 	Build  weir.BuildID
 	How    string // how it is known without a build; may be empty
@@ -53,12 +54,12 @@ type GroundLine struct {
 // maxSentence limits what names a corner or gives advice, in characters.
 const maxSentence = 500
 
-var standingMarks = map[blame.Standing]Mark{
-	blame.StandsGood:    {markPass, "good"},
-	blame.StandsBad:     {markFail, "bad"},
-	blame.StandsUnbuilt: {markBroken, "does not build"},
-	blame.StandsUntold:  {markNone, "cannot be told"},
-	blame.StandsUnasked: {markWait, "not asked"},
+var standingMarks = map[blame.Standing]page.Mark{
+	blame.StandsGood:    {Kind: page.KindPass, Word: "good"},
+	blame.StandsBad:     {Kind: page.KindFail, Word: "bad"},
+	blame.StandsUnbuilt: {Kind: page.KindBroken, Word: "does not build"},
+	blame.StandsUntold:  {Kind: page.KindNone, Word: "cannot be told"},
+	blame.StandsUnasked: {Kind: page.KindWait, Word: "not asked"},
 }
 
 func sideView(d farm.RegressionDetail) SideView {
@@ -66,21 +67,21 @@ func sideView(d farm.RegressionDetail) SideView {
 	grounds := blame.Grounds(r, d.Probes, d.Beside)
 	v := SideView{Word: sideWord(r.Blame), Claims: hasCulprit(r) || r.Blame != weir.BlameNone}
 	if hasCulprit(r) {
-		v.Sure = percent(r.Culprit.Confidence)
+		v.Sure = page.Percent(r.Culprit.Confidence)
 	}
 	grid := blame.GridOf(r)
 	for _, name := range grid.Projects {
-		v.Columns = append(v.Columns, oneLine(name, maxName))
+		v.Columns = append(v.Columns, page.OneLine(name, page.MaxName))
 	}
 	for i, cells := range grid.Cells {
-		row := CornerRow{Name: oneLine(grid.Upstreams[i], maxName)}
+		row := CornerRow{Name: page.OneLine(grid.Upstreams[i], page.MaxName)}
 		for j, c := range cells {
 			row.Cells = append(row.Cells, cornerCell(c, v.Columns[j]))
 		}
 		v.Rows = append(v.Rows, row)
 	}
 	for _, box := range []AdviceBox{
-		{"the upstream", d.Advice.Upstream}, {oneLine(r.Builder.Project, maxName), d.Advice.Downstream},
+		{"the upstream", d.Advice.Upstream}, {page.OneLine(r.Builder.Project, page.MaxName), d.Advice.Downstream},
 	} {
 		if len(box.Lines) > 0 {
 			box.Lines = sentences(box.Lines)
@@ -100,7 +101,7 @@ func cornerCell(c weir.Corner, column string) CornerCell {
 	cell := CornerCell{Column: column, Mark: standingMarks[blame.StandingOf(c)]}
 	switch {
 	case c.Build != 0:
-		cell.Build, cell.URL = c.Build, buildURL(c.Build)
+		cell.Build, cell.URL = c.Build, page.BuildURL(c.Build)
 	case c.Said == weir.ObservedGood || c.Said == weir.ObservedBad:
 		cell.How = "follows from the search"
 	}
@@ -110,11 +111,11 @@ func cornerCell(c weir.Corner, column string) CornerCell {
 func groundLine(g blame.Ground, points []farm.PathPoint) GroundLine {
 	line := GroundLine{ProbeLine: probeLine(g.Probe, points), Against: g.Against}
 	if g.Unheard() {
-		line.Says = Mark{markNone, "not heard"}
+		line.Says = page.Mark{Kind: page.KindNone, Word: "not heard"}
 		line.Tally = "it ended after the search"
 	}
 	if g.Where != "" {
-		line.Where, line.Revision, line.Tally = oneLine(g.Where, maxName), "", "" // nothing is known of single tests
+		line.Where, line.Revision, line.Tally = page.OneLine(g.Where, page.MaxName), "", "" // nothing is known of single tests
 		if g.Unbuilt {
 			line.Says = standingMarks[blame.StandsUnbuilt]
 		}
@@ -124,7 +125,7 @@ func groundLine(g blame.Ground, points []farm.PathPoint) GroundLine {
 
 // howMany says how many builds there are, and how sure they make.
 func (v SideView) howMany() string {
-	text := count(len(v.Grounds)+v.MoreRows, "build", "builds")
+	text := page.Count(len(v.Grounds)+v.MoreRows, "build", "builds")
 	if v.Sure != "" {
 		text += ", " + v.Sure + " sure"
 	}
@@ -137,13 +138,13 @@ func (g GroundLine) step() string { return "step " + strconv.Itoa(g.Position) }
 func sentences(lines []string) []string {
 	out := make([]string, 0, len(lines))
 	for _, line := range lines {
-		out = append(out, oneLine(line, maxSentence))
+		out = append(out, page.OneLine(line, maxSentence))
 	}
 	return out
 }
 
 // sideWord says in a word who is to blame; empty if that is not known.
-func sideWord(b weir.Blame) string { return oneLine(blame.Word(b), maxName) }
+func sideWord(b weir.Blame) string { return page.OneLine(blame.Word(b), page.MaxName) }
 
 // regressionHeadline says in one sentence who broke what of whom, and what the
 // other side had to do with it.
@@ -152,7 +153,7 @@ func regressionHeadline(r weir.Regression) string {
 	case weir.BlameNone:
 		return regressionTitle(r)
 	case weir.BlameUpstream, weir.BlameDownstream:
-		return regressionTitle(r) + "; " + oneLine(blame.OtherSide(r), maxSentence)
+		return regressionTitle(r) + "; " + page.OneLine(blame.OtherSide(r), maxSentence)
 	}
-	return upperFirst(oneLine(blame.Sentence(r), maxSentence))
+	return page.UpperFirst(page.OneLine(blame.Sentence(r), maxSentence))
 }

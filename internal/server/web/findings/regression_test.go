@@ -1,0 +1,67 @@
+package findings
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/server/servertest"
+	"github.com/weir-ci/weir/internal/server/web/page"
+)
+
+func TestRegressionTitle(t *testing.T) {
+	t.Parallel()
+	step := weir.Victim{Builder: weir.Builder{BuilderKey: weir.BuilderKey{Project: "mill"}}, Test: weir.TestID{Suite: weir.StepSuite, Name: "make"}}
+	fixed := weir.Victim{Builder: weir.Builder{BuilderKey: weir.BuilderKey{Project: "marsh"}}, Test: weir.TestID{Name: "TestA"}, FixedIn: 9}
+	for _, c := range []struct {
+		r    weir.Regression
+		want string
+	}{
+		{weir.Regression{Victims: []weir.Victim{step}}, "The build of mill broke"},
+		{weir.Regression{Victims: []weir.Victim{step, fixed}}, "The build of mill broke"},
+		{weir.Regression{Victims: []weir.Victim{fixed}}, "1 test of marsh broke"},
+		{weir.Regression{Builder: weir.Builder{BuilderKey: weir.BuilderKey{Project: "mill"}}}, "Tests of mill broke"},
+	} {
+		if got := regressionTitle(c.r); got != c.want {
+			t.Errorf("title %q, want %q", got, c.want)
+		}
+	}
+}
+
+func TestRegressionView(t *testing.T) {
+	t.Parallel()
+	f := servertest.Demo()
+	v := NewRegressionView(f.Cases[servertest.Culprit], f.Now)
+	if v.Culprit == nil || v.Culprit.Short != "4f2a91c3d0" || v.Culprit.Confidence != "97 %" || len(v.Victims) != 2 || len(v.Side.Grounds) != 9 {
+		t.Fatalf("view: %+v", v)
+	}
+	var kinds []string
+	for _, d := range v.Path.Dots {
+		kinds = append(kinds, d.Kind)
+	}
+	if want := []string{"pass", "wait", "wait", "wait", "pass", "none", "pass", "pass", "fail"}; !slices.Equal(kinds, want) {
+		t.Errorf("dots %v, want %v", kinds, want)
+	}
+	if v.Path.Stops[1].Gap != 3 || !v.Path.Stops[len(v.Path.Stops)-1].Culprit {
+		t.Errorf("stops: %+v", v.Path.Stops)
+	}
+	if v.Path.Label != "Path of 9 revisions from good to bad, 7 builds asked, 1 suspect" {
+		t.Errorf("label %q", v.Path.Label)
+	}
+	if p := v.Side.Grounds[7]; p.Says.Word != "bad" || p.Tally != "5 bad" || p.Revision != "brook 4f2a91c3d0" {
+		t.Errorf("probe: %+v", p)
+	}
+	search := NewRegressionView(f.Cases[servertest.Search], f.Now)
+	if search.Culprit != nil || search.Path.Dots[4].Kind != page.KindRun || !search.Path.Dots[4].Suspect || search.Path.Dots[1].Suspect {
+		t.Errorf("search: %+v", search.Path)
+	}
+}
+
+// TestReproVerb makes sure that the page says the one command that does it all.
+func TestReproVerb(t *testing.T) {
+	t.Parallel()
+	f := servertest.Demo()
+	if v := NewRegressionView(f.Cases[servertest.Culprit], f.Now); v.ReproVerb != "weir repro r3" || v.Repro == "" {
+		t.Errorf("a regression: %q", v.ReproVerb)
+	}
+}

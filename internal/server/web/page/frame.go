@@ -1,0 +1,20 @@
+package page
+
+import "github.com/weir-ci/weir/internal/server/web/static"
+
+// Frame is what every page has around its content.
+type Frame struct {
+	Title   string
+	Farm    string // its name
+	Section string // which link of the header is current
+	URL     string // of this page, to fetch its content again
+	Events  string // URL of the events that concern it; empty: it is not live
+	Now     When
+	static.URLs
+}
+
+// ErrorView is the page of an error.
+type ErrorView struct {
+	Status              int
+	Title, Detail, Hint string
+}
