@@ -103,7 +103,8 @@ type Planner interface {
 	// ended without a product; it is cancelled if one of them was.
 	CreateRun(ctx context.Context, run NewRun) (weir.Run, []weir.BuildID, error)
 	// Cancel ends an unfinished build. A live attempt is fenced. Builds that
-	// need it are cancelled too. Conflict if it is final already.
+	// need it are cancelled too, and so are products that were to be made for it
+	// alone, if nobody has begun them. Conflict if it is final already.
 	Cancel(ctx context.Context, id weir.BuildID, reason weir.Reason, now time.Time) error
 }
 

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/weir-ci/weir"
@@ -231,4 +232,38 @@ func (c conn) load(builds map[weir.BuildID]weir.Build) error {
 		builds[b.ID] = b
 	}
 	return err
+}
+
+// lockProducts locks the products behind a build, near and far, that are made
+// for builds that need them only, and that nobody has begun.
+func (t *tx) lockProducts(id weir.BuildID) ([]weir.BuildID, error) {
+	return sqltx.Collect(t, sqltx.Scalar[weir.BuildID], `SELECT b.id FROM builds b
+		WHERE b.finished = 0 AND b.cause = $2 AND b.state IN ('queued', 'blocked') AND b.id IN (
+			WITH RECURSIVE behind (id) AS (SELECT n.need_id FROM needs n WHERE n.build_id = $1
+				UNION SELECT n.need_id FROM needs n JOIN behind ON n.build_id = behind.id)
+			SELECT id FROM behind)
+		ORDER BY b.id`+t.Lock(), int64(id), string(weir.CauseProduct))
+}
+
+// endUnneeded ends those of some products, locked and in the order of their
+// ids, that no unfinished build needs any more: the ones that need others first.
+func (t *tx) endUnneeded(products []weir.BuildID, reason weir.Reason, now time.Time) error {
+	for _, id := range slices.Backward(products) {
+		var needed int
+		if err := t.Row(`SELECT COUNT(*) FROM needs n JOIN builds d ON d.id = n.build_id WHERE n.need_id = $1 AND d.finished = 0`,
+			int64(id)).Scan(&needed); err != nil {
+			return err
+		}
+		b, err := t.lockBuild(id)
+		if err != nil {
+			return err
+		}
+		if needed > 0 || b.State != weir.Queued && b.State != weir.Blocked {
+			continue
+		}
+		if err := t.end(&b, weir.OutcomeCancelled, reason, now); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -365,6 +365,10 @@ func (s *Store) Cancel(ctx context.Context, id weir.BuildID, reason weir.Reason,
 	}
 	reason.Text = sqltx.Clip(reason.Text, weir.MaxReason)
 	return s.write(ctx, "cancel a build", now, func(t *tx) error {
+		products, err := t.lockProducts(id) // first, as everybody locks in the order of ids
+		if err != nil {
+			return err
+		}
 		b, err := t.lockBuild(id)
 		if err != nil {
 			return err
@@ -379,6 +383,9 @@ func (s *Store) Cancel(ctx context.Context, id weir.BuildID, reason weir.Reason,
 			}
 			t.Tell(weir.EventCancel, itoa(id))
 		}
-		return t.end(&b, weir.OutcomeCancelled, reason, now)
+		if err := t.end(&b, weir.OutcomeCancelled, reason, now); err != nil {
+			return err
+		}
+		return t.endUnneeded(products, reason, now)
 	})
 }

@@ -4,12 +4,14 @@ import (
 	"fmt"
 
 	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/store"
 )
 
 func cancelTests() []subtest {
 	return []subtest{
 		{"any unfinished build", testCancel},
 		{"builds that need it", testCancelCascade},
+		{"products for it alone", testCancelProducts},
 		{"final builds conflict", testCancelFinal},
 		{"the worker is told", testCancelTold},
 		{"a live attempt's end is an event", testCancelEvent},
@@ -55,6 +57,30 @@ func testCancelCascade(f *fixture) {
 		}
 	}
 	f.state(builds[3], weir.Queued)
+}
+
+func testCancelProducts(f *fixture) {
+	a, b, c, d := f.builder("a"), f.builder("b"), f.builder("c"), f.builder("d")
+	product := func(n store.NewBuild) store.NewBuild {
+		n.Cause = weir.CauseProduct
+		return n
+	}
+	builds := f.create(weir.CauseProbe, product(build(a, own(a, 1))), product(build(b, own(b, 1), needs(0))), build(c, own(c, 1), needs(1, 0)),
+		product(build(a, own(a, 2))), build(c, own(c, 2), needs(3)), build(d, own(d, 2), needs(3)),
+		product(build(a, own(a, 3))), build(c, own(c, 3), needs(6)))
+	begun := f.leaseBuild(builds[6])
+	for _, i := range []int{2, 4, 7} {
+		f.ok(f.Cancel(f.ctx, builds[i], requested("x"), f.now()))
+	}
+	for i, want := range []weir.State{weir.Cancelled, weir.Cancelled, weir.Cancelled, // all for one
+		weir.Queued, weir.Cancelled, weir.Blocked, // another one needs it
+		weir.Leased, weir.Cancelled} { // it has begun
+		f.state(builds[i], want)
+	}
+	_, err := f.Sync(f.ctx, f.sync(begun, 1))
+	f.ok(err)
+	f.ok(f.Cancel(f.ctx, builds[5], requested("x"), f.now()))
+	f.state(builds[3], weir.Cancelled)
 }
 
 func testCancelFinal(f *fixture) {
