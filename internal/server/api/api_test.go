@@ -118,6 +118,9 @@ func TestReads(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(b.Build, f.Details[servertest.FailedBuild].Build) || b.Attempts[1].Steps[2].LogLines != 2400 {
 		t.Errorf("build: %+v, %v", b, err)
 	}
+	if around := b.Attempts[1].Surroundings.String(); around != "not as root, load 0.25, with network, clock 90 s behind, in mill" {
+		t.Errorf("where it ran: %q", around)
+	}
 	list, err := c.Builds(ctx, client.BuildQuery{Project: "mill", Limit: 3, Before: 40})
 	if err != nil || len(list) != 3 || list[0].ID >= 40 || list[0].Builder.Project != "mill" {
 		t.Errorf("builds: %+v, %v", list, err)

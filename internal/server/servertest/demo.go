@@ -177,7 +177,8 @@ func demoFailed(open weir.Regression) farm.BuildDetail {
 		Attempts: []farm.AttemptDetail{
 			{Attempt: weir.Attempt{ID: weir.AttemptID{Build: b.ID, Number: 1}, Worker: "toad", Leased: at(-1), Ended: at(-.2),
 				Outcome: weir.Infra, Reason: weir.Reason{Code: weir.ReasonLost}}},
-			{Attempt: weir.Attempt{ID: weir.AttemptID{Build: b.ID, Number: 2}, Worker: "heron", Leased: at(0), Ended: at(3), Outcome: weir.Failed},
+			{Attempt: weir.Attempt{ID: weir.AttemptID{Build: b.ID, Number: 2}, Worker: "heron", Leased: at(0), Ended: at(3), Outcome: weir.Failed,
+				Surroundings: weir.Surroundings{Root: new(false), Load: new(0.25), Network: new(true), Clock: new(-90.0), Directory: "mill"}},
 				Steps: []farm.StepDetail{
 					{StepRecord: weir.StepRecord{Index: 0, Name: "checkout", State: weir.StepPassed, Started: at(0), Ended: at(.1)}, LogBytes: 160, LogLines: 3},
 					{StepRecord: weir.StepRecord{Index: 1, Name: "configure", State: weir.StepPassed, Started: at(.1), Ended: at(.5)}},
