@@ -73,10 +73,14 @@ type RegressionDetail struct {
 	Regression weir.Regression `json:"regression"`
 	Probes     []weir.Probe    `json:"probes"` // by position, then age
 	Points     []PathPoint     `json:"points"` // the path, from good (0) to bad
-	Spec       weir.Spec       `json:"spec"`   // of the first bad build
+	Spec       weir.Spec       `json:"spec"`   // of the first bad build; zero if there is none yet
 	Advice     Advice          `json:"advice"` // what each side can do
 	// Beside are the builds at its ends and corners that are no probes, oldest first.
 	Beside []weir.Build `json:"beside,omitempty"`
+	// Life is what became of it, oldest first, at most 1,000 steps.
+	Life []weir.Transition `json:"life"`
+	// Searches were made for it, newest first.
+	Searches []weir.Regression `json:"searches,omitempty"`
 }
 
 // Advice is what the people on each side of a regression can do, one line

@@ -209,6 +209,12 @@ func (d *Desk) Searches(ctx context.Context, id weir.RegressionID) ([]weir.Regre
 	return d.store.Regressions(ctx, store.RegressionFilter{Of: id})
 }
 
+// Bisections lists searches that people asked for, or that follow from a
+// regression, newest first, at most 100.
+func (d *Desk) Bisections(ctx context.Context) ([]weir.Regression, error) {
+	return d.store.Regressions(ctx, store.RegressionFilter{Aims: []weir.Aim{weir.AimAsked, weir.AimFix, weir.AimSide}})
+}
+
 // episode is a Conflict if a regression is a search and not an open episode:
 // nobody has to do anything about it.
 func (d *Desk) episode(ctx context.Context, id weir.RegressionID) error {

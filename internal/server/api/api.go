@@ -43,6 +43,7 @@ type Farm interface {
 	Logs
 	Events
 	Operations
+	Triage
 }
 
 // Histories reads the past of tests.
@@ -154,6 +155,7 @@ func (h *handler) operations(a *rest.API) {
 	rest.Register(a, get("test", "tests", "A test of a project: on each builder how it is, since when, and how often it fails"), h.test)
 	rest.Register(a, get("events", "events", "What happened after an event; waits up to 25 seconds"), h.events)
 	h.admins(a)
+	h.triage(a)
 }
 
 func get(id, path, summary string) huma.Operation {
