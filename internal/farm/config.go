@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"github.com/weir-ci/weir"
-	"github.com/weir-ci/weir/internal/farm/inquiry"
+	"github.com/weir-ci/weir/internal/farm/trail"
 	"github.com/weir-ci/weir/internal/recipe"
 	"github.com/weir-ci/weir/internal/store"
 )
@@ -67,26 +67,26 @@ func involved(p recipe.Plan) []string {
 // Known is for triage.Config.
 func (c *config) Known(project string) bool { return c.project(project) != nil }
 
-// Empty is for inquiry.Config.
+// Empty is for trail.Config.
 func (c *config) Empty() bool { return len(c.builders) == 0 }
 
-// Involved is for inquiry.Config.
-func (c *config) Involved(id weir.BuilderID) (all []inquiry.Branch) {
+// Involved is for trail.Config.
+func (c *config) Involved(id weir.BuilderID) (all []trail.Branch) {
 	if i, ok := c.byID[id]; ok {
 		for _, name := range involved(c.plans[i]) {
-			all = append(all, inquiry.Branch{Project: name, Branch: c.project(name).Source.Branch})
+			all = append(all, trail.Branch{Project: name, Branch: c.project(name).Source.Branch})
 		}
 	}
 	return all
 }
 
-// Reverts is for inquiry.Config.
+// Reverts is for trail.Config.
 func (c *config) Reverts(project string) bool {
 	p := c.project(project)
 	return p != nil && p.Source.Kind == weir.Git
 }
 
-// Add is for inquiry.Config.
+// Add is for trail.Config.
 func (c *config) Add(run store.NewRun, id weir.BuilderID, at []weir.Pins, priority int, adjust func(*store.NewBuild)) (store.NewRun, error) {
 	a := assembly{config: c, run: run}
 	for _, pins := range at {

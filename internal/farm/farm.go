@@ -26,10 +26,13 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/blob"
+	"github.com/weir-ci/weir/internal/farm/flaky"
 	"github.com/weir-ci/weir/internal/farm/inquiry"
+	"github.com/weir-ci/weir/internal/farm/judgement"
 	"github.com/weir-ci/weir/internal/farm/logbook"
 	"github.com/weir-ci/weir/internal/farm/presence"
 	"github.com/weir-ci/weir/internal/farm/setcache"
+	"github.com/weir-ci/weir/internal/farm/trail"
 	"github.com/weir-ci/weir/internal/farm/triage"
 	"github.com/weir-ci/weir/internal/recipe"
 	"github.com/weir-ci/weir/internal/source"
@@ -86,7 +89,9 @@ type Farm struct {
 	book       *logbook.Book
 	sets       setcache.Cache
 	parts      setcache.Parts
+	judging    *judgement.Bench
 	inquiry    *inquiry.Inquiry
+	flaky      *flaky.Lister
 }
 
 // New makes a farm without projects.
@@ -102,10 +107,13 @@ func New(o Options) *Farm {
 	}
 	f := &Farm{store: o.Store, blobs: o.Blobs, source: o.Sources, log: o.Log, now: o.Now, host: o.Host, lease: o.Lease,
 		notices: o.Notices, away: o.Away}
+	f.judging = judgement.New(judgement.Options{Store: o.Store, Results: f.resultSet, Now: o.Now, Log: o.Log,
+		Config: func() trail.Config { return f.config.Load() }})
 	f.inquiry = inquiry.New(inquiry.Options{Store: o.Store, Results: f.resultSet, Now: o.Now, Log: o.Log,
-		Config: func() inquiry.Config { return f.config.Load() }})
+		Config: func() trail.Config { return f.config.Load() }})
 	f.Desk = triage.New(triage.Options{Store: o.Store, Now: o.Now, Stir: f.stir,
 		Config: func() triage.Config { return f.config.Load() }})
+	f.flaky = f.newFlaky()
 	f.any.init()
 	f.work.init()
 	f.moved.init()

@@ -10,7 +10,7 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/blob"
-	"github.com/weir-ci/weir/internal/farm/inquiry"
+	"github.com/weir-ci/weir/internal/farm/trail"
 	"github.com/weir-ci/weir/internal/protocol"
 	"github.com/weir-ci/weir/internal/schedule"
 	"github.com/weir-ci/weir/internal/store"
@@ -129,7 +129,7 @@ func (f *Farm) Finish(ctx context.Context, id weir.AttemptID, fin protocol.Finis
 	}
 	if fin.Results != "" {
 		counts, err := f.finishedCounts(ctx, fin)
-		if err != nil && !inquiry.Unreadable(err) {
+		if err != nil && !trail.Unreadable(err) {
 			return err // the blob store does not answer: the worker tries again
 		}
 		if err != nil {
@@ -139,7 +139,7 @@ func (f *Farm) Finish(ctx context.Context, id weir.AttemptID, fin protocol.Finis
 	}
 	if fin.Product.Digest != "" {
 		size, err := f.blobs.Stat(ctx, fin.Product.Digest)
-		if err != nil && !inquiry.Unreadable(err) {
+		if err != nil && !trail.Unreadable(err) {
 			return err
 		}
 		if err != nil {

@@ -99,7 +99,7 @@ func sleep(ctx context.Context, d time.Duration) bool {
 // judge holds finished builds against their builders' baselines. It returns
 // whether there may be more to do at once.
 func (f *Farm) judge(ctx context.Context) (bool, error) {
-	more, err := f.inquiry.Judge(ctx)
+	more, err := f.judging.Judge(ctx)
 	if more {
 		f.stir()
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/blame"
+	"github.com/weir-ci/weir/internal/farm/trail"
 	"github.com/weir-ci/weir/internal/schedule"
 	"github.com/weir-ci/weir/internal/store"
 	"github.com/weir-ci/weir/internal/verdict"
@@ -120,7 +121,7 @@ func (q *Inquiry) mendedCorners(ctx context.Context, r weir.Regression) (corners
 		return nil, 0, err
 	}
 	var last weir.Build
-	if err := q.back(ctx, builds[0], func(b weir.Build) (bool, error) {
+	if err := q.trail.Back(ctx, builds[0], func(b weir.Build) (bool, error) {
 		last = b
 		return false, nil
 	}); err != nil || last.ID < r.Bad.Build {
@@ -153,9 +154,9 @@ func (q *Inquiry) hearBeside(ctx context.Context, r weir.Regression, e *evidence
 			e.sides.pending++
 			continue
 		}
-		set, err := q.resultsOf(ctx, b)
+		set, err := q.trail.ResultsOf(ctx, b)
 		said := verdict.ObserveAll(r.Victims, b, set)
-		if Unreadable(err) {
+		if trail.Unreadable(err) {
 			said = slices.Repeat([]weir.Observed{weir.ObservedNone}, len(r.Victims))
 		} else if err != nil {
 			return err

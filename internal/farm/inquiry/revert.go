@@ -8,6 +8,7 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/blame"
+	"github.com/weir-ci/weir/internal/farm/trail"
 	"github.com/weir-ci/weir/internal/schedule"
 	"github.com/weir-ci/weir/internal/store"
 	"github.com/weir-ci/weir/internal/verdict"
@@ -81,8 +82,8 @@ func (q *Inquiry) unmakeOne(ctx context.Context, r weir.Regression) (moved, wait
 			lost++
 			continue
 		}
-		set, err := q.resultsOf(ctx, b)
-		if err != nil && !Unreadable(err) {
+		set, err := q.trail.ResultsOf(ctx, b)
+		if err != nil && !trail.Unreadable(err) {
 			return false, false, err
 		}
 		for i, o := range verdict.ObserveAll(asked, b, set) {

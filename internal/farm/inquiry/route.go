@@ -6,46 +6,6 @@ import (
 	"github.com/weir-ci/weir"
 )
 
-// path leads from the pins of a good build to those of a bad one, one project
-// after the other, upstreams first.
-func (q *Inquiry) path(ctx context.Context, bad, good weir.Build) ([]weir.Leg, error) {
-	var legs []weir.Leg
-	for _, source := range q.config().Involved(bad.Builder.ID) {
-		name, branch := source.Project, source.Branch
-		from, to := good.Pins[name], bad.Pins[name]
-		if from == to || from == "" || to == "" {
-			continue
-		}
-		a, err := q.store.Revision(ctx, name, branch, from)
-		if weir.CodeOf(err) == weir.NotFound {
-			continue // it was on another branch then: there is no way from there to here
-		}
-		if err != nil {
-			return nil, err
-		}
-		b, err := q.store.Revision(ctx, name, branch, to)
-		if weir.CodeOf(err) == weir.NotFound {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		if b.Position > a.Position {
-			legs = append(legs, weir.Leg{Project: name, Branch: branch, From: a.Position, To: b.Position})
-		}
-	}
-	return legs, nil
-}
-
-// steps counts the steps of a path: the position of its bad end.
-func steps(path []weir.Leg) int {
-	n := int64(0)
-	for _, l := range path {
-		n += l.To - l.From
-	}
-	return int(n)
-}
-
 // route is a path with its revisions: it tells which pins stand at a position,
 // and where pins stand.
 type route struct {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/bisect"
+	"github.com/weir-ci/weir/internal/farm/trail"
 	"github.com/weir-ci/weir/internal/flake"
 	"github.com/weir-ci/weir/internal/verdict"
 )
@@ -319,10 +320,10 @@ func (q *Inquiry) gatherSurroundings(ctx context.Context, r weir.Regression, e *
 func (q *Inquiry) gatherPast(ctx context.Context, r weir.Regression, e *evidence) error {
 	asked := onThePath(r.Victims)
 	visited := 0
-	err := q.back(ctx, weir.Build{ID: r.Bad.Build, Builder: r.Builder}, func(b weir.Build) (bool, error) {
+	err := q.trail.Back(ctx, weir.Build{ID: r.Bad.Build, Builder: r.Builder}, func(b weir.Build) (bool, error) {
 		visited++
-		set, err := q.resultsOf(ctx, b)
-		if Unreadable(err) {
+		set, err := q.trail.ResultsOf(ctx, b)
+		if trail.Unreadable(err) {
 			return visited < screened, nil
 		}
 		if err != nil {

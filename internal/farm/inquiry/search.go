@@ -8,6 +8,7 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/bisect"
+	"github.com/weir-ci/weir/internal/farm/trail"
 	"github.com/weir-ci/weir/internal/schedule"
 	"github.com/weir-ci/weir/internal/store"
 	"github.com/weir-ci/weir/internal/verdict"
@@ -184,9 +185,9 @@ func (q *Inquiry) gather(ctx context.Context, r weir.Regression, builds []weir.B
 			}
 			continue
 		}
-		set, err := q.resultsOf(ctx, b)
+		set, err := q.trail.ResultsOf(ctx, b)
 		said := verdict.ObserveAll(asked, b, set)
-		if Unreadable(err) {
+		if trail.Unreadable(err) {
 			q.log.Error("the results of a build are lost", "build", b.ID, "err", err)
 			said = slices.Repeat([]weir.Observed{weir.ObservedNone}, len(r.Victims))
 		} else if err != nil {

@@ -7,7 +7,7 @@ import (
 	"unicode"
 
 	"github.com/weir-ci/weir"
-	"github.com/weir-ci/weir/internal/farm/inquiry"
+	"github.com/weir-ci/weir/internal/farm/trail"
 	"github.com/weir-ci/weir/internal/store"
 )
 
@@ -154,7 +154,7 @@ type quest struct {
 	*Desk
 	ask      Ask
 	builder  weir.Builder
-	involved []inquiry.Branch
+	involved []trail.Branch
 }
 
 // same finds a search that goes on already and asks the same; zero if none does.
@@ -171,10 +171,10 @@ func (q quest) same(ctx context.Context, r weir.Regression) (weir.Regression, er
 }
 
 // branch finds the branch of an involved project.
-func (q quest) branch(project string) (inquiry.Branch, bool) {
-	i := slices.IndexFunc(q.involved, func(b inquiry.Branch) bool { return b.Project == project })
+func (q quest) branch(project string) (trail.Branch, bool) {
+	i := slices.IndexFunc(q.involved, func(b trail.Branch) bool { return b.Project == project })
 	if i < 0 {
-		return inquiry.Branch{}, false
+		return trail.Branch{}, false
 	}
 	return q.involved[i], true
 }

@@ -7,7 +7,7 @@ import (
 	"unicode"
 
 	"github.com/weir-ci/weir"
-	"github.com/weir-ci/weir/internal/farm/inquiry"
+	"github.com/weir-ci/weir/internal/farm/trail"
 	"github.com/weir-ci/weir/internal/store"
 )
 
@@ -24,7 +24,7 @@ func turnOf(past store.TestHistory) *store.TestEvent {
 }
 
 // ends finds the two revisions between which is searched.
-func (q quest) ends(ctx context.Context, of inquiry.Branch, turn *store.TestEvent) (good, bad weir.Revision, err error) {
+func (q quest) ends(ctx context.Context, of trail.Branch, turn *store.TestEvent) (good, bad weir.Revision, err error) {
 	if q.ask.Good == "" && q.ask.Bad == "" && turn.Before[of.Project] == turn.Pins[of.Project] {
 		var moved []string
 		for _, name := range q.projects() {
@@ -60,7 +60,7 @@ func (q quest) ends(ctx context.Context, of inquiry.Branch, turn *store.TestEven
 
 // end finds the revision at one end: the one that is named, or the one that the
 // test's history knows.
-func (q quest) end(ctx context.Context, of inquiry.Branch, text string, turn *store.TestEvent, bad bool) (weir.Revision, error) {
+func (q quest) end(ctx context.Context, of trail.Branch, text string, turn *store.TestEvent, bad bool) (weir.Revision, error) {
 	if text != "" {
 		return q.revision(ctx, of, text)
 	}
@@ -85,7 +85,7 @@ const (
 
 // revision finds the one revision that is meant by a whole id, by the beginning
 // of one, or by a version with or without its v.
-func (q quest) revision(ctx context.Context, of inquiry.Branch, text string) (weir.Revision, error) {
+func (q quest) revision(ctx context.Context, of trail.Branch, text string) (weir.Revision, error) {
 	text = strings.TrimSpace(text)
 	if text == "" || len(text) > maxName || strings.ContainsFunc(text, unicode.IsControl) {
 		return weir.Revision{}, weir.Errorf(weir.Invalid, "%.80q is no revision of %s", text, of.Project)

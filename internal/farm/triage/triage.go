@@ -21,7 +21,7 @@ import (
 	"unicode"
 
 	"github.com/weir-ci/weir"
-	"github.com/weir-ci/weir/internal/farm/inquiry"
+	"github.com/weir-ci/weir/internal/farm/trail"
 	"github.com/weir-ci/weir/internal/store"
 )
 
@@ -70,7 +70,7 @@ type Config interface {
 	Known(project string) bool
 	// Involved lists the projects whose revisions a builder's builds pin,
 	// upstreams first; none if the builder is not in the configuration.
-	Involved(id weir.BuilderID) []inquiry.Branch
+	Involved(id weir.BuilderID) []trail.Branch
 }
 
 // Options is what a desk is made of.

@@ -1,17 +1,17 @@
-package inquiry
+package judgement
 
 import (
 	"context"
 	"slices"
 
 	"github.com/weir-ci/weir"
-	"github.com/weir-ci/weir/internal/store"
+	"github.com/weir-ci/weir/internal/farm/trail"
 	"github.com/weir-ci/weir/internal/verdict"
 )
 
 // accuse makes the regressions of a build whose accusations are confirmed:
 // one for all tests that were last good in the same build.
-func (q *Inquiry) accuse(ctx context.Context, b weir.Build, changes []weir.TestChange) ([]weir.Regression, error) {
+func (q *Bench) accuse(ctx context.Context, b weir.Build, changes []weir.TestChange) ([]weir.Regression, error) {
 	accused := slices.DeleteFunc(slices.Clone(changes), func(c weir.TestChange) bool { return !c.Verdict.Worse() })
 	goods, err := q.lastGood(ctx, b, accused)
 	if err != nil {
@@ -26,13 +26,13 @@ func (q *Inquiry) accuse(ctx context.Context, b weir.Build, changes []weir.TestC
 		}
 		r := byGood[good.ID]
 		if r == nil {
-			path, err := q.path(ctx, b, good)
+			path, err := q.trail.Path(ctx, b, good)
 			if err != nil {
 				return nil, err
 			}
 			r = &weir.Regression{State: weir.Searching, Builder: b.Builder, Path: path,
 				Good: weir.Evidence{Build: good.ID, Pins: good.Pins}, Bad: weir.Evidence{Build: b.ID, Pins: b.Pins},
-				Opened: q.now(), Updated: q.now(), Suspects: weir.Span{First: 1, Last: steps(path)},
+				Opened: q.now(), Updated: q.now(), Suspects: weir.Span{First: 1, Last: trail.Steps(path)},
 				Note: "looking for the revision"}
 			byGood[good.ID], order = r, append(order, good.ID)
 		}
@@ -52,10 +52,6 @@ const (
 	// lookBack is how many settled builds are searched for the last one in
 	// which a test was good. It is nearly always the first.
 	lookBack = 20
-	// lookBackPage is how many builds are read at a time on the way there.
-	lookBackPage = 50
-	// lookBackPages bounds the way: probes and retries lie on it too.
-	lookBackPages = 20
 )
 
 // lastGood finds, for each accused test of a build, the newest settled build
@@ -63,19 +59,19 @@ const (
 // enough: it may have been bad there too and excused as flaky, or an earlier
 // step may have kept a step from running. Tests that are seen nowhere fall
 // back to the newest settled build that reached them.
-func (q *Inquiry) lastGood(ctx context.Context, b weir.Build, accused []weir.TestChange) (map[weir.TestID]weir.Build, error) {
+func (q *Bench) lastGood(ctx context.Context, b weir.Build, accused []weir.TestChange) (map[weir.TestID]weir.Build, error) {
 	goods := make(map[weir.TestID]weir.Build, len(accused))
 	var newest, reached *weir.Build
 	looked := 0
-	err := q.back(ctx, b, func(g weir.Build) (bool, error) {
+	err := q.trail.Back(ctx, b, func(g weir.Build) (bool, error) {
 		if newest == nil {
 			newest = &g
 		}
 		if reached == nil && verdict.Reached(g) {
 			reached = &g
 		}
-		set, err := q.resultsOf(ctx, g)
-		if err != nil && !Unreadable(err) {
+		set, err := q.trail.ResultsOf(ctx, g)
+		if err != nil && !trail.Unreadable(err) {
 			return false, err
 		}
 		said := verdict.ObserveAll(victimsOf(accused), g, set)
@@ -97,31 +93,6 @@ func (q *Inquiry) lastGood(ctx context.Context, b weir.Build, accused []weir.Tes
 		}
 	}
 	return goods, err
-}
-
-// back visits the settled builds on the line before a build, newest first,
-// until visit says that it has seen enough.
-func (q *Inquiry) back(ctx context.Context, from weir.Build, visit func(weir.Build) (more bool, err error)) error {
-	before := from.ID
-	for range lookBackPages {
-		page, err := q.store.ListBuilds(ctx, store.BuildFilter{Builder: from.Builder.ID, Before: before, Limit: lookBackPage})
-		if err != nil {
-			return err
-		}
-		for _, b := range page {
-			before = b.ID
-			if b.Judgement != weir.Settled || !b.Cause.Advances() {
-				continue
-			}
-			if more, err := visit(b); err != nil || !more {
-				return err
-			}
-		}
-		if len(page) < lookBackPage {
-			return nil
-		}
-	}
-	return nil
 }
 
 // victimsOf turns accusations into what a build can be asked about.

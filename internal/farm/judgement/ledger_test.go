@@ -1,4 +1,4 @@
-package inquiry
+package judgement
 
 import (
 	"context"
@@ -76,31 +76,5 @@ func TestFigures(t *testing.T) {
 	l.Absent = l.Absent[4:]
 	if got := figures(l, removed); got != (weir.Ledger{}) {
 		t.Errorf("figures of a build in which all ran are %+v", got)
-	}
-}
-
-// TestAbsolve: a test that was thought to fail differently fails still.
-func TestAbsolve(t *testing.T) {
-	t.Parallel()
-	victim := func(name string, v weir.Verdict) weir.Victim {
-		return weir.Victim{Test: weir.TestID{Name: name}, Verdict: v, Signature: "aa"}
-	}
-	state := func(name string, status weir.Status) weir.TestState {
-		return weir.TestState{Test: weir.TestID{Name: name}, Status: status, Since: 1, Signature: "aa bb", Masked: 3, Cause: weir.Gone}
-	}
-	e := evidence{flakes: map[weir.TestID]weir.TestState{}}
-	for _, s := range []weir.TestState{state("differs", weir.Fail), state("mended", weir.Pass), state("failed", weir.Fail)} {
-		e.flakes[s.Test] = s
-	}
-	got := e.absolve([]weir.Victim{victim("differs", weir.FailingDifferently), victim("mended", weir.FailingDifferently),
-		victim("failed", weir.NewlyFailing), victim("gone", weir.NewlyFailing)}, 9)
-	want := []weir.TestState{state("differs", weir.Fail), state("mended", weir.Pass),
-		{Test: weir.TestID{Name: "failed"}, Status: weir.Pass, Since: 1}}
-	want[0].Signature = weir.AnySignature
-	for i := range want {
-		want[i].Flakes, want[i].LastFlake = 1, 9
-	}
-	if !slices.Equal(got, want) {
-		t.Errorf("states are\n%+v, not\n%+v", got, want)
 	}
 }

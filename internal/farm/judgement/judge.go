@@ -1,4 +1,4 @@
-package inquiry
+package judgement
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/farm/trail"
 	"github.com/weir-ci/weir/internal/schedule"
 	"github.com/weir-ci/weir/internal/store"
 	"github.com/weir-ci/weir/internal/verdict"
@@ -32,7 +33,7 @@ const (
 
 // Judge holds finished builds against their builders' baselines, and settles
 // what has been run again. It returns whether there may be more to do at once.
-func (q *Inquiry) Judge(ctx context.Context) (bool, error) {
+func (q *Bench) Judge(ctx context.Context) (bool, error) {
 	pending, err := q.store.Pending(ctx)
 	if err != nil {
 		return false, err
@@ -82,7 +83,7 @@ func (p *pass) note(b weir.Build, err error) {
 // judgeAll takes the first look at builds, those of a builder's line in order.
 // Most builds move nothing. Their judgements are recorded together, and in any
 // order: whoever dies in between leaves builds that will be judged as before.
-func (q *Inquiry) judgeAll(ctx context.Context, builds []weir.Build, p *pass) {
+func (q *Bench) judgeAll(ctx context.Context, builds []weir.Build, p *pass) {
 	quiet := &errgroup.Group{}
 	quiet.SetLimit(settleAtOnce)
 	defer func() { _ = quiet.Wait() }() // each notes its own error
@@ -127,7 +128,7 @@ func isQuiet(s store.Settlement) bool {
 // judgement takes the first look at a finished build. It is held against the
 // baseline given, or if that is nil the one that is recorded, and returns the
 // one for the next build of the line if this one moves nothing.
-func (q *Inquiry) judgement(ctx context.Context, b weir.Build, base *baseline) (store.Settlement, *baseline, error) {
+func (q *Bench) judgement(ctx context.Context, b weir.Build, base *baseline) (store.Settlement, *baseline, error) {
 	s := store.Settlement{Build: b.ID, Expect: weir.Unjudged, Now: q.now()}
 	switch {
 	case !b.Outcome.SaysSomething(), b.Reason.Code == weir.ReasonUpstreamBuild:
@@ -148,7 +149,7 @@ func (q *Inquiry) judgement(ctx context.Context, b weir.Build, base *baseline) (
 		}
 	}
 	j, err := q.compare(ctx, b, base)
-	if Unreadable(err) {
+	if trail.Unreadable(err) {
 		q.log.Error("the results of a build are lost", "build", b.ID, "err", err)
 		s.Become = weir.Unusable
 		return s, nil, nil
@@ -175,7 +176,7 @@ func (q *Inquiry) judgement(ctx context.Context, b weir.Build, base *baseline) (
 // large suite report. Then it moves nothing, neither has to be read, and as
 // many tests did not run. What was doubted there and run again may have to be
 // doubted again.
-func (q *Inquiry) repeats(ctx context.Context, b weir.Build) (*weir.Build, error) {
+func (q *Bench) repeats(ctx context.Context, b weir.Build) (*weir.Build, error) {
 	if b.Results == "" {
 		return nil, nil
 	}
@@ -216,7 +217,7 @@ type judged struct {
 	ledger     weir.Ledger
 }
 
-func (q *Inquiry) compare(ctx context.Context, b weir.Build, base *baseline) (j judged, err error) {
+func (q *Bench) compare(ctx context.Context, b weir.Build, base *baseline) (j judged, err error) {
 	j.build = b
 	if base == nil {
 		base = &baseline{}
@@ -225,7 +226,7 @@ func (q *Inquiry) compare(ctx context.Context, b weir.Build, base *baseline) (j 
 		}
 	}
 	j.base = verdict.Baseline{States: base.states, Empty: base.last == nil}
-	if j.set, err = q.resultsOf(ctx, b); err != nil {
+	if j.set, err = q.trail.ResultsOf(ctx, b); err != nil {
 		return j, err
 	}
 	j.comparison = verdict.Compare(j.base, b, j.set)
@@ -260,7 +261,7 @@ func (j judged) settle(s store.Settlement) store.Settlement {
 }
 
 // retryRun repeats a build at the same revisions.
-func (q *Inquiry) retryRun(b weir.Build, changes []weir.TestChange) (store.NewRun, error) {
+func (q *Bench) retryRun(b weir.Build, changes []weir.TestChange) (store.NewRun, error) {
 	worse := slices.DeleteFunc(slices.Clone(changes), func(c weir.TestChange) bool { return !c.Verdict.Worse() })
 	reason := fmt.Sprintf("build %d again", b.ID)
 	if len(worse) > 0 {
@@ -289,7 +290,7 @@ func spoken(v weir.Verdict) string {
 }
 
 // resolveDoubt settles a doubted build once its retry has spoken.
-func (q *Inquiry) resolveDoubt(ctx context.Context, d store.Doubt) (done bool, err error) {
+func (q *Bench) resolveDoubt(ctx context.Context, d store.Doubt) (done bool, err error) {
 	var again *weir.Build
 	for i, r := range d.Retries {
 		if !r.State.Final() {
@@ -301,7 +302,7 @@ func (q *Inquiry) resolveDoubt(ctx context.Context, d store.Doubt) (done bool, e
 	}
 	s := store.Settlement{Build: d.Build.ID, Expect: weir.Doubted, Now: q.now()}
 	j, err := q.compare(ctx, d.Build, nil)
-	if Unreadable(err) {
+	if trail.Unreadable(err) {
 		q.log.Error("the results of a build are lost", "build", d.Build.ID, "err", err)
 		s.Become = weir.Unusable
 		return true, q.store.Settle(ctx, s)
@@ -314,9 +315,9 @@ func (q *Inquiry) resolveDoubt(ctx context.Context, d store.Doubt) (done bool, e
 	}
 	var second weir.ResultSet
 	if again != nil {
-		second, err = q.resultsOf(ctx, *again)
+		second, err = q.trail.ResultsOf(ctx, *again)
 		switch {
-		case Unreadable(err): // confirms nothing
+		case trail.Unreadable(err): // confirms nothing
 			q.log.Error("the results of a build are lost", "build", again.ID, "err", err)
 			again = nil
 		case err != nil:
@@ -345,7 +346,7 @@ func (q *Inquiry) resolveDoubt(ctx context.Context, d store.Doubt) (done bool, e
 
 // retryAgain makes another retry of a build after one that came to nothing.
 // It tells whether one is on its way.
-func (q *Inquiry) retryAgain(ctx context.Context, b weir.Build, changes []weir.TestChange) bool {
+func (q *Bench) retryAgain(ctx context.Context, b weir.Build, changes []weir.TestChange) bool {
 	run, err := q.retryRun(b, changes)
 	if err == nil {
 		for i := range run.Builds {
@@ -359,12 +360,4 @@ func (q *Inquiry) retryAgain(ctx context.Context, b weir.Build, changes []weir.T
 		q.log.Warn("a build cannot be run again", "build", b.ID, "err", err)
 	}
 	return err == nil
-}
-
-// resultsOf reads what the tests of a build reported; nothing is no error.
-func (q *Inquiry) resultsOf(ctx context.Context, b weir.Build) (weir.ResultSet, error) {
-	if b.Results == "" {
-		return weir.ResultSet{}, nil
-	}
-	return q.results(ctx, b.Results)
 }

@@ -1,4 +1,4 @@
-package inquiry
+package judgement
 
 import (
 	"context"
@@ -14,7 +14,7 @@ import (
 // must not accuse anybody. Later repetitions go to any, because by then it may
 // be the other machine with which something is wrong. It is a wish, so that
 // what cannot be known now is no error.
-func (q *Inquiry) elsewhere(ctx context.Context, b weir.Build, again []store.NewBuild) {
+func (q *Bench) elsewhere(ctx context.Context, b weir.Build, again []store.NewBuild) {
 	if b.Worker == "" {
 		return
 	}
