@@ -26,6 +26,7 @@ type BuildView struct {
 	Pins        []page.PinLine
 	Platform    string
 	Worker      string
+	Place       string // what its newest attempt ran in
 	Created     page.When
 	Started     page.When
 	Finished    page.When
@@ -64,7 +65,8 @@ type AttemptLine struct {
 	Reason  string
 	Leased  page.When
 	Took    string
-	Current bool // its steps are shown
+	Place   string // what is known of its surroundings
+	Current bool   // its steps are shown
 }
 
 // StepLine is one step and its log.
@@ -203,11 +205,13 @@ func (v *BuildView) attempts(d farm.BuildDetail, q buildQuery, now time.Time) {
 	for i, a := range d.Attempts {
 		line := AttemptLine{Number: a.ID.Number, URL: fmt.Sprintf("%s?attempt=%d", page.BuildURL(v.ID), a.ID.Number),
 			Mark: page.AttemptMark(a.Attempt), Worker: page.OneLine(a.Worker, page.MaxName), Leased: page.At(a.Leased, now), Current: i == shown,
+			Place:  page.OneLine(a.Surroundings.String(), page.MaxSubject),
 			Reason: page.Clean(reasonText(weir.Build{Reason: a.Reason}), page.MaxSubject)}
 		if !a.Ended.IsZero() {
 			line.Took = page.Duration(a.Ended.Sub(a.Leased))
 		}
 		v.Attempts = append(v.Attempts, line)
+		v.Place = line.Place
 	}
 	attempt := d.Attempts[shown]
 	v.Attempt = attempt.ID.Number

@@ -68,6 +68,10 @@ func TestBuildView(t *testing.T) {
 	if v.Attempt != 2 || v.Attempts[0].Mark.Word != "lost" || v.Attempts[0].Reason != "the worker was lost" || !v.Attempts[1].Current {
 		t.Errorf("attempts: %+v", v.Attempts)
 	}
+	const place = "not as root, load 0.25, with network, clock 90 s behind, in mill"
+	if v.Place != place || v.Attempts[0].Place != "" || v.Attempts[1].Place != place {
+		t.Errorf("it ran %q: %+v", v.Place, v.Attempts)
+	}
 	s := v.Steps[2]
 	if !s.Open || s.Exit != "exit 2" || s.Took != "2 min 24 s" || s.Command != "make -j$WEIR_CPUS check\nmake report" ||
 		s.LogURL != "/api/v1/builds/41/attempts/2/steps/2/log" || v.Steps[0].Open || v.Steps[1].HasLog {
