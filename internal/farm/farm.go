@@ -27,7 +27,6 @@ import (
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/blob"
 	"github.com/weir-ci/weir/internal/farm/flaky"
-	"github.com/weir-ci/weir/internal/farm/flaky"
 	"github.com/weir-ci/weir/internal/farm/inquiry"
 	"github.com/weir-ci/weir/internal/farm/judgement"
 	"github.com/weir-ci/weir/internal/farm/logbook"
@@ -93,7 +92,6 @@ type Farm struct {
 	judging    *judgement.Bench
 	inquiry    *inquiry.Inquiry
 	flaky      *flaky.Lister
-	flaky      *flaky.Lister
 }
 
 // New makes a farm without projects.
@@ -115,7 +113,6 @@ func New(o Options) *Farm {
 		Config: func() trail.Config { return f.config.Load() }})
 	f.Desk = triage.New(triage.Options{Store: o.Store, Now: o.Now, Stir: f.stir,
 		Config: func() triage.Config { return f.config.Load() }})
-	f.flaky = f.newFlaky()
 	f.flaky = f.newFlaky()
 	f.any.init()
 	f.work.init()
