@@ -124,6 +124,9 @@ func TestWorkerVanishes(t *testing.T) {
 		if n := len(d.Attempts); n < 2 || d.Build.Worker != "heir" {
 			t.Fatalf("%d attempts, the last by %s: %+v", n, d.Build.Worker, d.Attempts)
 		}
+		if around := d.Attempts[len(d.Attempts)-1].Surroundings; around.Directory != "app" || around.Root == nil || d.Attempts[0].Surroundings.Root != nil {
+			t.Errorf("they ran %q and %q", d.Attempts[0].Surroundings, around)
+		}
 		first := d.Attempts[0]
 		if first.Worker != "ghost" || first.Outcome != weir.Infra || first.Reason.Code != weir.ReasonLost ||
 			!strings.Contains(first.Reason.Text, "ghost") {
