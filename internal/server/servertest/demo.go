@@ -118,7 +118,9 @@ func demoRegressions() (located, searching weir.Regression) {
 		Bad: weir.Evidence{Build: FailedBuild, Pins: pins("mill")}, Path: legs, Victims: append(victims("mill", 3), victims("marsh", 2)...),
 		Opened: noon().Add(-42 * time.Minute), Updated: noon().Add(-11 * time.Minute), Suspects: weir.Span{First: 8, Last: 8},
 		Culprit: weir.Culprit{Project: "brook", Revision: revision("4f2a91c3d0", "upper: fold sharp s", 12), Confidence: .973},
-		Note:    "good one revision before it in 2 builds, bad with it in 3 builds, on two projects"}
+		Checks: weir.Checks{Workers: []string{"garnet", "local"}, Tried: []weir.Combination{{Moved: []string{"brook"}, Build: 33, Said: weir.ObservedGood}},
+			Reverted: weir.Reversal{Build: 40, Said: weir.ObservedGood}},
+		Note: "good one revision before it in 2 builds, bad with it in 3 builds, on two projects"}
 	located.Blame, located.Corners = weir.BlameUpstream, upstreamCorners(located, 40)
 	searching = weir.Regression{ID: Search, State: weir.Searching, Builder: builder("marsh"), Good: good,
 		Bad: weir.Evidence{Build: 43, Pins: pins("marsh")}, Path: legs, Victims: victims("marsh", 1),

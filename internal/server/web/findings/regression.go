@@ -84,6 +84,7 @@ type RegressionView struct {
 	Card       RegressionCard
 	Headline   string // the whole of it in one sentence
 	Side       SideView
+	Checked    []CheckedLine // what else was looked at
 	Builder    string // on which it was first seen
 	Good, Bad  EvidenceLine
 	Culprit    *CulpritView
@@ -146,7 +147,7 @@ const (
 // NewRegressionView makes the page of a regression, as seen from now.
 func NewRegressionView(d farm.RegressionDetail, now time.Time) RegressionView {
 	r := d.Regression
-	v := RegressionView{Card: NewRegressionCard(r, now), Headline: regressionHeadline(r), Side: sideView(d), Builder: page.OneLine(r.Builder.Name(), page.MaxName),
+	v := RegressionView{Card: NewRegressionCard(r, now), Headline: regressionHeadline(r), Side: sideView(d), Checked: checkedLines(r), Builder: page.OneLine(r.Builder.Name(), page.MaxName),
 		Good: evidenceLine(r.Good, r.Builder.Project), Bad: evidenceLine(r.Bad, r.Builder.Project),
 		Victims: victimGroups(r.Victims), Path: pathView(d, now), ReproVerb: fmt.Sprintf("weir repro r%d", r.ID), Repro: page.Repro(d.Spec), Updated: page.At(r.Updated, now)}
 	if hasCulprit(r) {

@@ -172,3 +172,19 @@ func TestEveryCornerHasAMark(t *testing.T) {
 		}
 	}
 }
+
+// TestCheckedOfTheDemo: what else was looked at is shown with the builds that say so.
+func TestCheckedOfTheDemo(t *testing.T) {
+	t.Parallel()
+	f := servertest.Demo()
+	html := rendered(t, NewRegressionView(f.Cases[servertest.Culprit], f.Now))
+	for _, want := range []string{"Looked at before anybody was named", "2 workers saw the tests good in front of it and bad with it: garnet and local",
+		"with the new brook, and everything else old, the tests are good", "reverted at the bad end, the tests are good", `href="/builds/40"`} {
+		if !strings.Contains(html, want) {
+			t.Errorf("the page does not say %q", want)
+		}
+	}
+	if html := rendered(t, NewRegressionView(f.Cases[servertest.Search], f.Now)); strings.Contains(html, "Looked at before") {
+		t.Error("nothing was looked at, and a section says so")
+	}
+}
