@@ -81,9 +81,16 @@ func (c *config) Involved(id weir.BuilderID) (all []trail.Branch) {
 }
 
 // Reverts is for trail.Config.
-func (c *config) Reverts(project string) bool {
+func (c *config) Reverts(id weir.BuilderID, project string) bool {
+	i, ok := c.byID[id]
 	p := c.project(project)
-	return p != nil && p.Source.Kind == weir.Git
+	if !ok || p == nil || p.Source.Kind != weir.Git {
+		return false
+	}
+	// What is only told of an upstream is its revision, and no tool but ours
+	// knows what one is without another.
+	_, product := p.ProductJob()
+	return product || c.builders[i].Project == project
 }
 
 // Add is for trail.Config.

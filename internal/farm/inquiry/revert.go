@@ -59,7 +59,7 @@ func (q *Inquiry) unmake(ctx context.Context) (bool, error) {
 func (q *Inquiry) unmakeOne(ctx context.Context, r weir.Regression) (moved, wait bool, err error) {
 	project := r.Culprit.Project
 	head, culprit := r.Bad.Pins[project], r.Culprit.Revision.ID
-	if !q.config().Reverts(project) || head == "" || culprit == "" || head == culprit {
+	if !q.config().Reverts(r.Builder.ID, project) || head == "" || culprit == "" || head == culprit {
 		return false, false, nil // without the newest revision it is the one in front of it
 	}
 	pins := maps.Clone(r.Bad.Pins)

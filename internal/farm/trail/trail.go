@@ -29,8 +29,9 @@ type Config interface {
 	// Involved lists the projects whose revisions a builder's builds pin,
 	// upstreams first; none if the builder is not in the configuration.
 	Involved(id weir.BuilderID) []Branch
-	// Reverts reports whether single revisions of a project can be reverted.
-	Reverts(project string) bool
+	// Reverts reports whether a builder's builds can have single revisions of a
+	// project reverted.
+	Reverts(id weir.BuilderID, project string) bool
 	// Add puts builds of a builder into a run, one for each of the pins, with
 	// the products that they need in front of them. adjust is called for each,
 	// but not for products. NotFound if the builder is not in the
