@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -13,6 +12,7 @@ import (
 	"github.com/weir-ci/weir/internal/bisect"
 	"github.com/weir-ci/weir/internal/farm/trail"
 	"github.com/weir-ci/weir/internal/flake"
+	"github.com/weir-ci/weir/internal/screen"
 	"github.com/weir-ci/weir/internal/verdict"
 )
 
@@ -25,26 +25,23 @@ const (
 	// mostAgain is how many runs at one position may be made so that one machine
 	// sees both sides. Workers may be away, or their owners may not want it.
 	mostAgain = 6
-	// apart is how sure it has to be that it is one machine and not chance, before
-	// a search that saw both outcomes at one revision ends.
-	apart = 0.05
 	// screened is how many settled builds from before are held against the bad runs.
 	screened = 10
 )
 
-// screen is the check for surroundings.
-type screen struct {
+// surroundings is the check for them.
+type surroundings struct {
 	ready map[string]bool // workers that could run it now
 }
 
-func (s *screen) has(weir.Build) bool { return false } // all that it asks for is on the path
-func (s *screen) awaits(weir.Build)   {}
-func (s *screen) misses(weir.Build)   {}
-func (s *screen) hear([]weir.Victim, weir.Build, []weir.Observed, weir.ResultSet) {
+func (s *surroundings) has(weir.Build) bool { return false } // all that it asks for is on the path
+func (s *surroundings) awaits(weir.Build)   {}
+func (s *surroundings) misses(weir.Build)   {}
+func (s *surroundings) hear([]weir.Victim, weir.Build, []weir.Observed, weir.ResultSet) {
 }
 
 // asks wants each finding to be seen by one machine.
-func (s *screen) asks(e *evidence, findings []bisect.Finding, width int) (missing []ask, settled bool) {
+func (s *surroundings) asks(e *evidence, findings []bisect.Finding, width int) (missing []ask, settled bool) {
 	if len(e.pending) > 0 {
 		return nil, false
 	}
@@ -67,55 +64,27 @@ func (s *screen) asks(e *evidence, findings []bisect.Finding, width int) (missin
 	return missing, len(missing) == 0
 }
 
-// run is one run of a victim on the path.
-type run struct {
-	position int
-	worker   string
-	said     weir.Observed
-}
-
 // runs lists what was seen of a victim.
-func (e *evidence) runs(victim int) []run {
-	var out []run
+func (e *evidence) runs(victim int) []screen.Run {
+	var out []screen.Run
 	for b, t := range e.trials {
 		if said := e.said[b][victim]; said != weir.ObservedNone && b < len(e.ran) && e.ran[b].Worker != "" {
-			out = append(out, run{t.Position, e.ran[b].Worker, said})
+			out = append(out, screen.Run{Position: t.Position, Worker: e.ran[b].Worker, Said: said})
 		}
 	}
 	return out
 }
 
-// witnesses lists workers that saw a victim good in front of a position and bad
-// from it on, and those that saw one of the two.
-func witnesses(runs []run, position int) (both, good, bad []string) {
-	g, b := map[string]bool{}, map[string]bool{}
-	for _, r := range runs {
-		switch {
-		case r.position < position && r.said == weir.ObservedGood:
-			g[r.worker] = true
-		case r.position >= position && r.said == weir.ObservedBad:
-			b[r.worker] = true
-		}
-	}
-	good, bad = slices.Sorted(maps.Keys(g)), slices.Sorted(maps.Keys(b))
-	for _, w := range good {
-		if b[w] {
-			both = append(both, w)
-		}
-	}
-	return both, good, bad
-}
-
 // bothSides asks a machine that was there for one side of a culprit for the other.
-func (s *screen) bothSides(e *evidence, victim int, f bisect.Finding) []ask {
+func (s *surroundings) bothSides(e *evidence, victim int, f bisect.Finding) []ask {
 	runs := e.runs(victim)
-	both, good, bad := witnesses(runs, f.First)
+	both, good, bad := screen.Witnesses(runs, f.First)
 	if len(both) > 0 || len(good) == 0 || len(bad) == 0 {
 		return nil
 	}
 	times := map[int]int{}
 	for _, r := range runs {
-		times[r.position]++
+		times[r.Position]++
 	}
 	project, rev := e.route.step(f.First)
 	on := func(workers []string, position int, what string) []ask {
@@ -133,60 +102,18 @@ func (s *screen) bothSides(e *evidence, victim int, f bisect.Finding) []ask {
 	return on(good, f.First, fmt.Sprintf("%s %s, on the same worker,", project, rev.Short()))
 }
 
-// divided is a position at which some workers were bad and others good.
-type divided struct {
-	position  int
-	bad, good []string
-}
-
-// division finds whether it is the worker that decides whether a victim is bad:
-// none has seen both at the positions behind the culprit's side, and one
-// position has seen both by different ones.
-func division(runs []run) (d divided, table [2]int, ok bool) {
-	said := map[string]map[weir.Observed]int{}
-	at := map[int]map[weir.Observed]bool{}
-	for _, r := range runs {
-		if said[r.worker] == nil {
-			said[r.worker] = map[weir.Observed]int{}
-		}
-		if at[r.position] == nil {
-			at[r.position] = map[weir.Observed]bool{}
-		}
-		said[r.worker][r.said]++
-		at[r.position][r.said] = true
-	}
-	for _, w := range slices.Sorted(maps.Keys(said)) {
-		good, bad := said[w][weir.ObservedGood], said[w][weir.ObservedBad]
-		switch {
-		case good > 0 && bad > 0:
-			return d, table, false
-		case bad > 0:
-			d.bad, table[0] = append(d.bad, w), table[0]+bad
-		case good > 0:
-			d.good, table[1] = append(d.good, w), table[1]+good
-		}
-	}
-	d.position = -1
-	for p, o := range at {
-		if o[weir.ObservedGood] && o[weir.ObservedBad] {
-			d.position = max(d.position, p)
-		}
-	}
-	return d, table, d.position >= 0
-}
-
 // tellApart asks again where a victim was good and bad at one revision, if so far
 // each worker has always said the same.
-func (s *screen) tellApart(e *evidence, victim int) []ask {
+func (s *surroundings) tellApart(e *evidence, victim int) []ask {
 	runs := e.runs(victim)
-	d, table, ok := division(runs)
-	if !ok || flake.Apart(table[0], table[1]) < apart || len(runs) >= 4*mostAgain {
+	d, ok := screen.Divide(runs)
+	if !ok || d.Chance() < screen.Apart || len(runs) >= 4*mostAgain {
 		return nil
 	}
 	var list []ask
-	for _, side := range [][]string{d.bad, d.good} {
+	for _, side := range [][]string{d.Bad, d.Good} {
 		if i := slices.IndexFunc(side, func(w string) bool { return s.ready[w] }); i >= 0 {
-			list = append(list, ask{pins: e.route.pins(d.position), worker: side[i], what: "the same on " + side[i]})
+			list = append(list, ask{pins: e.route.pins(d.Position), worker: side[i], what: "the same on " + side[i]})
 		}
 	}
 	if len(list) < 2 {
@@ -196,12 +123,12 @@ func (s *screen) tellApart(e *evidence, victim int) []ask {
 }
 
 // tell notes who saw both sides of a culprit, or what the bad runs have in common.
-func (s *screen) tell(e *evidence, r *weir.Regression, victims []int, f bisect.Finding) {
+func (s *surroundings) tell(e *evidence, r *weir.Regression, victims []int, f bisect.Finding) {
 	switch f.Kind {
 	case bisect.Found:
 		var all []string
 		for n, i := range victims {
-			both, _, _ := witnesses(e.runs(i), f.First)
+			both, _, _ := screen.Witnesses(e.runs(i), f.First)
 			if n == 0 {
 				all = both
 			}
@@ -215,13 +142,11 @@ func (s *screen) tell(e *evidence, r *weir.Regression, victims []int, f bisect.F
 		}
 		var ill weir.Clue
 		for _, i := range victims {
-			d, table, ok := division(e.runs(i))
-			p := flake.Apart(table[0], table[1])
-			if !ok || p >= apart {
+			d, ok := screen.Divide(e.runs(i))
+			if !ok || d.Chance() >= screen.Apart {
 				return
 			}
-			ill = weir.Clue{Facet: string(flake.ByWorker), Value: "on " + strings.Join(d.bad, " and "),
-				Bad: table[0], Runs: table[0], OtherRuns: table[1], Chance: p}
+			ill = d.Clue()
 		}
 		// One machine, and not chance. What it was before it fell ill does not count.
 		r.Blame = weir.BlameEnvironment
@@ -255,16 +180,7 @@ func (e *evidence) clues(victims []int) []weir.Clue {
 			add(e.ran[b], e.said[b])
 		}
 	}
-	var out []weir.Clue
-	for _, h := range slices.Concat(flake.Hints(runs), flake.Divisions(runs)) {
-		c := weir.Clue{Facet: string(h.Facet), Value: h.Value, Bad: h.In.Bad, Runs: h.In.Runs, OtherBad: h.Out.Bad, OtherRuns: h.Out.Runs, Chance: h.P}
-		if len(h.Same) > 0 {
-			c.Value += " (the same runs: " + strings.Join(h.Same, ", ") + ")"
-		}
-		if !slices.ContainsFunc(out, func(o weir.Clue) bool { return o.Facet == c.Facet }) {
-			out = append(out, c)
-		}
-	}
+	out := screen.Clues(runs)
 	if e.recipe != "" {
 		out = slices.Insert(out, 0, weir.Clue{Facet: "recipe", Value: e.recipe, Chance: 1})
 	}
@@ -301,7 +217,7 @@ func (q *Inquiry) gatherSurroundings(ctx context.Context, r weir.Regression, e *
 		return err
 	}
 	for _, c := range e.checks {
-		if s, ok := c.(*screen); ok {
+		if s, ok := c.(*surroundings); ok {
 			s.ready = ready
 		}
 	}

@@ -1,0 +1,117 @@
+// Package screen says whether it was the surroundings and not the revisions: one
+// machine, its user, a directory, the load. It is pure.
+//
+// A revision may be blamed if one machine has seen the tests good in front of it
+// and bad from it on (Witnesses). If no machine has ever said both, and at one
+// revision different ones said different things, it is the machine (Divide).
+// Whatever else bad runs have in common and good ones do not is a clue (Clues).
+package screen
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/flake"
+)
+
+// Apart is how unlikely it has to be, by chance, that machines always say the
+// same, before one of them is blamed: Fisher's exact test, two-sided.
+const Apart = 0.05
+
+// Run is one run of a test on a path.
+type Run struct {
+	Position int
+	Worker   string
+	Said     weir.Observed // good or bad
+}
+
+// Witnesses lists workers that saw a test good in front of a position and bad from
+// it on, and those that saw it good in front, and bad from there; by name.
+func Witnesses(runs []Run, position int) (both, good, bad []string) {
+	g, b := map[string]bool{}, map[string]bool{}
+	for _, r := range runs {
+		switch {
+		case r.Position < position && r.Said == weir.ObservedGood:
+			g[r.Worker] = true
+		case r.Position >= position && r.Said == weir.ObservedBad:
+			b[r.Worker] = true
+		}
+	}
+	good, bad = slices.Sorted(maps.Keys(g)), slices.Sorted(maps.Keys(b))
+	for _, w := range good {
+		if b[w] {
+			both = append(both, w)
+		}
+	}
+	return both, good, bad
+}
+
+// Division is workers on which a test is always bad, and those on which it is
+// always good.
+type Division struct {
+	Position          int      // at which both were seen, the last one
+	Bad, Good         []string // workers, by name
+	BadRuns, GoodRuns int
+}
+
+// Divide finds whether it is the worker that decides: none has said both, and
+// at one position different ones have said different things.
+func Divide(runs []Run) (d Division, ok bool) {
+	type count struct{ good, bad int }
+	said := map[string]count{}
+	at := map[int]count{}
+	for _, r := range runs {
+		w, p := said[r.Worker], at[r.Position]
+		switch r.Said {
+		case weir.ObservedGood:
+			w.good, p.good = w.good+1, p.good+1
+		case weir.ObservedBad:
+			w.bad, p.bad = w.bad+1, p.bad+1
+		}
+		said[r.Worker], at[r.Position] = w, p
+	}
+	for _, w := range slices.Sorted(maps.Keys(said)) {
+		switch c := said[w]; {
+		case c.good > 0 && c.bad > 0:
+			return Division{}, false
+		case c.bad > 0:
+			d.Bad, d.BadRuns = append(d.Bad, w), d.BadRuns+c.bad
+		case c.good > 0:
+			d.Good, d.GoodRuns = append(d.Good, w), d.GoodRuns+c.good
+		}
+	}
+	d.Position = -1
+	for p, c := range at {
+		if c.good > 0 && c.bad > 0 {
+			d.Position = max(d.Position, p)
+		}
+	}
+	return d, d.Position >= 0
+}
+
+// Chance is how likely chance alone divides so many runs, 0 to 1.
+func (d Division) Chance() float64 { return flake.Apart(d.BadRuns, d.GoodRuns) }
+
+// Clue says it for people.
+func (d Division) Clue() weir.Clue {
+	return weir.Clue{Facet: string(flake.ByWorker), Value: "on " + strings.Join(d.Bad, " and "),
+		Bad: d.BadRuns, Runs: d.BadRuns, OtherRuns: d.GoodRuns, Chance: d.Chance()}
+}
+
+// Clues lists what bad runs have in common and good ones have not: what is no
+// chance first, and then what parts them without exception; one of each facet.
+func Clues(runs []flake.Outcome) []weir.Clue {
+	var out []weir.Clue
+	for _, h := range slices.Concat(flake.Hints(runs), flake.Divisions(runs)) {
+		c := weir.Clue{Facet: string(h.Facet), Value: h.Value, Bad: h.In.Bad, Runs: h.In.Runs, OtherBad: h.Out.Bad, OtherRuns: h.Out.Runs, Chance: h.P}
+		if len(h.Same) > 0 {
+			c.Value += " (the same runs: " + strings.Join(h.Same, ", ") + ")"
+		}
+		if !slices.ContainsFunc(out, func(o weir.Clue) bool { return o.Facet == c.Facet }) {
+			out = append(out, c)
+		}
+	}
+	return out
+}

@@ -1,0 +1,86 @@
+package screen_test
+
+import (
+	"math"
+	"reflect"
+	"slices"
+	"testing"
+
+	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/flake"
+	"github.com/weir-ci/weir/internal/screen"
+)
+
+// runs reads "a0g b3b": worker, position, good or bad.
+func runs(texts ...string) (out []screen.Run) {
+	for _, t := range texts {
+		said := weir.ObservedGood
+		if t[2] == 'b' {
+			said = weir.ObservedBad
+		}
+		out = append(out, screen.Run{Position: int(t[1] - '0'), Worker: t[:1], Said: said})
+	}
+	return out
+}
+
+func TestWitnesses(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		runs            []screen.Run
+		both, good, bad []string
+	}{
+		{nil, nil, nil, nil},
+		{runs("a0g", "b5b"), nil, []string{"a"}, []string{"b"}},
+		{runs("a0g", "b5b", "b3g"), nil, []string{"a"}, []string{"b"}}, // good behind it: a flake, or the wrong place
+		{runs("a0g", "b5b", "b2g"), []string{"b"}, []string{"a", "b"}, []string{"b"}},
+		{runs("a2b", "a3b", "b2g"), nil, []string{"b"}, []string{"a"}},
+	} {
+		both, good, bad := screen.Witnesses(c.runs, 3)
+		if !slices.Equal(both, c.both) || !slices.Equal(good, c.good) || !slices.Equal(bad, c.bad) {
+			t.Errorf("%v: %v, %v, %v", c.runs, both, good, bad)
+		}
+	}
+}
+
+func TestDivide(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		runs []screen.Run
+		want screen.Division
+		ok   bool
+	}{
+		{nil, screen.Division{Position: -1}, false},
+		{runs("a0g", "b5b"), screen.Division{Position: -1, Good: []string{"a"}, Bad: []string{"b"}, GoodRuns: 1, BadRuns: 1}, false}, // may be the revision
+		{runs("a0g", "a5g", "b5b", "b0b", "c5b"), screen.Division{Position: 5, Good: []string{"a"}, Bad: []string{"b", "c"}, GoodRuns: 2, BadRuns: 3}, true},
+		{runs("a0g", "a5g", "b5b", "b0g"), screen.Division{}, false},
+	} {
+		got, ok := screen.Divide(c.runs)
+		if ok != c.ok || !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%v: %+v, %v", c.runs, got, ok)
+		}
+	}
+	d, _ := screen.Divide(runs("a0g", "a5g", "a5g", "a5g", "b5b", "b0b", "b0b", "b0b"))
+	if want := (weir.Clue{Facet: "worker", Value: "on b", Bad: 4, Runs: 4, OtherRuns: 4, Chance: 2.0 / 70}); math.Abs(d.Chance()-want.Chance) > 1e-9 || d.Chance() >= screen.Apart ||
+		d.Clue().Value != want.Value || d.Clue().Bad != want.Bad || d.Clue().OtherRuns != want.OtherRuns {
+		t.Errorf("%+v", d.Clue())
+	}
+}
+
+func TestClues(t *testing.T) {
+	t.Parallel()
+	var all []flake.Outcome
+	for i := range 12 {
+		o := flake.Outcome{Bad: i >= 8, Worker: "a", Directory: "go-hclog"}
+		if o.Bad {
+			o.Directory = "hclog"
+		}
+		all = append(all, o)
+	}
+	got := screen.Clues(all)
+	if len(got) != 1 || got[0].Facet != "directory" || got[0].Value != "directory hclog" || got[0].Bad != 4 || got[0].Runs != 4 || got[0].OtherRuns != 8 || got[0].Chance > 0.01 {
+		t.Errorf("clues are %+v", got)
+	}
+	if got := screen.Clues(all[:8]); len(got) != 0 {
+		t.Errorf("nothing was bad: %+v", got)
+	}
+}
