@@ -67,6 +67,13 @@ func involved(p recipe.Plan) []string {
 // Known is for triage.Config.
 func (c *config) Known(project string) bool { return c.project(project) != nil }
 
+// built is for package aftermath.
+func (f *Farm) built(id weir.BuilderID) (built, empty bool) {
+	c := f.config.Load()
+	_, built = c.byID[id]
+	return built, c.Empty()
+}
+
 // Empty is for trail.Config.
 func (c *config) Empty() bool { return len(c.builders) == 0 }
 

@@ -13,7 +13,8 @@
 //	plan      makes runs where tips have moved         (plan.go)
 //	expire    ends leases that ran out                 (expire.go)
 //	judge     holds finished builds against baselines  (package inquiry)
-//	search    moves open regressions towards a culprit (package inquiry)
+//	search    moves open regressions towards a culprit (package inquiry),
+//	          and finds out what mended closed ones     (package aftermath)
 //	seal      puts log frames together into segments,
 //	          and those of ended logs into denser ones (package logbook)
 package farm
@@ -26,6 +27,7 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/blob"
+	"github.com/weir-ci/weir/internal/farm/aftermath"
 	"github.com/weir-ci/weir/internal/farm/flaky"
 	"github.com/weir-ci/weir/internal/farm/inquiry"
 	"github.com/weir-ci/weir/internal/farm/judgement"
@@ -91,6 +93,7 @@ type Farm struct {
 	parts      setcache.Parts
 	judging    *judgement.Bench
 	inquiry    *inquiry.Inquiry
+	aftermath  *aftermath.Aftermath
 	flaky      *flaky.Lister
 }
 
@@ -114,6 +117,8 @@ func New(o Options) *Farm {
 	f.Desk = triage.New(triage.Options{Store: o.Store, Now: o.Now, Stir: f.stir,
 		Config: func() triage.Config { return f.config.Load() }})
 	f.flaky = f.newFlaky()
+	f.aftermath = aftermath.New(aftermath.Options{Store: o.Store, RecipeChange: f.inquiry.RecipeChange, Built: f.built, Now: o.Now, Log: o.Log,
+		Trail: trail.Trail{Store: o.Store, Results: f.resultSet, Config: func() trail.Config { return f.config.Load() }}})
 	f.any.init()
 	f.work.init()
 	f.moved.init()

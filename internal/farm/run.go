@@ -109,6 +109,11 @@ func (f *Farm) judge(ctx context.Context) (bool, error) {
 // search moves open searches one step on. It returns whether anything changed.
 func (f *Farm) search(ctx context.Context) (bool, error) {
 	more, err := f.inquiry.Search(ctx)
+	if err == nil {
+		var after bool
+		after, err = f.aftermath.Look(ctx)
+		more = more || after
+	}
 	if more {
 		f.stir()
 	}

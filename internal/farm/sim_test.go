@@ -149,6 +149,11 @@ func (s *sim) live() {
 	s.world.grow()
 	s.poll()
 	s.settle()
+	for range 100 { // and what mended what is looked at when nobody waits
+		s.now = s.now.Add(31 * time.Second)
+		s.pass()
+	}
+	s.settle()
 }
 
 func (s *sim) poll() {

@@ -18,7 +18,7 @@ type simTally struct {
 	worlds, builds, probes, searches, most  int
 	breaks, located, narrowed, excused      int
 	flakyAccused, flakyLocated, flakyNarrow int
-	differently                             int
+	differently, mended                     int
 }
 
 func (a *simTally) add(b *simTally) {
@@ -37,12 +37,13 @@ func (a *simTally) add(b *simTally) {
 	a.flakyLocated += b.flakyLocated
 	a.flakyNarrow += b.flakyNarrow
 	a.differently += b.differently
+	a.mended += b.mended
 }
 
 func (a *simTally) report(t *testing.T) {
 	t.Logf("%d worlds, %d builds; %d probes in %d searches, at most %d in one; %d tests broken: %d located, %d narrowed, %d removed; "+
-		"%d flaky tests accused after a retry: %d located, %d narrowed; %d red ones accused of failing differently", a.worlds, a.builds, a.probes, a.searches, a.most,
-		a.breaks, a.located, a.narrowed, a.excused, a.flakyAccused, a.flakyLocated, a.flakyNarrow, a.differently)
+		"%d flaky tests accused after a retry: %d located, %d narrowed; %d red ones accused of failing differently; of %d it is known what mended them", a.worlds, a.builds, a.probes, a.searches, a.most,
+		a.breaks, a.located, a.narrowed, a.excused, a.flakyAccused, a.flakyLocated, a.flakyNarrow, a.differently, a.mended)
 }
 
 func (s *sim) quiet() bool { return s.unrest() == "" }
@@ -60,7 +61,7 @@ func (s *sim) unrest() string {
 	s.must(err)
 	doubts, err := s.store.Doubted(s.ctx)
 	s.must(err)
-	searching, err := s.store.Regressions(s.ctx, store.RegressionFilter{States: []weir.RegressionState{weir.Searching}})
+	searching, err := s.store.Regressions(s.ctx, store.RegressionFilter{States: []weir.RegressionState{weir.Searching}, Aims: weir.Aims()})
 	s.must(err)
 	switch {
 	case len(unjudged) > 0:
@@ -157,6 +158,7 @@ func (s *sim) checkRegression(tally *simTally, r weir.Regression) {
 	if most := 75; probes > most { // most are needed where many revisions in a row do not build, as in world 17
 		s.t.Errorf("regression %d took %d probes on a path of %d: %s", r.ID, probes, len(detail.Points)-1, r.Note)
 	}
+	s.checkFix(tally, r)
 	for _, v := range r.Victims {
 		flaky := s.isFlaky(v)
 		if v.Verdict == weir.FailingDifferently {
@@ -192,6 +194,27 @@ func (s *sim) checkRegression(tally *simTally, r weir.Regression) {
 		case r.State == weir.Dismissed && !flaky && !strings.Contains(r.Note, "took the tests out"):
 			s.t.Errorf("%s: dismissed", what)
 		}
+	}
+}
+
+// checkFix makes sure that a revision that is said to have mended tests did.
+func (s *sim) checkFix(tally *simTally, r weir.Regression) {
+	s.t.Helper()
+	by := r.FixedBy
+	if by.Project == "" {
+		return
+	}
+	tally.mended++
+	for _, v := range r.Victims {
+		if v.FixedIn != by.Build || v.Test.Suite == weir.StepSuite || v.Verdict == weir.FailingDifferently || s.isFlaky(v) {
+			continue
+		}
+		if slices.ContainsFunc(s.world.faults, func(f simFault) bool {
+			return f.Project == by.Project && simRevision(f.Project, f.Fixed) == by.Revision.ID && f.Victim == v.Builder.Project && slices.Contains(f.Tests, v.Test.Name)
+		}) {
+			return // the search is about all that became good in that build, and there may be two
+		}
+		s.t.Errorf("regression %d: %s was not made good by %s: %s", r.ID, v.Test, by.Revision.ID, r.Note)
 	}
 }
 

@@ -569,7 +569,9 @@ type RegressionFilter struct {
 	Project string                 // with a victim in it or a culprit of it; empty: any
 	Aims    []weir.Aim             // empty: AimBreak only
 	Of      weir.RegressionID      // those that are searched for this one, whatever their aim; 0: any
-	Limit   int                    // 0: 100
+	// ClosedSince lists those that were closed at this time or later; zero: all.
+	ClosedSince time.Time
+	Limit       int // 0: 100
 }
 
 // RegressionUpdate is one step of a search.

@@ -1,10 +1,14 @@
 package inquiry
 
 import (
+	"context"
+	"fmt"
 	"slices"
+	"time"
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/bisect"
+	"github.com/weir-ci/weir/internal/schedule"
 )
 
 // What became of a regression is written down with the builds that show it, so
@@ -57,4 +61,38 @@ func (e *evidence) seen(victims []int, position int, said weir.Observed) []weir.
 		}
 	}
 	return out
+}
+
+// describeFix writes what a search for a fix has found into it.
+func describeFix(r *weir.Regression, e *evidence, f bisect.Finding, now time.Time) {
+	r.Suspects = weir.Span{First: f.First, Last: f.Last}
+	after := fmt.Sprintf("after %d builds", len(e.trials))
+	switch f.Kind {
+	case bisect.Found:
+		project, rev := e.route.step(f.First)
+		r.State, r.Culprit = weir.Located, weir.Culprit{Project: project, Revision: rev, Confidence: f.Confidence}
+		r.Note = fmt.Sprintf("good with %s %s and bad right before it, %s", project, rev.Short(), after)
+	case bisect.Range:
+		r.State = weir.Narrowed
+		r.Note = fmt.Sprintf("one of %d revisions made it good, which cannot be told apart, %s", f.Last-f.First+1, after)
+	case bisect.Environment:
+		r.State, r.Closed, r.Suspects = weir.Dismissed, now, weir.Span{}
+		r.Note = "the revisions that were good are bad now, " + after
+	case bisect.Nobody:
+		r.State, r.Closed, r.Suspects = weir.Dismissed, now, weir.Span{}
+		r.Note = "no revision made it good: the same revisions are good and bad, " + after
+	}
+}
+
+// priority is that of a search's builds. For what mended the tests nobody waits.
+func priority(r weir.Regression) int {
+	if r.Aim == weir.AimFix {
+		return schedule.PriorityChange
+	}
+	return schedule.PriorityProbe
+}
+
+// RecipeChange says what changed in the recipe between two builds; empty if nothing did.
+func (q *Inquiry) RecipeChange(ctx context.Context, before, now weir.BuildID) (string, error) {
+	return q.recipeChange(ctx, before, now)
 }

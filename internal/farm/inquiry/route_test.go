@@ -78,3 +78,34 @@ func TestPinsAndPositionAreInverse(t *testing.T) {
 		}
 	})
 }
+
+// TestWayBack: the route of a search for a fix begins at the good end, where the
+// newest revisions are, and a step on it leaves a revision.
+func TestWayBack(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		to := testRoute(rapid.SliceOfN(rapid.IntRange(1, 9), 1, 4).Draw(t, "lengths")...)
+		back := to
+		back.back = true
+		last := to.legs[len(to.legs)-1].Project
+		for i := range to.len() + 1 {
+			pins := back.pins(i)
+			if pins.Key() != to.pins(to.len()-i).Key() {
+				t.Fatalf("pins at %d of the way back are %v", i, pins)
+			}
+			if at, ok := back.position(pins); !ok || at != i {
+				t.Fatalf("position of the pins at %d is %d, %v", i, at, ok)
+			}
+			alone := slices.Contains(back.built(last), i) // whether the upstreams are those of the end
+			if alone != slices.Contains(to.built(last), to.len()-i) {
+				t.Fatalf("on the way back %s alone moves at %v", last, back.built(last))
+			}
+		}
+		for i := 1; i <= back.len(); i++ {
+			project, rev := back.step(i)
+			if back.pins(i - 1)[project] != rev.ID || back.pins(i)[project] == rev.ID {
+				t.Fatalf("step %d leaves %s %s, which does not tell %v from %v", i, project, rev.ID, back.pins(i-1), back.pins(i))
+			}
+		}
+	})
+}

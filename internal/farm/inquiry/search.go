@@ -9,7 +9,6 @@ import (
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/bisect"
 	"github.com/weir-ci/weir/internal/farm/trail"
-	"github.com/weir-ci/weir/internal/schedule"
 	"github.com/weir-ci/weir/internal/store"
 	"github.com/weir-ci/weir/internal/verdict"
 )
@@ -365,6 +364,9 @@ func (q *Inquiry) probeRun(r weir.Regression, way route, positions []int, beside
 		if p > 0 {
 			project, rev := way.step(p)
 			a.what = project + " " + rev.Short()
+			if way.back {
+				a.what = "what is in front of " + a.what
+			}
 		}
 		beside = append(beside, a)
 	}
@@ -382,7 +384,7 @@ func (q *Inquiry) probeRun(r weir.Regression, way route, positions []int, beside
 		run.Reason += " and " + n + "?"
 	}
 	next := 0
-	return q.config().Add(run, r.Builder.ID, at, schedule.PriorityProbe, func(n *store.NewBuild) {
+	return q.config().Add(run, r.Builder.ID, at, priority(r), func(n *store.NewBuild) {
 		n.Share, n.Prefer = store.ShareNone, beside[next].worker
 		next++
 	})
@@ -497,6 +499,10 @@ func (e *evidence) absolve(victims []weir.Victim, flake weir.BuildID) []weir.Tes
 
 // describe writes a finding into a regression.
 func (q *Inquiry) describe(r *weir.Regression, e *evidence, finding bisect.Finding) {
+	if r.Aim == weir.AimFix {
+		describeFix(r, e, finding, q.now())
+		return
+	}
 	r.Suspects = weir.Span{First: finding.First, Last: finding.Last}
 	now := q.now()
 	after := fmt.Sprintf("after %d builds", len(e.trials))

@@ -66,9 +66,12 @@ func (t *tx) fixVictims(b weir.Build, st store.Settlement, now time.Time) error 
 			fixed = append(fixed, []any{c.Test.Suite, c.Test.Name, ""})
 		}
 	}
+	failing := map[weir.TestID]string{} // what they say
 	for _, f := range st.Failing {
 		if f.Signature != "" {
-			fixed = append(fixed, []any{sqltx.Clean(f.Test.Suite), sqltx.Clean(f.Test.Name), sqltx.Clip(f.Signature, maxSignature)})
+			test := weir.TestID{Suite: sqltx.Clean(f.Test.Suite), Name: sqltx.Clean(f.Test.Name)}
+			failing[test] = sqltx.Clip(f.Signature, maxSignature)
+			fixed = append(fixed, []any{test.Suite, test.Name, failing[test]})
 		}
 	}
 	return t.InChunks(fixed, func(data string) error {
@@ -77,6 +80,9 @@ func (t *tx) fixVictims(b weir.Build, st store.Settlement, now time.Time) error 
 			return err
 		}
 		for _, r := range regressions {
+			if err := t.logStill(r, b, failing, now); err != nil {
+				return err
+			}
 			if err := t.fixVictimsOf(r, b, data, now); err != nil {
 				return err
 			}
@@ -116,6 +122,28 @@ func (t *tx) lockAffected(builder weir.BuilderID, data, condition string, rest .
 	}
 }
 
+// logStill writes down which victims a build settles that fail still: what they
+// are accused of is mended, and something else is wrong with them, for which
+// nobody is accused by that.
+func (t *tx) logStill(r weir.Regression, b weir.Build, failing map[weir.TestID]string, now time.Time) error {
+	var still []string
+	for _, v := range r.Victims {
+		if says := failing[v.Test]; v.Builder.ID == b.Builder.ID && v.FixedIn == 0 && v.Verdict == weir.FailingDifferently &&
+			v.Signature != "" && says != "" && says != v.Signature {
+			still = append(still, v.Test.String())
+		}
+	}
+	if len(still) == 0 {
+		return nil
+	}
+	note := still[0]
+	if len(still) > 1 {
+		note += fmt.Sprintf(" and %d more", len(still)-1)
+	}
+	return t.log(r.ID, weir.Transition{At: now, Kind: weir.WasJudged, To: r.State, Builds: []weir.BuildID{b.ID},
+		Note: fmt.Sprintf("%s: fails in build %d as well, for another reason", note, b.ID)})
+}
+
 func (t *tx) fixVictimsOf(r weir.Regression, b weir.Build, data string, now time.Time) error {
 	if err := t.Put(`UPDATE victims SET fixed_in = $1 WHERE regression_id = $2 AND ordinal IN (SELECT v.ordinal FROM victims v
 			JOIN `+t.Table(4, "q", "suite", "name", "said")+` ON q.suite = v.suite AND q.name = v.name
@@ -131,6 +159,9 @@ func (t *tx) fixVictimsOf(r weir.Regression, b weir.Build, data string, now time
 	if left == 0 && r.State != weir.Searching && r.State.CanBecome(weir.Recovered) {
 		r.State, r.Closed = weir.Recovered, now
 		r.Note = fmt.Sprintf("every test is good again since build %d", b.ID)
+		if slices.ContainsFunc(r.Victims, func(v weir.Victim) bool { return v.Verdict == weir.FailingDifferently }) {
+			r.Note = fmt.Sprintf("no test is bad in this way since build %d", b.ID)
+		}
 		if err := t.log(r.ID, weir.Transition{At: now, Kind: weir.WasFixed, To: r.State, Builds: []weir.BuildID{b.ID}, Note: r.Note}); err != nil {
 			return err
 		}

@@ -101,6 +101,9 @@ func (s Conclusions) Regressions(ctx context.Context, f store.RegressionFilter) 
 		q.And(`(b.culprit_project = ? OR EXISTS (SELECT 1 FROM victims v JOIN builders p ON p.id = v.builder_id
 			WHERE v.regression_id = b.id AND p.project = ?))`, sqltx.Clean(f.Project))
 	}
+	if !f.ClosedSince.IsZero() {
+		q.And(`b.closed >= ?`, sqltx.Micros(f.ClosedSince))
+	}
 	switch {
 	case f.Of != 0:
 		q.And(`b.of_id = ?`, int64(f.Of))

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/weir-ci/weir"
@@ -153,6 +154,8 @@ func testFailsOtherwise(f *fixture) {
 	r = must[weir.Regression](f)(f.Regression(f.ctx, r.ID))
 	equal(f, "fixed in", fixedIn(r), []weir.BuildID{0, other.ID, 0})
 	equal(f, "state", r.State, weir.Located)
+	f.last(r.ID, weir.Transition{Kind: weir.WasJudged, To: weir.Located, Builds: []weir.BuildID{other.ID},
+		Note: fmt.Sprintf("%s: fails in build %d as well, for another reason", testName("t2"), other.ID)})
 }
 
 func testRenamedVictims(f *fixture) {

@@ -170,6 +170,8 @@ func testAsk(f *fixture) {
 	ask.ID, ask.Aim, ask.Of, ask.Asked, ask.Opened = 0, weir.AimFix, r.ID, f.word("when was it mended"), f.now()
 	id := must[weir.RegressionID](f)(f.Ask(f.ctx, ask))
 	equal(f, "asked again", must[weir.RegressionID](f)(f.Ask(f.ctx, ask)), id)
+	elsewhere := ask
+	elsewhere.Good.Build, elsewhere.Bad.Build = ask.Bad.Build, ask.Good.Build
 	got := f.read(id)
 	equal(f, "aim and of", []any{got.Aim, got.Of, got.Asked}, []any{ask.Aim, ask.Of, ask.Asked})
 	f.last(id, weir.Transition{Kind: weir.WasOpened, To: weir.Searching, By: "ann", Builds: []weir.BuildID{r.Good.Build, r.Bad.Build},
@@ -186,6 +188,13 @@ func testAsk(f *fixture) {
 	equal(f, "asked for", lists(store.RegressionFilter{Of: r.ID}), []weir.RegressionID{id})
 	equal(f, "of an aim", lists(store.RegressionFilter{Aims: []weir.Aim{weir.AimFix, weir.AimAsked}}), []weir.RegressionID{id})
 	equal(f, "all", lists(store.RegressionFilter{Aims: weir.Aims()}), []weir.RegressionID{id, r.ID})
+
+	equal(f, "closed since", lists(store.RegressionFilter{ClosedSince: f.now().Add(-time.Hour), Aims: weir.Aims()}), nil)
+	f.ok(f.Dismiss(f.ctx, r.ID, f.word("flaky")))
+	equal(f, "closed in the last hour", lists(store.RegressionFilter{ClosedSince: f.now().Add(-time.Hour), Aims: weir.Aims()}), []weir.RegressionID{r.ID})
+	equal(f, "closed later", lists(store.RegressionFilter{ClosedSince: f.now().Add(time.Hour), Aims: weir.Aims()}), nil)
+	second := must[weir.RegressionID](f)(f.Ask(f.ctx, elsewhere))
+	equal(f, "asked between two other builds", second != id, true)
 
 	free := ask
 	free.Aim, free.Of = weir.AimAsked, 0

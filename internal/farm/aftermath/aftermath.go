@@ -1,0 +1,88 @@
+// Package aftermath looks after regressions whose search has ended.
+//
+// A culprit is not the end of it. Somebody wants to know what mended the tests,
+// and that is found like the culprit was: by a search, on the way from the last
+// bad build to the first good one, walked from its end. And what nobody builds
+// any more has to say so, for it stays open until somebody looks.
+//
+//	fix.go   what made the tests good again
+//	idle.go  open regressions that nobody hears of any more
+//
+// It has one verb, Look, and remembers nothing that matters, like package
+// inquiry, which does the searching.
+package aftermath
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/farm/trail"
+	"github.com/weir-ci/weir/internal/store"
+)
+
+// Store is what is asked of the store.
+type Store interface {
+	Regressions(ctx context.Context, f store.RegressionFilter) ([]weir.Regression, error)
+	Regression(ctx context.Context, id weir.RegressionID) (weir.Regression, error)
+	Relabel(ctx context.Context, r weir.Regression, grounds []weir.BuildID, now time.Time) error
+	Probes(ctx context.Context, id weir.RegressionID) ([]weir.Probe, error)
+	Ask(ctx context.Context, r weir.Regression) (weir.RegressionID, error)
+	ListBuilds(ctx context.Context, f store.BuildFilter) ([]weir.Build, error)
+	RevisionRange(ctx context.Context, project, branch string, first, last int64) ([]weir.Revision, error)
+	Absent(ctx context.Context, builder weir.BuilderID, limit int) ([]weir.TestState, int, error)
+}
+
+// Options is what an aftermath is made of.
+type Options struct {
+	Store Store
+	Trail trail.Trail
+	// RecipeChange says what changed in the recipe between two builds; empty if nothing did.
+	RecipeChange func(ctx context.Context, before, now weir.BuildID) (string, error)
+	// Built reports whether the configuration has a builder; empty, that it has
+	// none, or not yet.
+	Built func(id weir.BuilderID) (built, empty bool)
+	Now   func() time.Time
+	Log   *slog.Logger
+}
+
+// Aftermath looks after regressions. Look may run at the same time as anything
+// but itself.
+type Aftermath struct {
+	Options
+	looked time.Time
+	// explained is when the episode was over of regressions that need not be
+	// looked at again.
+	explained map[weir.RegressionID]time.Time
+}
+
+// New makes an aftermath.
+func New(o Options) *Aftermath {
+	return &Aftermath{Options: o, explained: map[weir.RegressionID]time.Time{}}
+}
+
+// lookEvery is how often is looked. Nobody waits for it.
+const lookEvery = 30 * time.Second
+
+// Look takes the next step for whatever has one. It returns whether anything changed.
+func (a *Aftermath) Look(ctx context.Context) (bool, error) {
+	if a.Now().Sub(a.looked) < lookEvery {
+		return false, nil
+	}
+	a.looked = a.Now()
+	explained, err := a.explain(ctx)
+	idle, err2 := a.mark(ctx)
+	return explained || idle, errors.Join(err, err2)
+}
+
+// relabel records what became known of a regression. That somebody else was
+// faster is no error: the next look sees what they did.
+func (a *Aftermath) relabel(ctx context.Context, r weir.Regression, grounds []weir.BuildID) (bool, error) {
+	err := a.Store.Relabel(ctx, r, grounds, a.Now())
+	if weir.CodeOf(err) == weir.Conflict {
+		return false, nil
+	}
+	return err == nil, err
+}

@@ -1,0 +1,87 @@
+package aftermath
+
+import (
+	"context"
+	"strings"
+
+	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/store"
+)
+
+// Nothing is closed because nobody looked. But who reads a list should see which
+// of the open ones no build will ever close.
+const (
+	unbuilt = "; nobody builds it any more"
+	gone    = "; the tests that are left do not run any more"
+	// mostGone is how many tests of one builder that do not run are looked at.
+	mostGone = 1000
+)
+
+// mark says of open regressions whose search has ended that nothing is heard of
+// them any more, and takes it back when that changes.
+func (a *Aftermath) mark(ctx context.Context) (bool, error) {
+	open, err := a.Store.Regressions(ctx, store.RegressionFilter{States: []weir.RegressionState{weir.Located, weir.Narrowed}, Limit: mostAtOnce})
+	if err != nil {
+		return false, err
+	}
+	missing := map[weir.BuilderID]map[weir.TestID]bool{} // tests that are gone
+	changed := false
+	for _, r := range open {
+		mark, err := a.markOf(ctx, r, missing)
+		if err != nil {
+			return changed, err
+		}
+		note := strings.TrimSuffix(strings.TrimSuffix(r.Note, unbuilt), gone) + mark
+		if note == r.Note {
+			continue
+		}
+		r.Note = note
+		moved, err := a.relabel(ctx, r, nil)
+		changed = changed || moved
+		if err != nil {
+			return changed, err
+		}
+	}
+	return changed, nil
+}
+
+// markOf says why nothing is heard of the tests of a regression that are bad
+// still; empty if something may be.
+func (a *Aftermath) markOf(ctx context.Context, r weir.Regression, missing map[weir.BuilderID]map[weir.TestID]bool) (string, error) {
+	mark := ""
+	for _, v := range r.Victims {
+		if v.FixedIn != 0 {
+			continue
+		}
+		built, empty := a.Built(v.Builder.ID)
+		if empty {
+			return "", nil
+		}
+		if !built {
+			if mark == "" {
+				mark = unbuilt
+			}
+			continue
+		}
+		if v.Verdict == weir.Vanished {
+			return "", nil // that it does not run is what it is about
+		}
+		if missing[v.Builder.ID] == nil {
+			states, _, err := a.Store.Absent(ctx, v.Builder.ID, mostGone)
+			if err != nil {
+				return "", err
+			}
+			missing[v.Builder.ID] = map[weir.TestID]bool{}
+			for _, s := range states {
+				if s.Cause == weir.Gone {
+					missing[v.Builder.ID][s.Test] = true
+				}
+			}
+		}
+		if !missing[v.Builder.ID][v.Test] {
+			return "", nil
+		}
+		mark = gone
+	}
+	return mark, nil
+}
