@@ -7,7 +7,7 @@ FUZZTIME ?= 30s
 export WEIR_LDFLAGS
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test chaos lint cross bench bench-peers microbench sim fuzz generate setup clean
+.PHONY: help build demo test real-cases chaos lint cross bench bench-peers microbench sim fuzz generate setup clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,6 +20,9 @@ demo: build ## build, and show a whole farm at work on a toy ecosystem
 
 test: setup ## everything that has to hold before a commit; TESTFLAGS='-v -run Lease' go to go test
 	@scripts/test $(TESTFLAGS)
+
+real-cases: ## what a farm says of real modules, which it gets from the module registry; about ten minutes
+	go test -tags weir_real -count=1 -v -timeout 30m ./internal/realcases
 
 chaos: setup ## farms of real processes, each with 200 faults, 20 on each database; about an hour; WEIR_CHAOS_RUNS, _FAULTS, _SEED to change
 	WEIR_CHAOS_RUNS=$${WEIR_CHAOS_RUNS:-20} WEIR_CHAOS_FAULTS=$${WEIR_CHAOS_FAULTS:-200} \
