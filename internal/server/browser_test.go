@@ -201,6 +201,8 @@ func TestPagesInBrowser(t *testing.T) {
 		{"test", s.URL + demoTest(), "Only here: on mill/test"},
 		{"builds", s.URL + "/builds", "brook/build"},
 		{"regressions", s.URL + "/regressions", "Closed"},
+		{"flaky", s.URL + "/flaky", "What the bad runs have in common: worker bittern: 6 of 6"},
+		{"flaky-project", s.URL + "/flaky?project=mill", "Flaky tests of mill"},
 		{"missing", s.URL + "/nowhere", "Not found"},
 		{"empty", empty.URL + "/", "has no projects yet"},
 		{"many", many.URL + "/", "3 in trouble"},
@@ -209,6 +211,7 @@ func TestPagesInBrowser(t *testing.T) {
 		{"hostile-build", hostile.URL + "/builds/41", "alert(1)"},
 		{"hostile-test", hostile.URL + demoTest(), "alert(1)"},
 		{"hostile-regression", hostile.URL + "/regressions/3", "alert(1)"},
+		{"hostile-flaky", hostile.URL + "/flaky", "alert(1)"},
 		{"hostile-corners", hostile.URL + "/regressions/5", "alert(1)"},
 	}
 	for _, p := range pages {

@@ -106,11 +106,11 @@ type Rate struct {
 type Sighting struct {
 	Number int       `json:"number"` // of the builder's settled build
 	At     time.Time `json:"at"`     // of the newest run
-	Runs   []Run     `json:"runs"`   // oldest first, at most 20
+	Runs   []TestRun     `json:"runs"`   // oldest first, at most 20
 }
 
-// Run is one run of a test.
-type Run struct {
+// TestRun is one run of a test.
+type TestRun struct {
 	Build  weir.BuildID `json:"build"`
 	Bad    bool         `json:"bad"`
 	Worker string       `json:"worker,omitempty"`

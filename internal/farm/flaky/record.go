@@ -59,21 +59,21 @@ func sightings(runs []store.SeenRun) ([]flake.Evidence, []Sighting) {
 		if s.At.Before(r.At) {
 			s.At = r.At
 		}
-		s.Runs = append(s.Runs, Run{Build: r.Build, Bad: r.Bad, Worker: r.Place.Worker})
+		s.Runs = append(s.Runs, TestRun{Build: r.Build, Bad: r.Bad, Worker: r.Place.Worker})
 	}
 	var seen []Sighting
 	for _, inputs := range order {
 		s := at[inputs]
-		bad := slices.IndexFunc(s.Runs, func(r Run) bool { return r.Bad })
-		good := slices.IndexFunc(s.Runs, func(r Run) bool { return !r.Bad })
+		bad := slices.IndexFunc(s.Runs, func(r TestRun) bool { return r.Bad })
+		good := slices.IndexFunc(s.Runs, func(r TestRun) bool { return !r.Bad })
 		if bad < 0 || good < 0 {
 			continue
 		}
 		if n := len(s.Runs); n > mostRuns { // with one of each at least
 			first := s.Runs[min(bad, good)]
 			other := s.Runs[max(bad, good)]
-			rest := slices.DeleteFunc(slices.Clone(s.Runs), func(r Run) bool { return r.Build == first.Build || r.Build == other.Build })
-			s.Runs = append([]Run{first, other}, rest[len(rest)-mostRuns+2:]...)
+			rest := slices.DeleteFunc(slices.Clone(s.Runs), func(r TestRun) bool { return r.Build == first.Build || r.Build == other.Build })
+			s.Runs = append([]TestRun{first, other}, rest[len(rest)-mostRuns+2:]...)
 		}
 		seen = append(seen, *s)
 	}
@@ -88,7 +88,7 @@ func before(k store.FlakyTest, seen []Sighting) (flake.Evidence, bool) {
 		return flake.Evidence{}, false
 	}
 	for _, s := range seen {
-		if slices.ContainsFunc(s.Runs, func(r Run) bool { return r.Build >= k.LastFlake.Build }) {
+		if slices.ContainsFunc(s.Runs, func(r TestRun) bool { return r.Build >= k.LastFlake.Build }) {
 			return flake.Evidence{}, false
 		}
 	}

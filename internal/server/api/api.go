@@ -39,6 +39,7 @@ type Farm interface {
 	// Regression reads one; NotFound if there is none.
 	Regression(ctx context.Context, id weir.RegressionID) (farm.RegressionDetail, error)
 	Histories
+	Flaky
 	Products
 	Logs
 	Events
@@ -153,6 +154,8 @@ func (h *handler) operations(a *rest.API) {
 			return &body[farm.RegressionDetail]{d}, err
 		})
 	rest.Register(a, get("test", "tests", "A test of a project: on each builder how it is, since when, and how often it fails"), h.test)
+	rest.Register(a, get("flaky", "flaky", "Tests that were good and bad at equal revisions: what is new first, the worst first"), h.flaky)
+	rest.Register(a, get("flaky-digest", "flaky/digest", "What the owners of a project would be told now of its flaky tests"), h.flakyDigest)
 	rest.Register(a, get("events", "events", "What happened after an event; waits up to 25 seconds"), h.events)
 	h.admins(a)
 	h.triage(a)

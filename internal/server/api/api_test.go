@@ -16,6 +16,7 @@ import (
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/client"
 	"github.com/weir-ci/weir/internal/farm"
+	"github.com/weir-ci/weir/internal/farm/flaky"
 	"github.com/weir-ci/weir/internal/protocol"
 	"github.com/weir-ci/weir/internal/server/api"
 	"github.com/weir-ci/weir/internal/server/servertest"
@@ -40,6 +41,8 @@ func TestClientKnowsEveryField(t *testing.T) {
 	roundTrip[farm.BuildDetail, client.BuildDetail](t)
 	roundTrip[farm.RegressionDetail, client.RegressionDetail](t)
 	roundTrip[farm.TestHistory, client.TestHistory](t)
+	roundTrip[flaky.List, client.FlakyList](t)
+	roundTrip[api.FlakyDigest, client.FlakyDigest](t)
 	roundTrip[farm.LogPiece, client.LogPiece](t)
 	roundTrip[api.Results, client.Results](t)
 	roundTrip[api.WorkerStatus, client.Worker](t)
@@ -98,7 +101,9 @@ func fill(v reflect.Value, n *int) {
 		v.SetMapIndex(key, value)
 	case reflect.Struct:
 		for i := range v.NumField() {
-			fill(v.Field(i), n)
+			if v.Field(i).CanSet() {
+				fill(v.Field(i), n)
+			}
 		}
 	}
 }

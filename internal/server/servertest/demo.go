@@ -37,6 +37,7 @@ func Demo() *Farm {
 	f.Sets[FailedBuild] = demoResults()
 	f.Cases[Culprit], f.Cases[Search], f.Cases[LockStep] = demoCase(located), demoSearch(searching), demoLockStep()
 	f.Pasts[DemoTest()] = demoHistory()
+	f.Flakes = demoFlakes()
 	f.Logs[0] = Log{Lines: 3, Bytes: 160, Line: func(n int64) string {
 		return []string{"Cloning into 'mill'...", "remote: done.", "HEAD is now at 9be01c77aa grind: weigh before milling"}[n]
 	}}

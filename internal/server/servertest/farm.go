@@ -14,6 +14,7 @@ import (
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/blob"
 	"github.com/weir-ci/weir/internal/farm"
+	"github.com/weir-ci/weir/internal/farm/flaky"
 	"github.com/weir-ci/weir/internal/protocol"
 )
 
@@ -48,6 +49,7 @@ type Farm struct {
 	Sets        map[weir.BuildID]weir.ResultSet
 	Cases       map[weir.RegressionID]farm.RegressionDetail
 	Pasts       map[weir.TestID]farm.TestHistory
+	Flakes      flaky.List
 	Logs        map[int]Log // by step, for every attempt
 	Blobs       map[weir.Digest][]byte
 	Fail        error  // what every read answers, if set

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/flake"
 	"github.com/weir-ci/weir/internal/history"
 )
 
@@ -34,6 +35,7 @@ func Hostile() *Farm {
 		spoil(reflect.ValueOf(&set).Elem(), "")
 		f.Sets[id] = set
 	}
+	spoil(reflect.ValueOf(&f.Flakes).Elem(), "")
 	line := strings.NewReplacer("\n", "", "\r", "").Replace(Nasty)
 	huge := strings.Repeat(line, 1<<20/len(line))
 	f.Logs[2] = Log{Lines: 300, Bytes: 300 << 20, Line: func(n int64) string {
@@ -52,7 +54,7 @@ var closed = map[reflect.Type]bool{
 	reflect.TypeFor[weir.Judgement](): true, reflect.TypeFor[weir.SourceKind](): true, reflect.TypeFor[weir.Status](): true,
 	reflect.TypeFor[weir.Blame](): true, reflect.TypeFor[weir.Observed](): true,
 	reflect.TypeFor[weir.Digest](): true, reflect.TypeFor[weir.ReasonCode](): true, reflect.TypeFor[weir.IncidentKind](): true,
-	reflect.TypeFor[history.Spread](): true,
+	reflect.TypeFor[history.Spread](): true, reflect.TypeFor[flake.State](): true, reflect.TypeFor[flake.Facet](): true,
 }
 
 // spoil puts Nasty into every text of v.

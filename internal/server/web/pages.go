@@ -10,6 +10,7 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/farm"
+	"github.com/weir-ci/weir/internal/farm/flaky"
 	"github.com/weir-ci/weir/internal/server/web/findings"
 	"github.com/weir-ci/weir/internal/server/web/page"
 )
@@ -277,4 +278,19 @@ func (s *Site) test(w http.ResponseWriter, r *http.Request) {
 	}
 	v := findings.NewHistoryView(h, s.now())
 	s.render(w, r, http.StatusOK, s.page(r, v.Test, "", "build", after), findings.HistoryPage(v))
+}
+
+func (s *Site) flaky(w http.ResponseWriter, r *http.Request) {
+	after, err := s.farm.LastEvent(r.Context())
+	if err != nil {
+		s.Fail(w, r, err)
+		return
+	}
+	list, err := s.farm.Flaky(r.Context(), flaky.Query{Project: r.URL.Query().Get("project")})
+	if err != nil {
+		s.Fail(w, r, err)
+		return
+	}
+	v := findings.NewFlakyView(list, s.now())
+	s.render(w, r, http.StatusOK, s.page(r, v.Title, "flaky", "regression", after), findings.FlakyPage(v))
 }

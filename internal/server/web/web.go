@@ -35,6 +35,7 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/farm"
+	"github.com/weir-ci/weir/internal/farm/flaky"
 	"github.com/weir-ci/weir/internal/protocol"
 	"github.com/weir-ci/weir/internal/server/web/page"
 	"github.com/weir-ci/weir/internal/server/web/static"
@@ -70,6 +71,8 @@ type Farm interface {
 type Histories interface {
 	// TestHistory reads the past of a test; NotFound if no builder knows it.
 	TestHistory(ctx context.Context, q farm.TestQuery) (farm.TestHistory, error)
+	// Flaky lists flaky tests; NotFound if there is no such project.
+	Flaky(ctx context.Context, q flaky.Query) (flaky.List, error)
 }
 
 // Site serves the pages. Make one with New.
@@ -105,6 +108,7 @@ func New(f Farm, name string, log *slog.Logger, now func() time.Time) (*Site, er
 	s.mux.HandleFunc("GET /tests", s.test)
 	s.mux.HandleFunc("GET /regressions", s.regressions)
 	s.mux.HandleFunc("GET /regressions/{id}", s.regression)
+	s.mux.HandleFunc("GET /flaky", s.flaky)
 	s.mux.HandleFunc("GET /events", s.events)
 	s.mux.Handle("GET /static/", files)
 	s.mux.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) {

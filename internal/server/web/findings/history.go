@@ -16,6 +16,7 @@ type HistoryView struct {
 	Project  string
 	Test     string
 	Where    string // compares the builders; empty if there is nothing to compare
+	FlakyURL string // of the project's flaky tests
 	Builders []PastView
 }
 
@@ -89,7 +90,8 @@ const (
 
 // NewHistoryView makes the page of a test, as seen from now.
 func NewHistoryView(h farm.TestHistory, now time.Time) HistoryView {
-	v := HistoryView{Project: page.OneLine(h.Project, page.MaxName), Test: page.TestName(h.Test), Where: whereText(h.Where)}
+	v := HistoryView{Project: page.OneLine(h.Project, page.MaxName), Test: page.TestName(h.Test), Where: whereText(h.Where),
+		FlakyURL: FlakyURL(h.Project)}
 	for i, b := range h.Builders {
 		p := pastView(b, now)
 		p.ID = fmt.Sprintf("on-%d", i+1)
