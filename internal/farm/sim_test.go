@@ -289,7 +289,11 @@ func (s *sim) finish(a protocol.Assignment) {
 		fin.Results = s.put(f, data)
 	}
 	if end.product {
-		fin.Product = weir.Product{Digest: s.put(f, []byte(a.Spec.ProductKey)), Prefix: "/p/" + a.Spec.ProductKey}
+		content := a.Spec.ProductKey
+		if s.world.content != nil {
+			content = s.world.content(a.Spec.Revision)
+		}
+		fin.Product = weir.Product{Digest: s.put(f, []byte(content)), Prefix: "/p/" + a.Spec.ProductKey}
 	}
 	s.dropped(f.Finish(s.ctx, a.Attempt, fin))
 }

@@ -48,7 +48,8 @@ type simWorld struct {
 	renames  map[string]simRename
 	runs     int // how many there were, for messages that are never the same twice
 
-	apart map[string]simEnd // endings of builds at certain pins, by Pins.Key
+	content func(revision string) string // what is in a product; nil: no two are alike
+	apart   map[string]simEnd            // endings of builds at certain pins, by Pins.Key
 }
 
 // simRename is the name that a test has from a revision of its project on.

@@ -70,6 +70,10 @@ type Inquiry struct {
 	// knows of the others; only Search uses them.
 	alone map[weir.RegressionID]bool
 	kin   relatives
+	// late is when builds were last heard of regressions whose search had ended,
+	// and heard up to which build.
+	late  time.Time
+	heard map[weir.RegressionID]weir.BuildID
 	// reached is what searches that people asked for found in the past; only Search uses it.
 	reached map[weir.RegressionID]reach
 	// ran remembers where builds ran that have ended; only Search uses it.
@@ -87,5 +91,5 @@ type Inquiry struct {
 // New makes an inquiry.
 func New(o Options) *Inquiry {
 	return &Inquiry{store: o.Store, trail: trail.Trail{Store: o.Store, Results: o.Results, Config: o.Config}, config: o.Config, now: o.Now, log: o.Log,
-		searched: map[weir.RegressionID]string{}, reached: map[weir.RegressionID]reach{}, alone: map[weir.RegressionID]bool{}, ran: map[weir.BuildID]weir.Attempt{}, reverted: map[weir.RegressionID]time.Time{}, decided: map[weir.RegressionID]time.Time{}}
+		searched: map[weir.RegressionID]string{}, reached: map[weir.RegressionID]reach{}, alone: map[weir.RegressionID]bool{}, heard: map[weir.RegressionID]weir.BuildID{}, ran: map[weir.BuildID]weir.Attempt{}, reverted: map[weir.RegressionID]time.Time{}, decided: map[weir.RegressionID]time.Time{}}
 }

@@ -40,6 +40,9 @@ func (q *Inquiry) Search(ctx context.Context) (bool, error) {
 	if err != nil {
 		return changed, err
 	}
+	if err := q.hearLate(ctx); err != nil {
+		return changed, err
+	}
 	unmade, err := q.unmake(ctx)
 	changed = changed || unmade
 	if err != nil {
@@ -555,9 +558,8 @@ func removed(r weir.Regression, known int) bool {
 }
 
 // merge hands the victims of a regression to an older open one with the same culprit.
-func (q *Inquiry) merge(ctx context.Context, located []weir.Regression) (bool, error) {
+func (q *Inquiry) merge(ctx context.Context, located []weir.Regression) (changed bool, err error) {
 	oldest := map[string]weir.Regression{}
-	changed := false
 	for _, r := range slices.Backward(located) { // oldest first
 		key := r.Culprit.Project + "@" + r.Culprit.Revision.ID
 		into, ok := oldest[key]
@@ -568,6 +570,9 @@ func (q *Inquiry) merge(ctx context.Context, located []weir.Regression) (bool, e
 		u := store.RegressionUpdate{Regression: r, Now: q.now(), MergeInto: into.ID}
 		u.Regression.State, u.Regression.Closed, u.Regression.MergedInto = weir.Merged, q.now(), into.ID
 		u.Regression.Note = fmt.Sprintf("the same culprit as regression %d", into.ID)
+		if u.Grounds, err = q.shows(ctx, r); err != nil {
+			return changed, err
+		}
 		if err := q.store.Advance(ctx, u); err != nil && weir.CodeOf(err) != weir.Conflict {
 			return changed, err
 		}

@@ -67,7 +67,7 @@ func (t *tx) logAdvance(old, next, into weir.Regression, u store.RegressionUpdat
 	if u.MergeInto == 0 {
 		return nil
 	}
-	return t.log(u.MergeInto, weir.Transition{At: now, Kind: weir.WasJoined, To: into.State, Other: next.ID, Note: u.Regression.Note})
+	return t.log(u.MergeInto, weir.Transition{At: now, Kind: weir.WasJoined, To: into.State, Builds: u.Grounds, Other: next.ID, Note: u.Regression.Note})
 }
 
 // Transitions lists what became of a regression, oldest first.
