@@ -1,4 +1,5 @@
-// Package kin finds regressions that are probably one break. It is pure.
+// Package kin finds regressions that are probably one break, and what their
+// searches can share. It is pure.
 //
 // One commit of an upstream fails many projects at once, each with a regression
 // of its own. Two of them are kin if they fail alike, and a range of one project
@@ -9,6 +10,9 @@
 // To fail alike is to have the same signature (package signature), or a message
 // that tells enough by itself: a signature holds the place where an error was
 // raised, and that is in the project, where another project has another place.
+//
+// What is built for one search costs the others nothing, and identical products
+// count as one (see [Products]).
 package kin
 
 import (

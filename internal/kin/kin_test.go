@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/bisect"
 	"github.com/weir-ci/weir/internal/kin"
 )
 
@@ -103,6 +104,84 @@ func TestWeights(t *testing.T) {
 	} {
 		if got := way.Weights(c.lead, c.others); !slices.Equal(got, c.want) {
 			t.Errorf("Weights(%v, %v) = %v, want %v", c.lead, c.others, got, c.want)
+		}
+	}
+}
+
+func TestProducts(t *testing.T) {
+	t.Parallel()
+	at := func(p int) weir.Pins { // three steps of up, then one of d
+		return weir.Pins{"up": fmt.Sprint("u", min(p, 3)), "plain": "x", "d": fmt.Sprint("d", max(p-3, 0))}
+	}
+	made := func(products ...string) []kin.Input {
+		in := kin.Input{Of: []string{"up"}, Made: map[string]weir.Build{}}
+		for i, p := range products {
+			key := weir.Pins{"up": fmt.Sprint("u", i)}.Key()
+			switch p {
+			case "":
+			case "runs":
+				in.Made[key] = weir.Build{State: weir.Running}
+			case "broken":
+				in.Made[key] = weir.Build{State: weir.Finished, Outcome: weir.Failed}
+			default:
+				in.Made[key] = weir.Build{State: weir.Finished, Outcome: weir.Passed, Product: weir.Product{Digest: weir.Digest(p)}}
+			}
+		}
+		return []kin.Input{in}
+	}
+	for _, c := range []struct {
+		name        string
+		inputs      []kin.Input
+		built, same []int
+	}{
+		{"no products", nil, nil, nil},
+		{"nothing built", made(), nil, nil},
+		{"the ends", made("a", "", "", "b"), []int{0, 3, 4}, nil}, // d's own step needs no product of its own
+		{"one runs", made("a", "runs", "", "b"), []int{0, 1, 3, 4}, nil},
+		{"one does not build", made("a", "broken", "", "b"), []int{0, 3, 4}, nil},
+		{"identical ones", made("a", "a", "", "b"), []int{0, 1, 3, 4}, []int{0, 0, 2, 3, 4}},
+		{"there and back", made("a", "b", "a", "b"), []int{0, 1, 2, 3, 4}, []int{0, 1, 0, 1, 4}},
+	} {
+		built, same := kin.Products(4, at, c.inputs, map[string]bool{"plain": true, "d": true})
+		if !slices.Equal(built, c.built) || !slices.Equal(same, c.same) {
+			t.Errorf("%s: built %v, same %v; want %v, %v", c.name, built, same, c.built, c.same)
+		}
+	}
+}
+
+// TestFollowersNeedFewRuns: where a test seldom fails for no reason, three runs of
+// the leader's culprit and its parent are enough. A wrong lead costs some more.
+func TestFollowersNeedFewRuns(t *testing.T) {
+	t.Parallel()
+	const steps, culprit = 64, 24
+	way := kin.NewWay(steps, func(i int) (string, weir.Revision) { return "up", weir.Revision{ID: fmt.Sprint(i)} })
+	for _, c := range []struct {
+		rate        float64
+		lead        string
+		least, most int // runs
+	}{{0.005, "24", 2, 3}, {0.02, "24", 2, 3}, {0.15, "24", 3, 5}, {0.005, "40", 5, 12}, {0.005, "", 5, 9}} {
+		s := bisect.Subject{FlakeRate: c.rate, Trials: []bisect.Trial{
+			{Position: steps, Outcome: weir.ObservedBad, Alarm: true}, {Position: steps, Outcome: weir.ObservedBad}}} // and its retry
+		q := bisect.Question{Steps: steps, Width: 1, Built: []int{culprit, culprit - 1}, BuildCost: 0.5,
+			Weights: way.Weights(way.Step(weir.Culprit{Project: "up", Revision: weir.Revision{ID: c.lead}}), nil)}
+		runs := 0
+		for ; ; runs++ {
+			q.Subjects = []bisect.Subject{s}
+			answer := bisect.Next(q)
+			if answer.Done() || runs > 50 {
+				if f := answer.Findings[0]; f.Kind != bisect.Found || f.First != culprit {
+					t.Errorf("rate %g, lead %q: %+v", c.rate, c.lead, f)
+				}
+				break
+			}
+			said := weir.ObservedGood
+			if answer.Probes[0] >= culprit {
+				said = weir.ObservedBad
+			}
+			s.Trials = append(s.Trials, bisect.Trial{Position: answer.Probes[0], Outcome: said})
+		}
+		if runs < c.least || runs > c.most {
+			t.Errorf("rate %g, lead %q: %d runs, want %d to %d", c.rate, c.lead, runs, c.least, c.most)
 		}
 	}
 }

@@ -14,7 +14,7 @@ import (
 
 // One break of an upstream fails many projects at once. Those that fail alike,
 // in the same range of a project, are searched one after the other: the first
-// leads, the others follow and begin with its culprit, which takes them two runs
+// leads, the others follow and begin with its culprit, which takes them a few runs
 // and no new product. That they fail alike is a hint and no proof, so each has to
 // see the culprit bad and its parent good for itself; then they are merged.
 

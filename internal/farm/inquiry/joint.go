@@ -2,12 +2,12 @@ package inquiry
 
 import (
 	"context"
-	"fmt"
+	"maps"
 	"slices"
-	"strings"
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/bisect"
+	"github.com/weir-ci/weir/internal/kin"
 	"github.com/weir-ci/weir/internal/store"
 )
 
@@ -28,13 +28,6 @@ type joint struct {
 	lead    []int     // steps of which the leader's culprit is one
 }
 
-// input is a product that a builder's builds use.
-type input struct {
-	builder weir.BuilderID
-	of      []string // projects that it is made of
-	made    map[string]weir.Build
-}
-
 // join learns what a search can share, and takes back probes that it need not
 // wait for.
 func (q *Inquiry) join(ctx context.Context, r weir.Regression, e *evidence) (err error) {
@@ -47,24 +40,21 @@ func (q *Inquiry) join(ctx context.Context, r weir.Regression, e *evidence) (err
 	}
 	own := run.Builds[len(run.Builds)-1]
 	e.handsDown = own.Spec.Job.Product != ""
-	var needs []input
+	var inputs []kin.Input
 	plain := map[string]bool{} // projects of which the build gets the revision only
 	for name := range own.Pins {
 		plain[name] = true
 	}
 	for _, i := range own.Needs {
 		b := run.Builds[i]
-		n := input{builder: b.Builder}
-		for name := range b.Pins {
-			n.of = append(n.of, name)
-		}
+		in := kin.Input{Of: slices.Collect(maps.Keys(b.Pins))}
 		delete(plain, b.Spec.Project)
-		if n.made, err = q.productsOf(ctx, b.Builder); err != nil {
+		if in.Made, err = q.productsOf(ctx, b.Builder); err != nil {
 			return err
 		}
-		needs = append(needs, n)
+		inputs = append(inputs, in)
 	}
-	e.joint.built, e.joint.same = share(e.route, needs, plain)
+	e.joint.built, e.joint.same = kin.Products(e.route.len(), e.route.pins, inputs, plain)
 	return q.cancel(ctx, r, e, "an upstream product is identical to one that was tried", e.twin)
 }
 
@@ -88,52 +78,6 @@ func (q *Inquiry) productsOf(ctx context.Context, id weir.BuilderID) (map[string
 	}
 	q.kin.products[id] = made
 	return made, nil
-}
-
-// share finds the positions of a route whose products can be had, and those
-// whose products are identical.
-func share(way route, needs []input, plain map[string]bool) (built, same []int) {
-	if len(needs) == 0 {
-		return nil, nil
-	}
-	classes := map[string]int{}
-	same = make([]int, way.len()+1)
-	equal := false
-	for p := range same {
-		pins := way.pins(p)
-		var key strings.Builder
-		had, told := true, true
-		for _, n := range needs {
-			b, ok := n.made[pins.Only(n.of).Key()]
-			had = had && ok && (!b.State.Final() || b.Product.Digest != "")
-			told = told && ok && b.Product.Digest != ""
-			fmt.Fprint(&key, b.Product.Digest, " ")
-		}
-		if had {
-			built = append(built, p)
-		}
-		if same[p] = -1 - p; !told {
-			continue
-		}
-		for name, rev := range pins {
-			if !plain[name] {
-				delete(pins, name)
-			} else if rev == "" {
-				told = false
-			}
-		}
-		class := key.String() + pins.Key()
-		if _, seen := classes[class]; !seen {
-			classes[class] = p
-		} else {
-			equal = true
-		}
-		same[p] = classes[class]
-	}
-	if !equal {
-		same = nil
-	}
-	return built, same
 }
 
 // breadth is how many probes may run at once. While nothing speaks against the
