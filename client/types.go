@@ -45,8 +45,12 @@ type BuildDetail struct {
 	// From is how many changes stand before those, and More says that there are some behind them.
 	From int  `json:"changes_from,omitempty"`
 	More bool `json:"more_changes,omitempty"`
-	// First says that the builder had no settled build before.
-	First bool `json:"first,omitempty"`
+	// First says that the builder had no settled build before; otherwise a
+	// settled build was held against Against.
+	First   bool         `json:"first,omitempty"`
+	Against weir.BuildID `json:"against,omitempty"`
+	// Repeats ran it again at the same revisions, newest first.
+	Repeats []weir.Build `json:"repeats,omitempty"`
 	// Hidden lists tests that do not run though they should, by cause, at most
 	// 200. It is empty unless the build is the newest settled one of its builder.
 	Hidden []weir.TestState `json:"hidden,omitempty"`

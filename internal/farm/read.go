@@ -3,12 +3,12 @@ package farm
 import (
 	"context"
 	"io"
-	"slices"
 	"time"
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/blame"
 	"github.com/weir-ci/weir/internal/farm/setcache"
+	"github.com/weir-ci/weir/internal/farm/trail"
 	"github.com/weir-ci/weir/internal/store"
 )
 
@@ -120,8 +120,12 @@ type BuildDetail struct {
 	// From is how many changes stand before those, and More says that there are some behind them.
 	From int  `json:"changes_from,omitempty"`
 	More bool `json:"more_changes,omitempty"`
-	// First says that the builder had no settled build before: there was nothing to compare with.
-	First bool `json:"first,omitempty"`
+	// First says that the builder had no settled build before: there was nothing
+	// to compare with. Otherwise a settled build was held against Against.
+	First   bool         `json:"first,omitempty"`
+	Against weir.BuildID `json:"against,omitempty"`
+	// Repeats ran it again at the same revisions, because of what was newly bad; newest first.
+	Repeats []weir.Build `json:"repeats,omitempty"`
 	// Hidden lists tests that do not run though they should, by cause, at most
 	// 200. It is empty unless the build is the newest settled one of its builder.
 	Hidden []weir.TestState `json:"hidden,omitempty"`
@@ -183,7 +187,10 @@ func (f *Farm) BuildFrom(ctx context.Context, id weir.BuildID, from int) (BuildD
 	if d.More = len(d.Changes) > changesPage; d.More {
 		d.Changes = d.Changes[:changesPage]
 	}
-	if d.First, err = f.first(ctx, d.Build); err != nil {
+	if d.First, d.Against, err = f.against(ctx, d.Build); err != nil {
+		return d, err
+	}
+	if d.Repeats, err = f.store.ListBuilds(ctx, store.BuildFilter{RetryOf: id}); err != nil {
 		return d, err
 	}
 	if d.Hidden, err = f.hidden(ctx, d.Build); err != nil {
@@ -206,16 +213,17 @@ func (f *Farm) BuildFrom(ctx context.Context, id weir.BuildID, from int) (BuildD
 	return d, err
 }
 
-// first reports whether a settled build is the first settled one of its builder.
-func (f *Farm) first(ctx context.Context, b weir.Build) (bool, error) {
+// against finds the settled build that a settled one was held against, or that
+// it was the first of its builder.
+func (f *Farm) against(ctx context.Context, b weir.Build) (first bool, id weir.BuildID, err error) {
 	if b.Judgement != weir.Settled || !b.Cause.Advances() {
-		return false, nil
+		return false, 0, nil
 	}
-	const enough = 20 // earlier builds, most of which are settled
-	earlier, err := f.store.ListBuilds(ctx, store.BuildFilter{Builder: b.Builder.ID, Before: b.ID, Limit: enough})
-	return err == nil && len(earlier) < enough && !slices.ContainsFunc(earlier, func(e weir.Build) bool {
-		return e.Judgement == weir.Settled && e.Cause.Advances()
-	}), err
+	err = trail.Trail{Store: f.store}.Back(ctx, b, func(e weir.Build) (bool, error) {
+		id = e.ID
+		return false, nil
+	})
+	return id == 0, id, err
 }
 
 func (f *Farm) attempt(ctx context.Context, a weir.Attempt) (AttemptDetail, error) {

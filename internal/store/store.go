@@ -619,6 +619,7 @@ type BuildFilter struct {
 	Run     weir.RunID
 	Project string
 	Builder weir.BuilderID
+	RetryOf weir.BuildID // those that repeat this one; 0: any
 	States  []weir.State
 	Before  weir.BuildID // ids below this one; 0: all
 	Limit   int          // 0: 100; at most 1,000

@@ -176,7 +176,8 @@ func demoFailed(open weir.Regression) farm.BuildDetail {
 		Changes: weir.VerdictCounts{NewlyFailing: 3, Fixed: 1}}
 	at := func(m float64) time.Time { return b.Started.Add(time.Duration(m * float64(time.Minute))) }
 	return farm.BuildDetail{Build: b, Run: weir.Run{ID: 11, Cause: weir.CauseChange, Project: "brook", Reason: "2 new revisions of brook, up to 4f2a91c3d0"},
-		Spec: demoSpec(), Regressions: []weir.Regression{open},
+		Spec: demoSpec(), Regressions: []weir.Regression{open}, Against: 33,
+		Repeats: []weir.Build{{ID: 41, RetryOf: b.ID, State: weir.Finished, Outcome: weir.Failed}},
 		Attempts: []farm.AttemptDetail{
 			{Attempt: weir.Attempt{ID: weir.AttemptID{Build: b.ID, Number: 1}, Worker: "toad", Leased: at(-1), Ended: at(-.2),
 				Outcome: weir.Infra, Reason: weir.Reason{Code: weir.ReasonLost}}},

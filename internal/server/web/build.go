@@ -39,6 +39,8 @@ type BuildView struct {
 	Earlier     string // URL of the page before; may be empty
 	Later       string // URL of the next page; may be empty
 	News        string
+	Against     BuildRef   // the settled build that it was held against
+	Repeats     []BuildRef // builds that ran it again, oldest first
 	Hidden      findings.HiddenView
 	Attempts    []AttemptLine
 	Attempt     int        // whose steps are shown
@@ -46,6 +48,20 @@ type BuildView struct {
 	Tests       TestsView
 	ReproVerb   string // the command that does all of it
 	Repro       string // what does it by hand
+}
+
+// BuildRef points to another build.
+type BuildRef struct {
+	ID   weir.BuildID // 0: none
+	URL  string
+	Mark page.Mark
+}
+
+func buildRefs(builds []weir.Build) (out []BuildRef) {
+	for _, b := range slices.Backward(builds) {
+		out = append(out, BuildRef{b.ID, page.BuildURL(b.ID), page.BuildMark(b)})
+	}
+	return out
 }
 
 // ChangeLine is a test that is not as it was.
@@ -98,7 +114,7 @@ func buildView(d farm.BuildDetail, q buildQuery, now time.Time) BuildView {
 		RunURL: fmt.Sprintf("/builds?run=%d", b.Run), Pins: page.PinLines(b.Pins, b.Builder.Project),
 		Platform: page.OneLine(string(b.Builder.Platform), page.MaxName), Worker: page.OneLine(b.Worker, page.MaxName),
 		Created: page.At(b.Created, now), Started: page.At(b.Started, now), Finished: page.At(b.Finished, now), Took: took(b, now),
-		News: changesText(b.Changes), Hidden: findings.NewHiddenView(b, d.Hidden), ReproVerb: fmt.Sprintf("weir repro %d", b.ID), Repro: page.Repro(d.Spec)}
+		News: changesText(b.Changes), Against: BuildRef{ID: d.Against, URL: page.BuildURL(d.Against)}, Repeats: buildRefs(d.Repeats), Hidden: findings.NewHiddenView(b, d.Hidden), ReproVerb: fmt.Sprintf("weir repro %d", b.ID), Repro: page.Repro(d.Spec)}
 	if b.RetryOf != 0 {
 		v.RetryOf = page.BuildURL(b.RetryOf)
 	}

@@ -192,3 +192,22 @@ func TestReproVerbOfBuild(t *testing.T) {
 		t.Errorf("a build: %q", v.ReproVerb)
 	}
 }
+
+// TestVerdictsHaveGrounds: the page of a build says what its verdicts rest on.
+func TestVerdictsHaveGrounds(t *testing.T) {
+	t.Parallel()
+	f := servertest.Demo()
+	v := buildView(f.Details[servertest.FailedBuild], buildQuery{step: -1}, f.Now)
+	if v.Against.ID != 33 || v.Against.URL != "/builds/33" || len(v.Repeats) != 1 || v.Repeats[0].URL != "/builds/41" || v.Repeats[0].Mark.Word != "failed" {
+		t.Errorf("held against %+v, run again in %+v", v.Against, v.Repeats)
+	}
+	var page strings.Builder
+	if err := groundsLine(v).Render(t.Context(), &page); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"Held against", `href="/builds/33"`, "Run again at the same revisions", `href="/builds/41"`} {
+		if !strings.Contains(page.String(), want) {
+			t.Errorf("%q is not in %s", want, page.String())
+		}
+	}
+}

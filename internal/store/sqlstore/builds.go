@@ -131,6 +131,9 @@ func (s *Store) ListBuilds(ctx context.Context, f store.BuildFilter) ([]weir.Bui
 	if f.Builder != 0 {
 		q.And(`b.builder_id = ?`, int64(f.Builder))
 	}
+	if f.RetryOf != 0 {
+		q.And(`b.retry_of > 0 AND b.retry_of = ?`, int64(f.RetryOf)) // as its index has it
+	}
 	sqltx.WhereIn(q, `b.state`, f.States)
 	if f.Before != 0 {
 		q.And(`b.id < ?`, int64(f.Before))

@@ -44,19 +44,24 @@ func testListBuilds(f *fixture) {
 	more := f.change(a, 2)
 	f.finish(f.leaseBuild(all[0]), weir.ReasonNone)
 	f.leaseBuild(all[2])
+	other := f.builder("c")
+	again := f.create(weir.CauseRetry, build(other, own(other, 1), retryOf(all[0])))[0]
+	f.finish(f.leaseBuild(again), weir.ReasonNone)
 	for name, c := range map[string]struct {
 		filter store.BuildFilter
 		want   []weir.BuildID
 	}{
-		"all":        {store.BuildFilter{}, []weir.BuildID{more, all[3], all[2], all[1], all[0]}},
-		"limit":      {store.BuildFilter{Limit: 2}, []weir.BuildID{more, all[3]}},
+		"all":        {store.BuildFilter{}, []weir.BuildID{again, more, all[3], all[2], all[1], all[0]}},
+		"limit":      {store.BuildFilter{Limit: 2}, []weir.BuildID{again, more}},
 		"run":        {store.BuildFilter{Run: run.ID}, []weir.BuildID{all[3], all[2], all[1], all[0]}},
 		"project":    {store.BuildFilter{Project: "a"}, []weir.BuildID{more, all[1], all[0]}},
 		"no project": {store.BuildFilter{Project: "%"}, []weir.BuildID{}},
 		"builder":    {store.BuildFilter{Builder: a.ID}, []weir.BuildID{more, all[0]}},
 		"state":      {store.BuildFilter{States: []weir.State{weir.Leased}}, []weir.BuildID{all[2]}},
-		"states":     {store.BuildFilter{States: []weir.State{weir.Finished, weir.Queued}}, []weir.BuildID{more, all[3], all[1], all[0]}},
+		"states":     {store.BuildFilter{States: []weir.State{weir.Finished, weir.Queued}}, []weir.BuildID{again, more, all[3], all[1], all[0]}},
 		"before":     {store.BuildFilter{Before: all[2]}, []weir.BuildID{all[1], all[0]}},
+		"retries":    {store.BuildFilter{RetryOf: all[0]}, []weir.BuildID{again}},
+		"no retries": {store.BuildFilter{RetryOf: all[1]}, []weir.BuildID{}},
 		"everything": {store.BuildFilter{Run: run.ID, Project: "b", Builder: b.ID, States: []weir.State{weir.Queued}, Before: more, Limit: 5}, []weir.BuildID{all[3]}},
 	} {
 		got := must[[]weir.Build](f)(f.ListBuilds(f.ctx, c.filter))
