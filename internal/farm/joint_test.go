@@ -99,11 +99,15 @@ func TestOneBreakOfManyProjects(t *testing.T) {
 		s.open()
 		return s.effort()
 	}()
-	for _, c := range []struct {
+	cases := []struct {
 		alike            bool
 		projects         int
 		products, probes int // at most
-	}{{true, 2, 10, 28}, {true, 6, 12, 50}, {false, 6, 12, 76}} {
+	}{{true, 2, 10, 28}, {true, 5, 12, 45}, {false, 5, 12, 65}}
+	if raceDetector { // which makes the database ten times slower
+		cases = cases[:1]
+	}
+	for _, c := range cases {
 		t.Run(fmt.Sprint(c.projects, " alike ", c.alike), func(t *testing.T) {
 			t.Parallel()
 			s := breakMany(t, c.alike, slices.Repeat([]int{24}, c.projects)...)
@@ -126,8 +130,8 @@ func TestOneBreakOfManyProjects(t *testing.T) {
 					}
 				}
 			}
-			if joined != c.projects-1 {
-				t.Errorf("%d regressions have joined", joined)
+			if merged := len(s.regressions()) - 1; joined == 0 || merged != c.projects-1 {
+				t.Errorf("%d regressions have joined of %d", joined, merged)
 			}
 		})
 	}
