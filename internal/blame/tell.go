@@ -21,6 +21,9 @@ func Word(b weir.Blame) string {
 // Sentence says in one sentence who broke what of whom, and what the other side
 // had to do with it. It starts with a name or a small letter and has no full stop.
 func Sentence(r weir.Regression) string {
+	if r.Aim == weir.AimFix {
+		return mended(r)
+	}
 	c, what := newCase(r), broken(r)
 	culprit := c.culprit(r)
 	switch r.Blame {

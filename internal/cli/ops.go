@@ -16,7 +16,11 @@ import (
 // adminFlags adds what a verb needs that changes something, and returns how to
 // make its client.
 func adminFlags(c *cobra.Command) func() (*client.Client, error) {
-	server := serverFlag(c)
+	return adminClient(c, serverFlag(c))
+}
+
+// adminClient is adminFlags for a verb that wants to know the server itself.
+func adminClient(c *cobra.Command, server func() string) func() (*client.Client, error) {
 	file := c.Flags().String("token-file", "", "file that holds an admin's token (default: $WEIR_ADMIN_TOKEN)")
 	return func() (*client.Client, error) {
 		token, err := readToken("WEIR_ADMIN_TOKEN", *file)

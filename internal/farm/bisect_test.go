@@ -139,6 +139,20 @@ func TestBisectWhatMended(t *testing.T) {
 	}
 }
 
+// TestSplitStays: what somebody has split off is not merged again because it
+// has the same culprit.
+func TestSplitStays(t *testing.T) {
+	t.Parallel()
+	s := broken(t)
+	part, err := s.farms[0].Split(s.ctx, s.regressions()[0].ID, []triage.Pick{{Test: t0}}, weir.Word{By: "ada"})
+	s.must(err)
+	s.until("at rest", true, s.atRest)
+	all := s.regressions()
+	if len(all) != 2 || all[0].ID != part || all[0].State != weir.Located || all[1].State != weir.Located || all[0].Culprit.Revision.ID != all[1].Culprit.Revision.ID {
+		t.Errorf("regressions are %+v", all)
+	}
+}
+
 // TestAcknowledged: a word holds while it holds, and does not stop the search.
 func TestAcknowledged(t *testing.T) {
 	t.Parallel()

@@ -3,8 +3,10 @@ package show
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/client"
@@ -12,12 +14,13 @@ import (
 )
 
 // Regression prints the whole story of one: who is to blame, what each side
-// can do about it, the tests, and every build that this rests on.
-func Regression(w io.Writer, d client.RegressionDetail) {
+// can do about it, the tests, every build that this rests on, and what became of it.
+func Regression(w io.Writer, d client.RegressionDetail, now time.Time) {
 	r := d.Regression
-	Regressions(w, []weir.Regression{r})
+	Regressions(w, []weir.Regression{r}, now)
+	writeStanding(w, r, now)
 	fmt.Fprintf(w, "\n%s\n", Safe(blame.Sentence(r)))
-	fmt.Fprintf(w, "\ngood in build %d, bad in build %d; %s\n", r.Good.Build, r.Bad.Build, Safe(r.Note))
+	fmt.Fprintf(w, "\n%s; %s\n", ends(r), Safe(r.Note))
 	if r.Culprit.Project != "" {
 		rev := r.Culprit.Revision
 		fmt.Fprintf(w, "\nculprit   %s %s\n", Safe(r.Culprit.Project), Safe(rev.ID))
@@ -32,6 +35,7 @@ func Regression(w io.Writer, d client.RegressionDetail) {
 	writeVictims(w, r.Victims)
 	writePath(w, d)
 	writeGrounds(w, r, d)
+	writeLife(w, d.Life, d.Searches)
 }
 
 // standingMarks are the corners as one letter each, like the builds of a status.
@@ -193,17 +197,27 @@ func writePath(w io.Writer, d client.RegressionDetail) {
 	t.Flush()
 }
 
-// Regressions prints a table of regressions, one line each.
-func Regressions(w io.Writer, list []weir.Regression) {
+// Regressions prints a table of regressions, one line each; last come those that
+// somebody has in hand.
+func Regressions(w io.Writer, list []weir.Regression, now time.Time) {
 	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
-	fmt.Fprintln(t, "REGRESSION\tSTATE\tBLAME\tCULPRIT\tCHANGE\tBROKE")
-	for _, r := range list {
+	anyInHand := slices.ContainsFunc(list, func(r weir.Regression) bool { return inHand(r, now) != "" })
+	head := "REGRESSION\tSTATE\tBLAME\tCULPRIT\tCHANGE\tBROKE"
+	if anyInHand {
+		head += "\tIN HAND"
+	}
+	fmt.Fprintln(t, head)
+	for _, r := range handsLast(list, now) {
 		who, what := "?", Safe(r.Note)
 		if r.Culprit.Project != "" {
 			who = Safe(r.Culprit.Project + " " + r.Culprit.Revision.Short())
 			what = Clip(Safe(changeOf(r.Culprit.Revision)), 44)
 		}
-		fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\t%s\n", r.ID, r.State, blameOf(r), who, Clip(what, 60), victims(r.Victims))
+		hand := ""
+		if anyInHand {
+			hand = "\t" + inHand(r, now)
+		}
+		fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\t%s%s\n", r.ID, r.State, blameOf(r), who, Clip(what, 60), victims(r.Victims), hand)
 	}
 	t.Flush()
 }

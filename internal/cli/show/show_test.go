@@ -53,7 +53,15 @@ func TestNothingReachesTheTerminal(t *testing.T) {
 	r := weir.Regression{ID: 1, State: weir.Located, Builder: weir.Builder{BuilderKey: key}, Note: evil,
 		Culprit: weir.Culprit{Project: evil, Revision: rev}, Victims: []weir.Victim{{Builder: weir.Builder{BuilderKey: key}, Test: test}}}
 	var out strings.Builder
-	Regression(&out, client.RegressionDetail{Regression: r, Advice: client.Advice{Upstream: []string{evil}, Downstream: []string{evil}}})
+	r.Acknowledged = weir.Acknowledgement{Word: weir.Word{By: evil, Why: evil}, Until: time.Unix(99, 0)}
+	r.Asked = r.Acknowledged.Word
+	asked := r
+	asked.Aim, asked.Path = weir.AimAsked, []weir.Leg{{Project: evil}}
+	asked.Good.Pins, asked.Bad.Pins = weir.Pins{evil: evil}, weir.Pins{evil: evil}
+	Found(&out, asked)
+	Regression(&out, client.RegressionDetail{Regression: asked}, time.Unix(9, 0))
+	Regression(&out, client.RegressionDetail{Regression: r, Advice: client.Advice{Upstream: []string{evil}, Downstream: []string{evil}},
+		Life: []weir.Transition{{Kind: weir.WasAcknowledged, By: evil, Note: evil}}, Searches: []weir.Regression{asked}}, time.Unix(9, 0))
 	Status(&out, client.Overview{Regressions: []weir.Regression{r}})
 	History(&out, client.TestHistory{Builders: []client.BuilderHistory{{Says: evil, Changes: []client.TestMove{{Moved: []client.PinMove{{Project: evil, To: evil}}}}}},
 		Where: client.Where{Spread: "only_here", Here: []string{evil}}})

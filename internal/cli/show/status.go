@@ -16,7 +16,7 @@ func Status(w io.Writer, o client.Overview) {
 	if len(o.Regressions) == 0 {
 		fmt.Fprintln(w, "no open regressions")
 	} else {
-		Regressions(w, o.Regressions)
+		Regressions(w, o.Regressions, o.At)
 	}
 	fmt.Fprintf(w, "\nrunning %d, queued %d, blocked %d", len(o.Running), o.Queue[weir.Queued], o.Queue[weir.Blocked])
 	if o.Doubted > 0 {

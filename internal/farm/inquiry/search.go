@@ -561,6 +561,9 @@ func removed(r weir.Regression, known int) bool {
 func (q *Inquiry) merge(ctx context.Context, located []weir.Regression) (changed bool, err error) {
 	oldest := map[string]weir.Regression{}
 	for _, r := range slices.Backward(located) { // oldest first
+		if r.Asked.By != "" {
+			continue // somebody has split it off, and knows why
+		}
 		key := r.Culprit.Project + "@" + r.Culprit.Revision.ID
 		into, ok := oldest[key]
 		if !ok {

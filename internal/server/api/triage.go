@@ -74,7 +74,7 @@ type acknowledgeIn struct {
 	ID   int64 `path:"id" minimum:"1" doc:"the regression"`
 	Body struct {
 		why
-		Seconds int64     `json:"for_seconds,omitempty" doc:"for how long, at most 90 days; or say until" minimum:"0" maximum:"7776000"`
+		Seconds int64     `json:"for_seconds,omitempty" doc:"for how long, at most 90 days; or say until" minimum:"0" maximum:"1000000000"`
 		Until   time.Time `json:"until,omitempty" doc:"until when; or say for_seconds"`
 	}
 }
