@@ -54,7 +54,7 @@ func Advise(r weir.Regression) Advice {
 			fmt.Sprintf("%s is not good with less than the new upstreams: require %s", c.downstream, c.ups(New)),
 		}
 	case weir.BlameEnvironment:
-		a.Downstream = []string{"no revision did it: look at what the machines, the network or the clock have changed"}
+		a.Downstream = []string{"no revision did it: " + lookAt(r.Checks.Screen)}
 	case weir.BlameNone:
 		return a
 	}
@@ -176,4 +176,18 @@ func revisions(names []string, pins weir.Pins) string {
 		}
 	}
 	return strings.Join(out, " and ")
+}
+
+// lookAt says where to look for what is no revision. What people can put right
+// themselves comes first: the recipe, and then what bad runs have in common.
+func lookAt(clues []weir.Clue) string {
+	for _, c := range clues {
+		if c.Facet == "recipe" {
+			return "undo first what the farm file has changed, and see whether that was it"
+		}
+	}
+	if len(clues) > 0 {
+		return "look first at what the bad runs have in common: " + clues[0].Value
+	}
+	return "look at what the machines, the network or the clock have changed"
 }

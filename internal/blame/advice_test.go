@@ -152,3 +152,24 @@ func TestAdviceIsHonest(t *testing.T) {
 		}
 	})
 }
+
+// TestAdviceOnTheEnvironment: what somebody can put right is told first.
+func TestAdviceOnTheEnvironment(t *testing.T) {
+	t.Parallel()
+	root := weir.Clue{Facet: "user", Value: "root"}
+	for _, c := range []struct {
+		clues []weir.Clue
+		want  string
+	}{
+		{nil, "no revision did it: look at what the machines, the network or the clock have changed"},
+		{[]weir.Clue{root}, "no revision did it: look first at what the bad runs have in common: root"},
+		{[]weir.Clue{root, {Facet: "recipe", Value: "the recipe has changed since build 3: dir changed"}},
+			"no revision did it: undo first what the farm file has changed, and see whether that was it"},
+	} {
+		r := regression("bbbb", "")
+		r.Checks.Screen = c.clues
+		if got := Advise(r).Downstream; len(got) != 1 || got[0] != c.want {
+			t.Errorf("%v: %q, want %q", c.clues, got, c.want)
+		}
+	}
+}

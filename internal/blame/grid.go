@@ -70,6 +70,9 @@ func GridOf(r weir.Regression) Grid {
 		if len(c.moved) == 0 {
 			name = "the upstreams"
 		}
+		if len(end) == 1 {
+			name = "no upstreams"
+		}
 		g.Upstreams = append(g.Upstreams, name)
 		var cells []weir.Corner
 		for _, column := range columns {

@@ -129,6 +129,16 @@ func TestGrid(t *testing.T) {
 	if len(up.Cells) != 2 || len(up.Projects) != 1 || len(down.Cells) != 1 || len(down.Projects) != 2 || down.Upstreams[0] != "the upstreams" {
 		t.Errorf("what has not moved has one row or column: %+v, %+v", up, down)
 	}
+	lonely := oneSided(false)
+	for _, e := range []*weir.Evidence{&lonely.Good, &lonely.Bad} {
+		e.Pins = e.Pins.Only([]string{"hcl"})
+	}
+	for i, k := range lonely.Corners {
+		lonely.Corners[i].Pins = k.Pins.Only([]string{"hcl"})
+	}
+	if g := GridOf(lonely); !slices.Equal(g.Upstreams, []string{"no upstreams"}) {
+		t.Errorf("without upstreams: %q", g.Upstreams)
+	}
 	if StandingOf(weir.Corner{}) != StandsUnasked {
 		t.Error("what is not known was asked")
 	}
