@@ -13,8 +13,9 @@
 //	plan      makes runs where tips have moved         (plan.go)
 //	expire    ends leases that ran out                 (expire.go)
 //	judge     holds finished builds against baselines  (package inquiry)
-//	search    moves open regressions towards a culprit (package inquiry),
-//	          and finds out what mended closed ones     (package aftermath)
+//	search    moves open regressions towards a culprit (package inquiry)
+//	look      finds out what mended closed ones, and which
+//	          commit of a merge it was                  (package aftermath)
 //	seal      puts log frames together into segments,
 //	          and those of ended logs into denser ones (package logbook)
 package farm
@@ -117,7 +118,7 @@ func New(o Options) *Farm {
 	f.Desk = triage.New(triage.Options{Store: o.Store, Now: o.Now, Stir: f.stir,
 		Config: func() triage.Config { return f.config.Load() }})
 	f.flaky = f.newFlaky()
-	f.aftermath = aftermath.New(aftermath.Options{Store: o.Store, RecipeChange: f.inquiry.RecipeChange, Built: f.built, Now: o.Now, Log: o.Log,
+	f.aftermath = aftermath.New(aftermath.Options{Store: o.Store, RecipeChange: f.inquiry.RecipeChange, Built: f.built, Sides: f.sides, Now: o.Now, Log: o.Log,
 		Trail: trail.Trail{Store: o.Store, Results: f.resultSet, Config: func() trail.Config { return f.config.Load() }}})
 	f.any.init()
 	f.work.init()

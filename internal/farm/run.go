@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/farm/aftermath"
 	"github.com/weir-ci/weir/internal/farm/setcache"
 )
 
@@ -43,6 +44,7 @@ func (f *Farm) Run(ctx context.Context) error {
 	g.Go(func() error { return f.loop(ctx, "plan", &f.moved, restIdle, f.plan) })
 	g.Go(func() error { return f.loop(ctx, "judge", &f.work, restIdle, f.judge) })
 	g.Go(func() error { return f.loop(ctx, "search", &f.work, restSearch, f.search) })
+	g.Go(func() error { return f.every(ctx, "look", aftermath.LookEvery, f.look) })
 	g.Go(func() error { return f.book.Run(ctx) })
 	g.Go(func() error { return f.expireLoop(ctx) })
 	g.Go(func() error { return f.lookAgain(ctx) })
@@ -109,15 +111,19 @@ func (f *Farm) judge(ctx context.Context) (bool, error) {
 // search moves open searches one step on. It returns whether anything changed.
 func (f *Farm) search(ctx context.Context) (bool, error) {
 	more, err := f.inquiry.Search(ctx)
-	if err == nil {
-		var after bool
-		after, err = f.aftermath.Look(ctx)
-		more = more || after
-	}
 	if more {
 		f.stir()
 	}
 	return more, err
+}
+
+// look takes care of regressions whose search has ended.
+func (f *Farm) look(ctx context.Context) error {
+	changed, err := f.aftermath.Look(ctx)
+	if changed {
+		f.stir()
+	}
+	return err
 }
 
 // every calls work at intervals.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/blob"
+	"github.com/weir-ci/weir/internal/farm/aftermath"
 	"github.com/weir-ci/weir/internal/protocol"
 	"github.com/weir-ci/weir/internal/store"
 	"github.com/weir-ci/weir/internal/store/sqlite"
@@ -69,6 +70,7 @@ type sim struct {
 	workers []weir.Worker
 	held    []protocol.Assignment
 	holder  map[weir.AttemptID]string
+	looked  time.Time
 	calm    bool // nothing fails any more by chance
 	trouble float64
 }
@@ -217,7 +219,10 @@ func (s *sim) pass() {
 	case 1:
 		_, err = s.farm().judge(s.ctx)
 	case 2:
-		_, err = s.farm().search(s.ctx)
+		if _, err = s.farm().search(s.ctx); err == nil && s.now.Sub(s.looked) >= aftermath.LookEvery {
+			s.looked = s.now
+			err = s.farm().look(s.ctx)
+		}
 	case 3:
 		err = s.farm().expire(s.ctx)
 	case 4, 5:

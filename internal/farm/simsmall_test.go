@@ -52,6 +52,7 @@ func (s *sim) until(what string, search bool, done func() bool) {
 		if search {
 			_, err = s.farms[0].search(s.ctx)
 			s.must(err)
+			s.must(s.farms[0].look(s.ctx))
 		}
 	}
 	s.t.Fatalf("never %s: %s", what, s.unrest())

@@ -26,9 +26,10 @@ type simFault struct {
 	Victim    string
 	Tests     []string
 	Kind      weir.Verdict
-	With      weir.Pins // only if these projects have got there too
-	Without   weir.Pins // only if these have not
-	Like      int       // its failures say what those of a fault at this revision do; 0: At
+	With      weir.Pins       // only if these projects have got there too
+	Without   weir.Pins       // only if these have not
+	Also      map[string]bool // whether it is there at these revisions, which are not of the line
+	Like      int             // its failures say what those of a fault at this revision do; 0: At
 }
 
 // simWorld is a synthetic ecosystem whose history grows on request. What a
@@ -48,8 +49,11 @@ type simWorld struct {
 	renames  map[string]simRename
 	runs     int // how many there were, for messages that are never the same twice
 
-	content func(revision string) string // what is in a product; nil: no two are alike
-	apart   map[string]simEnd            // endings of builds at certain pins, by Pins.Key
+	content func(revision string) string               // what is in a product; nil: no two are alike
+	sides   map[string][][]string                      // lines that a revision merged
+	lister  source.Adapter                             // in place of the world's own revisions
+	real    func(project, revision string) weir.Status // what tests do at those
+	apart   map[string]simEnd                          // endings of builds at certain pins, by Pins.Key
 }
 
 // simRename is the name that a test has from a revision of its project on.
@@ -165,7 +169,7 @@ func (w *simWorld) plant(p weir.Project, at int) {
 			}
 		}
 		w.rng.Shuffle(len(tests), func(i, j int) { tests[i], tests[j] = tests[j], tests[i] })
-		w.faults = append(w.faults, simFault{p.Name, at, fixed, victim, tests[:1+w.rng.IntN(len(tests))], kind, nil, nil, 0})
+		w.faults = append(w.faults, simFault{p.Name, at, fixed, victim, tests[:1+w.rng.IntN(len(tests))], kind, nil, nil, nil, 0})
 	}
 }
 
@@ -258,6 +262,9 @@ func (f simFault) active(pins weir.Pins) bool {
 			return false
 		}
 	}
+	if on, ok := f.Also[rev]; ok {
+		return on
+	}
 	return at >= f.At && (f.Fixed == 0 || at < f.Fixed)
 }
 
@@ -287,6 +294,15 @@ func (w *simWorld) run(spec weir.Spec) simEnd {
 	pins := weir.Pins{spec.Project: spec.Revision}
 	for _, in := range spec.Inputs {
 		pins[in.Project] = in.Revision
+	}
+	if w.real != nil {
+		end := simEnd{outcome: weir.Passed}
+		r := weir.Result{Test: weir.TestID{Suite: "s", Name: "t0"}, Status: w.real(spec.Project, spec.Revision)}
+		if r.Status.Bad() {
+			end.outcome, end.reason = weir.Failed, weir.ReasonTests
+		}
+		end.set.Results = append(end.set.Results, r)
+		return end
 	}
 	if end, ok := w.apart[pins.Key()]; ok {
 		return end
@@ -331,7 +347,10 @@ func (w *simWorld) run(spec weir.Spec) simEnd {
 }
 
 // Revisions makes the world a source.Lister.
-func (w *simWorld) Revisions(_ context.Context, src weir.Source, known string) (source.Listing, error) {
+func (w *simWorld) Revisions(ctx context.Context, src weir.Source, known string) (source.Listing, error) {
+	if w.lister != nil {
+		return w.lister.Revisions(ctx, src, known)
+	}
 	name := src.Location[strings.LastIndexByte(src.Location, '/')+1:]
 	from := 1
 	if known != "" {
@@ -342,6 +361,22 @@ func (w *simWorld) Revisions(_ context.Context, src weir.Source, known string) (
 		l.Revisions = append(l.Revisions, weir.Revision{ID: simRevision(name, at), Message: "change"})
 	}
 	return l, nil
+}
+
+// Merged makes the world a source.MergeLister.
+func (w *simWorld) Merged(ctx context.Context, src weir.Source, revision string) ([]source.Side, error) {
+	if m, ok := w.lister.(source.MergeLister); ok {
+		return m.Merged(ctx, src, revision)
+	}
+	var sides []source.Side
+	for i, line := range w.sides[revision] {
+		s := source.Side{Parent: i + 2}
+		for _, id := range line {
+			s.Revisions = append(s.Revisions, weir.Revision{ID: id, Message: "change"})
+		}
+		sides = append(sides, s)
+	}
+	return sides, nil
 }
 
 func encodeSet(set weir.ResultSet) ([]byte, error) {

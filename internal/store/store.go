@@ -62,6 +62,10 @@ type Changes interface {
 	Sources(ctx context.Context) ([]Source, error)
 	// Tips lists the newest revision of every project that has one.
 	Tips(ctx context.Context) ([]weir.Tip, error)
+	// RecordSide keeps the revisions of a line that was merged, with positions from
+	// 1 on, under a name of its own: nobody polls it, and it has no tip. One that
+	// is known is left as it is.
+	RecordSide(ctx context.Context, s Side) error
 	// Revision finds one revision; NotFound if there is none.
 	Revision(ctx context.Context, project, branch, id string) (weir.Revision, error)
 	// RevisionRange lists revisions with first <= position <= last, in order.
@@ -76,6 +80,13 @@ type Poll struct {
 	Project, Branch string
 	Revisions       []weir.Revision // oldest first; positions are ignored
 	Now, Next       time.Time       // Next is when the source is due again
+}
+
+// Side is a line of revisions that was merged into a branch.
+type Side struct {
+	Project   string
+	Branch    string          // the line's name; not one that is polled
+	Revisions []weir.Revision // oldest first, from the one on at which it forked off; positions are ignored
 }
 
 // Source is the state of polling one source.

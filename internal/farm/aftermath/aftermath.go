@@ -2,10 +2,12 @@
 //
 // A culprit is not the end of it. Somebody wants to know what mended the tests,
 // and that is found like the culprit was: by a search, on the way from the last
-// bad build to the first good one, walked from its end. And what nobody builds
+// bad build to the first good one, walked from its end. A culprit that is a merge
+// brought in a whole line of commits, and one of those did it. And what nobody builds
 // any more has to say so, for it stays open until somebody looks.
 //
 //	fix.go   what made the tests good again
+//	side.go  which commit of a merge made them bad
 //	idle.go  open regressions that nobody hears of any more
 //
 // It has one verb, Look, and remembers nothing that matters, like package
@@ -31,6 +33,7 @@ type Store interface {
 	Probes(ctx context.Context, id weir.RegressionID) ([]weir.Probe, error)
 	Ask(ctx context.Context, r weir.Regression) (weir.RegressionID, error)
 	ListBuilds(ctx context.Context, f store.BuildFilter) ([]weir.Build, error)
+	RecordSide(ctx context.Context, s store.Side) error
 	RevisionRange(ctx context.Context, project, branch string, first, last int64) ([]weir.Revision, error)
 	Absent(ctx context.Context, builder weir.BuilderID, limit int) ([]weir.TestState, int, error)
 }
@@ -41,6 +44,9 @@ type Options struct {
 	Trail trail.Trail
 	// RecipeChange says what changed in the recipe between two builds; empty if nothing did.
 	RecipeChange func(ctx context.Context, before, now weir.BuildID) (string, error)
+	// Sides lists the lines of revisions that a merge brought in, each from the
+	// revision on at which it forked off; none if the revision is no merge.
+	Sides func(ctx context.Context, project, revision string) ([][]weir.Revision, error)
 	// Built reports whether the configuration has a builder; empty, that it has
 	// none, or not yet.
 	Built func(id weir.BuilderID) (built, empty bool)
@@ -52,29 +58,29 @@ type Options struct {
 // but itself.
 type Aftermath struct {
 	Options
-	looked time.Time
-	// explained is when the episode was over of regressions that need not be
-	// looked at again.
+	// These are when regressions were last changed that need not be looked at again.
 	explained map[weir.RegressionID]time.Time
+	descended map[weir.RegressionID]time.Time
 }
 
 // New makes an aftermath.
 func New(o Options) *Aftermath {
-	return &Aftermath{Options: o, explained: map[weir.RegressionID]time.Time{}}
+	return &Aftermath{Options: o, explained: map[weir.RegressionID]time.Time{}, descended: map[weir.RegressionID]time.Time{}}
 }
 
-// lookEvery is how often is looked. Nobody waits for it.
-const lookEvery = 30 * time.Second
+// LookEvery is how often there is something to look at, at most. Nobody waits for it.
+const LookEvery = 30 * time.Second
 
 // Look takes the next step for whatever has one. It returns whether anything changed.
 func (a *Aftermath) Look(ctx context.Context) (bool, error) {
-	if a.Now().Sub(a.looked) < lookEvery {
-		return false, nil
+	changed, err := a.explain(ctx)
+	open, err2 := a.Store.Regressions(ctx, store.RegressionFilter{States: []weir.RegressionState{weir.Located, weir.Narrowed}, Limit: mostAtOnce})
+	if err = errors.Join(err, err2); err != nil {
+		return changed, err
 	}
-	a.looked = a.Now()
-	explained, err := a.explain(ctx)
-	idle, err2 := a.mark(ctx)
-	return explained || idle, errors.Join(err, err2)
+	changed = a.descend(ctx, open) || changed
+	marked, err := a.mark(ctx, open)
+	return changed || marked, err
 }
 
 // relabel records what became known of a regression. That somebody else was

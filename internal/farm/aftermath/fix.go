@@ -32,7 +32,7 @@ func (a *Aftermath) explain(ctx context.Context) (bool, error) {
 		ClosedSince: a.Now().Add(-explainWithin), Limit: mostAtOnce})
 	changed := false
 	for _, r := range mended {
-		if a.explained[r.ID].Equal(r.Closed) {
+		if a.explained[r.ID].Equal(r.Updated) {
 			continue
 		}
 		moved, done, err := a.explainOne(ctx, r)
@@ -40,7 +40,7 @@ func (a *Aftermath) explain(ctx context.Context) (bool, error) {
 			a.Log.Error("it is not known what mended a regression", "regression", r.ID, "err", err)
 		}
 		if done {
-			a.explained[r.ID] = r.Closed
+			a.explained[r.ID] = r.Updated
 		}
 		changed = changed || moved
 	}

@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/weir-ci/weir"
-	"github.com/weir-ci/weir/internal/store"
 )
 
 // Nothing is closed because nobody looked. But who reads a list should see which
@@ -19,11 +18,7 @@ const (
 
 // mark says of open regressions whose search has ended that nothing is heard of
 // them any more, and takes it back when that changes.
-func (a *Aftermath) mark(ctx context.Context) (bool, error) {
-	open, err := a.Store.Regressions(ctx, store.RegressionFilter{States: []weir.RegressionState{weir.Located, weir.Narrowed}, Limit: mostAtOnce})
-	if err != nil {
-		return false, err
-	}
+func (a *Aftermath) mark(ctx context.Context, open []weir.Regression) (bool, error) {
 	missing := map[weir.BuilderID]map[weir.TestID]bool{} // tests that are gone
 	changed := false
 	for _, r := range open {
@@ -31,7 +26,7 @@ func (a *Aftermath) mark(ctx context.Context) (bool, error) {
 		if err != nil {
 			return changed, err
 		}
-		note := strings.TrimSuffix(strings.TrimSuffix(r.Note, unbuilt), gone) + mark
+		note := strings.NewReplacer(unbuilt, "", gone, "").Replace(r.Note) + mark
 		if note == r.Note {
 			continue
 		}

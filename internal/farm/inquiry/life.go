@@ -84,6 +84,31 @@ func describeFix(r *weir.Regression, e *evidence, f bisect.Finding, now time.Tim
 	}
 }
 
+// describeSide writes what the search of a merged line has found into it.
+func describeSide(r *weir.Regression, e *evidence, f bisect.Finding, now time.Time) {
+	r.Suspects = weir.Span{First: f.First, Last: f.Last}
+	after := fmt.Sprintf("after %d builds", len(e.trials))
+	everBad := slices.ContainsFunc(e.said, func(said []weir.Observed) bool { return slices.Contains(said, weir.ObservedBad) })
+	switch {
+	case f.Kind == bisect.Found:
+		project, rev := e.route.step(f.First)
+		r.State, r.Culprit = weir.Located, weir.Culprit{Project: project, Revision: rev, Confidence: f.Confidence}
+		r.Note = fmt.Sprintf("bad at %s %s and good right before it, on the merged line, %s", project, rev.Short(), after)
+		return
+	case f.Kind == bisect.Range:
+		r.State = weir.Narrowed
+		r.Note = fmt.Sprintf("one of %d commits that it merged, which cannot be told apart, %s", f.Last-f.First+1, after)
+		return
+	case f.Kind == bisect.Environment:
+		r.Note = "the line that it merged was bad already where it forked off, " + after
+	case everBad:
+		r.Note = "the line that it merged is good and bad at the same commits, " + after
+	default:
+		r.Note = "the line that it merged is good by itself: only the merge brings together what is bad, " + after
+	}
+	r.State, r.Closed, r.Suspects = weir.Dismissed, now, weir.Span{}
+}
+
 // priority is that of a search's builds. For what mended the tests nobody waits.
 func priority(r weir.Regression) int {
 	if r.Aim == weir.AimFix {

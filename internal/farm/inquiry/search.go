@@ -502,8 +502,12 @@ func (e *evidence) absolve(victims []weir.Victim, flake weir.BuildID) []weir.Tes
 
 // describe writes a finding into a regression.
 func (q *Inquiry) describe(r *weir.Regression, e *evidence, finding bisect.Finding) {
-	if r.Aim == weir.AimFix {
+	switch r.Aim {
+	case weir.AimFix:
 		describeFix(r, e, finding, q.now())
+		return
+	case weir.AimSide:
+		describeSide(r, e, finding, q.now())
 		return
 	}
 	r.Suspects = weir.Span{First: finding.First, Last: finding.Last}

@@ -75,6 +75,30 @@ func (s Store) RecordRevisions(ctx context.Context, p store.Poll) (tip weir.Tip,
 	return tip, added, err
 }
 
+// RecordSide keeps the revisions of a line that was merged. Its row among the
+// sources serves as a lock; without a tip and a poll no list has it.
+func (s Store) RecordSide(ctx context.Context, side store.Side) error {
+	project, branch := sqltx.Clean(side.Project), sqltx.Clean(side.Branch)
+	return s.write(ctx, "record a merged line", time.Now(), func(t *tx) error {
+		src, err := t.lockSource(project, branch)
+		if err != nil {
+			return err
+		}
+		if src.polled != 0 || src.tip != 0 {
+			return weir.Errorf(weir.Invalid, "%.80q is a branch of %.80q that is polled", branch, project)
+		}
+		var known int
+		if err := t.Row(`SELECT COUNT(*) FROM revisions WHERE project = $1 AND branch = $2`, project, branch).Scan(&known); err != nil || known > 0 {
+			return err
+		}
+		fresh, err := t.freshRevisions(project, branch, 0, side.Revisions)
+		if err != nil {
+			return err
+		}
+		return t.insertRevisions(project, branch, fresh)
+	})
+}
+
 // freshRevisions picks those that are not known yet, and numbers them from
 // behind the tip on.
 func (t *tx) freshRevisions(project, branch string, tip int64, revisions []weir.Revision) ([]weir.Revision, error) {

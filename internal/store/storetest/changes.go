@@ -22,6 +22,8 @@ func changesTests() []subtest {
 		{"two pollers record once", testRecordRace},
 		{"errors and recovery", testPollErrors},
 		{"branches are apart", testBranches},
+		{"merged lines are kept, and not polled", testSides},
+		{"two record one merged line", testSideRace},
 	}
 }
 
@@ -73,6 +75,35 @@ func testPositions(f *fixture) {
 		all := must[[]weir.Revision](f)(f.RevisionRange(f.ctx, "p", "", 1, 100))
 		equal(f, "revisions after "+step.found, line(all), step.all)
 	}
+}
+
+func testSides(f *fixture) {
+	f.poll("p", "a b m")
+	side := store.Side{Project: "p", Branch: "^m", Revisions: f.revisions("a x y")}
+	for range 2 {
+		f.ok(f.RecordSide(f.ctx, side))
+		equal(f, "the line", line(must[[]weir.Revision](f)(f.RevisionRange(f.ctx, "p", "^m", 1, 9))), "1a 2x 3y")
+	}
+	equal(f, "one of it", must[weir.Revision](f)(f.Revision(f.ctx, "p", "^m", "y")).Position, int64(3))
+	equal(f, "the branch", line(must[[]weir.Revision](f)(f.RevisionRange(f.ctx, "p", "", 1, 9))), "1a 2b 3m")
+	equal(f, "tips", len(must[[]weir.Tip](f)(f.Tips(f.ctx))), 1)
+	equal(f, "sources", len(must[[]store.Source](f)(f.Sources(f.ctx))), 1)
+	f.code(f.RecordSide(f.ctx, store.Side{Project: "p", Revisions: f.revisions("z")}), weir.Invalid)
+	f.code(f.RecordSide(f.ctx, store.Side{Project: "p", Branch: "^n", Revisions: []weir.Revision{{}}}), weir.Invalid)
+}
+
+func testSideRace(f *fixture) {
+	side := store.Side{Project: "p", Branch: "^m", Revisions: f.revisions("a x y")}
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			if err := f.RecordSide(f.ctx, side); err != nil {
+				f.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	equal(f, "the line", line(must[[]weir.Revision](f)(f.RevisionRange(f.ctx, "p", "^m", 1, 9))), "1a 2x 3y")
 }
 
 func testTips(f *fixture) {
