@@ -29,6 +29,9 @@ type Project struct {
 	Source    Source     `json:"source"`
 	Upstreams []Upstream `json:"upstreams,omitempty"`
 	Jobs      []Job      `json:"jobs,omitempty"` // sorted by name
+	// Owners are mail addresses of people who are told what is new of its flaky
+	// tests. They are nobody's business who just looks.
+	Owners []string `json:"-"`
 }
 
 // Upstream says that a project is tested against each change of another one.

@@ -2,14 +2,17 @@ package farm
 
 import (
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/farm/flaky"
 	"github.com/weir-ci/weir/internal/flake"
+	"github.com/weir-ci/weir/internal/notify"
 	"github.com/weir-ci/weir/internal/store"
 )
 
@@ -129,7 +132,7 @@ func TestFlakyDigest(t *testing.T) {
 	s.calm = true
 	s.poll()
 	s.settle()
-	for tip := range 30 {
+	for tip := range 15 {
 		s.move("up", 2+tip)
 		s.settle()
 	}
@@ -160,5 +163,74 @@ func TestFlakyDigest(t *testing.T) {
 	tell(f)
 	if got := fmt.Sprint(told); got != "[1 0 0 0 0 0 1 0]" {
 		t.Errorf("told are %s", got)
+	}
+}
+
+// post keeps notices, and does not take the first few.
+type post struct {
+	refuse int
+	got    []notify.Notice
+}
+
+func (p *post) Add(n notify.Notice) error {
+	if p.refuse--; p.refuse >= 0 {
+		return weir.Errorf(weir.Exhausted, "the disk is full")
+	}
+	p.got = append(p.got, n)
+	return nil
+}
+
+// TestOwnersHearOfFlakyTests: the owners of a project, and nobody else, get what is new of its
+// flaky tests, from one of two servers, and again if the first could not keep it.
+func TestOwnersHearOfFlakyTests(t *testing.T) {
+	t.Parallel()
+	w := smallWorld("up")
+	w.flaky["d t0"] = 0.3
+	for i := range w.farm.Projects {
+		if w.farm.Projects[i].Name == "d" {
+			w.farm.Projects[i].Owners = []string{"alice@example.org", "bob@example.org"}
+		}
+	}
+	w.farm.URL, w.farm.Mail.Digest = "https://weir.example.org", 24*time.Hour
+	s := startSim(t, w)
+	s.calm = true
+	s.poll()
+	s.settle()
+	for tip := range 15 {
+		s.move("up", 2+tip)
+		s.settle()
+	}
+	p := &post{refuse: 1}
+	var log strings.Builder
+	var farms []*Farm
+	for range 2 {
+		f := New(Options{Store: s.store, Blobs: s.blobs, Sources: s.world, Now: func() time.Time { return s.now }, Host: simPlatform, Notices: p,
+			Log: slog.New(slog.NewTextHandler(&log, nil))})
+		s.must(f.Configure(s.ctx, s.world.farm))
+		farms = append(farms, f)
+	}
+	if err := farms[0].tellFlaky(s.ctx); err == nil {
+		t.Error("a notice that nobody took was told")
+	}
+	for range 3 {
+		for _, f := range farms {
+			s.must(f.tellFlaky(s.ctx))
+		}
+		s.now = s.now.Add(store.DigestTime)
+	}
+	if len(p.got) != 2 || p.got[0].To != "alice@example.org" || p.got[1].To != "bob@example.org" {
+		t.Fatalf("told are %+v", p.got)
+	}
+	n := p.got[0]
+	if n.Subject() != "[small] d: flaky tests: 1 new" || !strings.HasPrefix(n.Body, "New flaky tests: 1\n  s t0 on d/test") || !strings.Contains(n.Text(), "/flaky?project=d") {
+		t.Errorf("told is %+v", n)
+	}
+	if got := strings.Count(log.String(), "project=d new=1 again=0 closed=0 open=0 owners=2"); got != 2 { // the first time nobody took it
+		t.Errorf("it is on the log %d times: %s", got, log.String())
+	}
+	s.now = s.now.Add(200 * 24 * time.Hour)
+	s.must(farms[1].tellFlaky(s.ctx))
+	if len(p.got) != 4 || p.got[3].Summary != "flaky tests: 1 no longer" {
+		t.Errorf("then told are %+v", p.got)
 	}
 }

@@ -50,6 +50,7 @@ func (f *Farm) Run(ctx context.Context) error {
 	g.Go(func() error { return f.lookAgain(ctx) })
 	g.Go(func() error { return f.every(ctx, "prune", pruneLook, f.prune) })
 	g.Go(func() error { return f.every(ctx, "forget", setcache.Time, f.sets.Forget) })
+	g.Go(func() error { return f.every(ctx, "digest", digestLook, f.tellFlaky) })
 	return g.Wait()
 }
 

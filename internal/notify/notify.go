@@ -10,6 +10,7 @@ package notify
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"strings"
 	"time"
 
@@ -23,6 +24,7 @@ type Kind string
 const (
 	WorkerAway Kind = "worker_away" // a worker has not been heard of for a while
 	WorkerBack Kind = "worker_back" // it is there again
+	FlakyNews  Kind = "flaky_news"  // what is new of the flaky tests of a project
 )
 
 // Notice is something to tell somebody.
@@ -31,11 +33,19 @@ type Notice struct {
 	To     string    `json:"to"` // mail address
 	Farm   string    `json:"farm"`
 	URL    string    `json:"url,omitempty"` // of the farm
-	Worker string    `json:"worker"`
+	Worker string    `json:"worker,omitempty"`
 	Host   string    `json:"host,omitempty"`
-	Seen   time.Time `json:"seen"` // when the worker was last heard of
-	At     time.Time `json:"at"`   // when this was noticed
+	Seen   time.Time `json:"seen,omitzero"` // when the worker was last heard of
+	At     time.Time `json:"at"`            // when this was noticed
+	// Project is what FlakyNews is about, Summary sums it up in a few words, and
+	// Body is all of it, line by line.
+	Project string `json:"project,omitempty"`
+	Summary string `json:"summary,omitempty"`
+	Body    string `json:"body,omitempty"`
 }
+
+// MaxBody is how long a body is at most, in bytes; what is longer is cut after a line.
+const MaxBody = 32 << 10
 
 // Sender brings a notice to whom it is for. Its errors hold no secrets.
 type Sender interface {
@@ -45,6 +55,9 @@ type Sender interface {
 // Subject is the notice in one line, without line ends.
 func (n Notice) Subject() string {
 	what := "is away"
+	if n.Kind == FlakyNews {
+		return oneLine(fmt.Sprintf("[%s] %s: %s", n.Farm, n.Project, n.Summary))
+	}
 	if n.Kind == WorkerBack {
 		what = "is back"
 	}
@@ -53,6 +66,9 @@ func (n Notice) Subject() string {
 
 // Text is the notice in full, as plain text.
 func (n Notice) Text() string {
+	if n.Kind == FlakyNews {
+		return n.flakyText()
+	}
 	var b strings.Builder
 	name := n.Worker
 	if n.Host != "" && n.Host != n.Worker {
@@ -73,6 +89,20 @@ func (n Notice) Text() string {
 	return b.String()
 }
 
+func (n Notice) flakyText() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "What is new of the flaky tests of %s at the farm %s: tests that are good and\nbad at equal revisions. Nobody else is told, and no regression is open for them.\n\n",
+		oneLine(n.Project), oneLine(n.Farm))
+	for line := range strings.Lines(n.Body) {
+		b.WriteString(oneLine(line) + "\n")
+	}
+	fmt.Fprintf(&b, "\nYou are among the owners of %s in the farm's file.\n", oneLine(n.Project))
+	if n.URL != "" {
+		fmt.Fprintf(&b, "\n%s\n", oneLine(n.URL)+"/flaky?"+url.Values{"project": {n.Project}}.Encode())
+	}
+	return b.String()
+}
+
 // oneLine leaves out what could end a line or a header.
 func oneLine(s string) string {
 	return strings.Map(func(r rune) rune {
@@ -84,13 +114,31 @@ func oneLine(s string) string {
 }
 
 // Away is the notice that a worker is away.
-func Away(w weir.Worker, farm, url string, now time.Time) Notice {
-	return Notice{Kind: WorkerAway, To: w.Owner, Farm: farm, URL: url, Worker: w.Name, Host: w.Host, Seen: w.Seen, At: now}
+func Away(w weir.Worker, farm, address string, now time.Time) Notice {
+	return Notice{Kind: WorkerAway, To: w.Owner, Farm: farm, URL: address, Worker: w.Name, Host: w.Host, Seen: w.Seen, At: now}
 }
 
 // Back is the notice that a worker is back.
-func Back(w weir.Worker, farm, url string, now time.Time) Notice {
-	n := Away(w, farm, url, now)
+func Back(w weir.Worker, farm, address string, now time.Time) Notice {
+	n := Away(w, farm, address, now)
 	n.Kind = WorkerBack
 	return n
+}
+
+// Flaky is the notice of what is new of the flaky tests of a project, to one of
+// its owners. The body is a digest, line by line.
+func Flaky(owner, project, summary, body, farm, address string, now time.Time) Notice {
+	if len(body) > MaxBody {
+		cut := strings.LastIndexByte(body[:MaxBody], '\n') + 1
+		body = body[:cut] + "and more\n"
+	}
+	return Notice{Kind: FlakyNews, To: owner, Project: project, Summary: summary, Body: body, Farm: farm, URL: address, At: now}
+}
+
+// about is what a notice is about, for the log.
+func (n Notice) about() string {
+	if n.Kind == FlakyNews {
+		return n.Project
+	}
+	return n.Worker
 }

@@ -37,6 +37,25 @@ func TestWords(t *testing.T) {
 	}
 }
 
+func TestFlakyWords(t *testing.T) {
+	t.Parallel()
+	n := Flaky("alice@example.org", "app", "1 new\r\nBcc: all@example.org", "New flaky tests: 1\n  a\x1b[31m on b\n", "Riverside", "https://weir.example.org", time.Unix(99, 0))
+	if got := n.Subject(); got != "[Riverside] app: 1 newBcc: all@example.org" {
+		t.Errorf("the subject is %q", got)
+	}
+	text := n.Text()
+	if !strings.Contains(text, "\nNew flaky tests: 1\n  a[31m on b\n\nYou are among the owners of app") || !strings.HasSuffix(text, "https://weir.example.org/flaky?project=app\n") {
+		t.Errorf("the text is %q", text)
+	}
+	long := Flaky("", "app", "", strings.Repeat(strings.Repeat("x", 99)+"\n", 1000), "", "", time.Now())
+	if len(long.Body) > MaxBody+20 || !strings.HasSuffix(long.Body, "x\nand more\n") {
+		t.Errorf("the body has %d bytes and ends in %q", len(long.Body), long.Body[len(long.Body)-20:])
+	}
+	if err := outbox(t, t.TempDir(), nil).Add(Flaky("", "app", "", strings.Repeat("<", MaxBody), "", "", time.Now())); err != nil {
+		t.Errorf("the longest notice is not taken: %v", err)
+	}
+}
+
 // sender fails as often as it is told.
 type sender struct {
 	fail int

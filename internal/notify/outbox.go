@@ -26,7 +26,7 @@ const (
 	look       = 30 * time.Second // how often it looks for what another server has added
 	sendTime   = 2 * time.Minute  // for one notice
 	maxNotices = 10_000           // looked at in one round; the others have to wait
-	maxNotice  = 64 << 10         // bytes of a file
+	maxNotice  = 256 << 10        // bytes of a file: a body of nothing but escaped characters fits
 )
 
 // Outbox keeps notices in a directory until they are sent. Servers that share
@@ -63,7 +63,7 @@ func (o *Outbox) Add(n Notice) error {
 		return err
 	}
 	if len(data) > maxNotice {
-		return weir.Errorf(weir.TooLarge, "a notice about worker %.80q is too long", n.Worker)
+		return weir.Errorf(weir.TooLarge, "a notice about %.80q is too long", n.about())
 	}
 	f, err := os.CreateTemp(o.dir, "new-*")
 	if err != nil {
@@ -172,7 +172,7 @@ func (o *Outbox) try(ctx context.Context, name string) bool {
 	defer cancel()
 	if err = o.sender.Send(limited, n); err == nil {
 		if err = os.Remove(path); err == nil {
-			o.log.Info("notice sent", "kind", n.Kind, "worker", n.Worker)
+			o.log.Info("notice sent", "kind", n.Kind, "about", n.about())
 			return true
 		}
 		// It will be sent again; better twice than never.
@@ -181,9 +181,9 @@ func (o *Outbox) try(ctx context.Context, name string) bool {
 		return false
 	}
 	if o.now().Sub(n.At) > MaxAge {
-		o.log.Error("a notice could not be sent for days and is dropped", "kind", n.Kind, "worker", n.Worker, "err", err)
+		o.log.Error("a notice could not be sent for days and is dropped", "kind", n.Kind, "about", n.about(), "err", err)
 		return os.Remove(path) == nil
 	}
-	o.log.Warn("a notice could not be sent and is tried again", "kind", n.Kind, "worker", n.Worker, "err", err)
+	o.log.Warn("a notice could not be sent and is tried again", "kind", n.Kind, "about", n.about(), "err", err)
 	return false
 }

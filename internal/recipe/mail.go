@@ -21,6 +21,9 @@ type Mail struct {
 	PasswordFile string
 	// Away is how long a worker is away before its owner is told.
 	Away time.Duration
+	// Digest is how often the owners of a project are told what is new of its
+	// flaky tests, at most.
+	Digest time.Duration
 }
 
 // MailTLS says how the connection to a mail server is encrypted.
@@ -37,15 +40,27 @@ const (
 // file does not say otherwise.
 const DefaultAway = 15 * time.Minute
 
+// DefaultDigest is how often the owners of projects are told, if the file does
+// not say otherwise.
+const DefaultDigest = 7 * 24 * time.Hour
+
 // Limits on when an owner is told.
 const (
 	minAway = 2 * time.Minute // a worker counts as away after one
 	maxAway = 30 * 24 * time.Hour
+
+	minDigest = time.Hour
+	maxDigest = 90 * 24 * time.Hour
+)
+
+const (
+	maxOwners  = 16  // of one project
+	maxAddress = 254 // bytes of a mail address
 )
 
 func (r *reader) mail(n *yaml.Node) Mail {
-	m := Mail{TLS: StartTLS, Away: DefaultAway}
-	known := []string{"smtp", "from", "tls", "user", "password_file", "away"}
+	m := Mail{TLS: StartTLS, Away: DefaultAway, Digest: DefaultDigest}
+	known := []string{"smtp", "from", "tls", "user", "password_file", "away", "digest"}
 	if one := target(n); one.Kind == yaml.MappingNode {
 		for i := 0; i+1 < len(one.Content); i += 2 {
 			if !slices.Contains(known, one.Content[i].Value) {
@@ -69,11 +84,7 @@ func (r *reader) mail(n *yaml.Node) Mail {
 		m.SMTP = s
 	})
 	f.with("from", func(n *yaml.Node) {
-		s, ok := r.prose(n, "mail.from")
-		if a, err := mail.ParseAddress(s); ok && (err != nil || a.Address != s) {
-			r.problem(target(n), "mail.from is not a mail address: %s", show(s)).hint("write it like weir@example.org")
-		}
-		m.From = s
+		m.From = r.address(n, "mail.from", "weir@example.org")
 	})
 	f.with("tls", func(n *yaml.Node) {
 		s, ok := r.text(n, "mail.tls")
@@ -88,6 +99,7 @@ func (r *reader) mail(n *yaml.Node) Mail {
 	f.with("user", func(n *yaml.Node) { m.User, _ = r.text(n, "mail.user") })
 	f.with("password_file", func(n *yaml.Node) { m.PasswordFile = r.localPath(n, "mail.password_file") })
 	f.with("away", func(n *yaml.Node) { m.Away = r.duration(n, "mail.away", minAway, maxAway) })
+	f.with("digest", func(n *yaml.Node) { m.Digest = r.duration(n, "mail.digest", minDigest, maxDigest) })
 	user, hasUser := f["user"]
 	password, hasPassword := f["password_file"]
 	switch {
@@ -99,4 +111,35 @@ func (r *reader) mail(n *yaml.Node) Mail {
 		r.problem(user.key, "mail would send the password without encryption").hint("write tls: starttls, or leave user out")
 	}
 	return m
+}
+
+// address reads a mail address, which has to be bare; empty if it is none.
+func (r *reader) address(n *yaml.Node, what, example string) string {
+	s, ok := r.prose(n, what)
+	if !ok {
+		return ""
+	}
+	if a, err := mail.ParseAddress(s); err != nil || a.Address != s || len(s) > maxAddress {
+		r.problem(target(n), "%s is not a mail address: %s", what, show(s)).hint("write it like %s", example)
+		return ""
+	}
+	return s
+}
+
+// owners reads the mail addresses of a project's owners.
+func (r *reader) owners(n *yaml.Node, what string) []string {
+	var out []string
+	r.list(n, "owners of "+what, func(_ int, n *yaml.Node) {
+		a := r.address(n, "an owner of "+what, "alice@example.org")
+		switch {
+		case a == "":
+		case slices.Contains(out, a):
+			r.problem(n, "%s names the owner %s twice", what, show(a))
+		case len(out) == maxOwners:
+			r.problem(n, "%s has more than %d owners", what, maxOwners)
+		default:
+			out = append(out, a)
+		}
+	})
+	return out
 }

@@ -66,7 +66,7 @@ func (r *reader) project(e entry) *draft {
 	name := clip(e.name)
 	what := "project " + name
 	d := &draft{project: weir.Project{Name: e.name}, name: e.key, jobs: map[string]*yaml.Node{}}
-	f := r.fields(e.value, what, "source", "upstreams", "jobs")
+	f := r.fields(e.value, what, "source", "upstreams", "jobs", "owners")
 	if s, ok := f["source"]; ok {
 		d.project.Source = r.source(s.value, name)
 	} else if target(e.value).Kind == yaml.MappingNode {
@@ -74,6 +74,7 @@ func (r *reader) project(e entry) *draft {
 			hint("write source: {git: URL}, source: {go: MODULE}, or source: none if there is nothing to check out")
 	}
 	f.with("upstreams", func(n *yaml.Node) { d.refs = r.upstreams(n, what) })
+	f.with("owners", func(n *yaml.Node) { d.project.Owners = r.owners(n, what) })
 	f.with("jobs", func(n *yaml.Node) {
 		entries := r.entries(n, "the jobs of "+name)
 		if len(entries) == 0 && target(n).Kind == yaml.MappingNode {

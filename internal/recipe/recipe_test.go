@@ -208,10 +208,14 @@ func TestMail(t *testing.T) {
 		t.Errorf("without mail: %+v, %v", farm, problems)
 	}
 	farm, problems = recipe.Parse("/etc/weir.yaml", []byte("mail:\n  smtp: smtp.example.org:587\n  from: weir@example.org\n"+
-		"  user: weir\n  password_file: secret\n  away: 1h\n"+project))
+		"  user: weir\n  password_file: secret\n  away: 1h\n  digest: 24h\n"+project+"    owners: [alice@example.org, bob@example.org]\n"))
 	want := recipe.Mail{SMTP: "smtp.example.org:587", From: "weir@example.org", TLS: recipe.StartTLS, User: "weir",
-		PasswordFile: filepath.FromSlash("/etc/secret"), Away: time.Hour}
-	if problems.Err() != nil || farm.Mail != want {
+		PasswordFile: filepath.FromSlash("/etc/secret"), Away: time.Hour, Digest: 24 * time.Hour}
+	if problems.Err() != nil || farm.Mail != want || strings.Join(farm.Projects[0].Owners, " ") != "alice@example.org bob@example.org" {
+		t.Errorf("mail is %+v, owners are %q, %v", farm.Mail, farm.Projects[0].Owners, problems)
+	}
+	farm, problems = recipe.Parse("weir.yaml", []byte("mail: {smtp: \"localhost:25\", from: weir@example.org, tls: none}\n"+project))
+	if problems.Err() != nil || farm.Mail.Digest != recipe.DefaultDigest || farm.Mail.Away != recipe.DefaultAway || len(farm.Projects[0].Owners) != 0 {
 		t.Errorf("mail is %+v, %v", farm.Mail, problems)
 	}
 }

@@ -106,7 +106,7 @@ type Rate struct {
 type Sighting struct {
 	Number int       `json:"number"` // of the builder's settled build
 	At     time.Time `json:"at"`     // of the newest run
-	Runs   []TestRun     `json:"runs"`   // oldest first, at most 20
+	Runs   []TestRun `json:"runs"`   // oldest first, at most 20
 }
 
 // TestRun is one run of a test.

@@ -9,7 +9,10 @@ import (
 	"crypto/x509"
 	"errors"
 	"io"
+	"log/slog"
 	"math/big"
+	"mime"
+	"mime/quotedprintable"
 	"net"
 	netmail "net/mail"
 	"os"
@@ -33,6 +36,7 @@ type server struct {
 	got    []string // TO and the message
 	users  []string
 	refuse error // of RCPT
+	came   chan struct{}
 }
 
 const password = "correct horse"
@@ -71,13 +75,17 @@ func (s *session) Data(r io.Reader) error {
 	s.s.mu.Lock()
 	defer s.s.mu.Unlock()
 	s.s.got = append(s.s.got, s.to, string(data))
+	select {
+	case s.s.came <- struct{}{}:
+	default:
+	}
 	return err
 }
 
 // serve starts a server. With a certificate it offers STARTTLS, or speaks TLS at once.
 func serve(t *testing.T, config *tls.Config, implicit bool) (*server, string) {
 	t.Helper()
-	backend := &server{}
+	backend := &server{came: make(chan struct{}, 8)}
 	s := smtp.NewServer(backend)
 	s.Domain, s.TLSConfig = "localhost", config
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -180,6 +188,65 @@ func TestSend(t *testing.T) {
 				t.Errorf("the body is %q, %v", body, err)
 			}
 		})
+	}
+}
+
+// TestFlakyNews adds what is new of flaky tests to an outbox that two servers share:
+// each owner gets one mail, with everything that tests are called in its body.
+func TestFlakyNews(t *testing.T) {
+	t.Parallel()
+	backend, address := serve(t, nil, false)
+	s, err := New(Options{Server: address, From: "weir@example.org", TLS: Plain})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	ctx, cancel := context.WithCancel(t.Context())
+	var ended sync.WaitGroup
+	for i := range 2 {
+		o, err := notify.NewOutbox(dir, s, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i == 0 {
+			for _, owner := range []string{"alice@example.org", "bob@example.org"} {
+				body := "New flaky tests: 1\n  Größe\tBcc: all@example.org on app/test: both outcomes at 1 revision\n.\nend\n"
+				if err := o.Add(notify.Flaky(owner, "app", "1 new flaky test", body, "Flußauen", "https://weir.example.org", time.Now())); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		ended.Go(func() {
+			if err := o.Run(ctx); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	for range 2 {
+		<-backend.came
+	}
+	cancel()
+	ended.Wait()
+	backend.mu.Lock()
+	defer backend.mu.Unlock()
+	if len(backend.got) != 4 || backend.got[0] != "alice@example.org" || backend.got[2] != "bob@example.org" {
+		t.Fatalf("the server got %q", backend.got)
+	}
+	for i := 1; i < 4; i += 2 {
+		m, err := netmail.ReadMessage(strings.NewReader(backend.got[i]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		subject, err := new(mime.WordDecoder).DecodeHeader(m.Header.Get("Subject"))
+		if err != nil || subject != "[Flußauen] app: 1 new flaky test" || m.Header.Get("Bcc") != "" || m.Header.Get("Auto-Submitted") != "auto-generated" {
+			t.Errorf("the header is %v", m.Header)
+		}
+		body, err := io.ReadAll(quotedprintable.NewReader(m.Body))
+		text := strings.ReplaceAll(string(body), "\r\n", "\n")
+		if err != nil || !strings.Contains(text, "  GrößeBcc: all@example.org on app/test: both outcomes at 1 revision\n.\nend\n") ||
+			!strings.Contains(text, "https://weir.example.org/flaky?project=app") {
+			t.Errorf("the body is %q, %v", text, err)
+		}
 	}
 }
 
