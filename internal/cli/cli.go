@@ -83,7 +83,7 @@ are regressions), 2 wrong command line, 3 something does not answer,
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usageError{err, seeHelp(c)} })
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(newInit(), newCheck(), newServe(), newWorker(), newUp(), newRun(), newStatus(),
-		newLogs(), newRegressions(), newBisect(), newHistory(), newForce(), newCancel(), newWorkers(), newToken(), newDemo(), newVersion(), newSupervise(), newRepro())
+		newLogs(), newRegressions(), newBisect(), newHistory(), newFlaky(), newForce(), newCancel(), newWorkers(), newToken(), newDemo(), newVersion(), newSupervise(), newRepro())
 	for _, c := range root.Commands() {
 		wrapArgs(c)
 	}
