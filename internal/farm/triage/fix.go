@@ -68,30 +68,36 @@ func (d *Desk) fixable(ctx context.Context, r weir.Regression) error {
 // fixSearch finds the way from the last bad build of the line to the first
 // good one.
 func (d *Desk) fixSearch(ctx context.Context, r weir.Regression) (weir.Regression, error) {
-	out := weir.Regression{Builder: r.Builder}
+	var out weir.Regression
 	fixed := r.FixedBy.Build
 	for _, v := range r.Victims {
-		if v.Builder.ID == r.Builder.ID && v.FixedIn != 0 {
-			if r.FixedBy.Build == 0 {
-				fixed = max(fixed, v.FixedIn)
-			}
-			v.FixedIn = 0
-			out.Victims = append(out.Victims, v)
+		if r.FixedBy.Build == 0 && v.Builder.ID == r.Builder.ID {
+			fixed = max(fixed, v.FixedIn)
 		}
 	}
-	if fixed == 0 || len(out.Victims) == 0 {
-		return out, weir.Errorf(weir.Conflict, "it is not known in which build the tests of regression %d were good again", r.ID)
+	unknown := weir.Errorf(weir.Conflict, "it is not known in which build the tests of regression %d were good again", r.ID)
+	if fixed == 0 {
+		return out, unknown
 	}
 	good, err := d.store.Build(ctx, fixed)
 	if err != nil {
 		return out, err
+	}
+	for _, v := range r.Victims {
+		if v.Builder.ID == good.Builder.ID && v.FixedIn != 0 {
+			v.FixedIn, v.Was = 0, weir.TestID{} // the builds on the way know it by its present name
+			out.Victims = append(out.Victims, v)
+		}
+	}
+	if out.Builder = good.Builder; len(out.Victims) == 0 {
+		return out, unknown
 	}
 	bad, err := d.lineBefore(ctx, good, r.FixedBy.After)
 	if err != nil {
 		return out, err
 	}
 	out.Good, out.Bad = weir.Evidence{Build: good.ID, Pins: good.Pins}, weir.Evidence{Build: bad.ID, Pins: bad.Pins}
-	if out.Path, err = d.path(ctx, r.Builder.ID, bad.Pins, good.Pins); err != nil {
+	if out.Path, err = d.path(ctx, out.Builder.ID, bad.Pins, good.Pins); err != nil {
 		return out, err
 	}
 	switch n := stepsOf(out.Path); {
