@@ -15,7 +15,7 @@ import (
 // was bad as well.
 func confirm(accused []weir.Regression, second weir.ResultSet, again weir.Build) {
 	for i := range accused {
-		if slices.Contains(verdict.ObserveAll(accused[i].Victims, again, second), weir.ObservedBad) {
+		if accused[i].Confirmed == 0 && slices.Contains(verdict.ObserveAll(accused[i].Victims, again, second), weir.ObservedBad) {
 			accused[i].Confirmed = again.ID
 		}
 	}

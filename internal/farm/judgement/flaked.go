@@ -9,11 +9,11 @@ import (
 // mostFlaked is how many runs one judgement hands over.
 const mostFlaked = 5000
 
-// flaked is what a doubted build and the one that repeats it show about tests that
+// flaked is what a doubted build and those that repeat it show about tests that
 // they do not agree on. accused are the changes of the first before they were held
-// against the second. Of tests that have flaked before, both count also
+// against the others. Of tests that have flaked before, all count also
 // where they agree, if their revisions are those of an earlier flake.
-func (j judged) flaked(accused []weir.TestChange, again weir.Build, second weir.ResultSet) []store.FlakeRun {
+func (j judged) flaked(accused []weir.TestChange, repeats []repeat) []store.FlakeRun {
 	before := map[weir.TestID]bool{}
 	for _, s := range j.base.States {
 		if s.Flakes > 0 {
@@ -28,16 +28,21 @@ func (j judged) flaked(accused []weir.TestChange, again weir.Build, second weir.
 	}
 	var asked []weir.Victim
 	for _, c := range accused {
-		if c.Verdict.Worse() && c.Verdict != weir.FailingDifferently && (flaky[c.Test] || before[c.Test]) && len(asked) < mostFlaked/2 {
+		if c.Verdict.Worse() && c.Verdict != weir.FailingDifferently && (flaky[c.Test] || before[c.Test]) && len(asked)*(len(repeats)+1) < mostFlaked {
 			asked = append(asked, weir.Victim{Test: c.Test, Verdict: c.Verdict, Signature: c.Signature})
 		}
 	}
+	said := make([][]weir.Observed, len(repeats))
+	for n, r := range repeats {
+		said[n] = verdict.ObserveAll(asked, r.build, r.set)
+	}
 	var out []store.FlakeRun
-	said := verdict.ObserveAll(asked, again, second)
 	for i, v := range asked {
 		out = append(out, store.FlakeRun{Test: v.Test, Build: j.build.ID, Bad: true, Known: !flaky[v.Test]})
-		if said[i] != weir.ObservedNone {
-			out = append(out, store.FlakeRun{Test: v.Test, Build: again.ID, Bad: said[i] == weir.ObservedBad, Known: !flaky[v.Test]})
+		for n, r := range repeats {
+			if said[n][i] != weir.ObservedNone {
+				out = append(out, store.FlakeRun{Test: v.Test, Build: r.build.ID, Bad: said[n][i] == weir.ObservedBad, Known: !flaky[v.Test]})
+			}
 		}
 	}
 	return out

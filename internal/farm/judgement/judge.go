@@ -20,7 +20,7 @@ import (
 const judgeBatch = 50
 
 // maxRetries is how many retries of a doubted build may come to nothing
-// (lost workers, full disks) before it is settled without one.
+// (lost workers, full disks) before it is settled without another one.
 const maxRetries = 3
 
 const (
@@ -289,18 +289,14 @@ func spoken(v weir.Verdict) string {
 	return string(v)
 }
 
-// resolveDoubt settles a doubted build once its retry has spoken.
+// resolveDoubt settles a doubted build once its repeats have spoken, as many as
+// it takes.
 func (q *Bench) resolveDoubt(ctx context.Context, d store.Doubt) (done bool, err error) {
-	var again *weir.Build
-	for i, r := range d.Retries {
-		if !r.State.Final() {
-			return false, nil
-		}
-		if r.Outcome.SaysSomething() && r.Reason.Code != weir.ReasonUpstreamBuild {
-			again = &d.Retries[i]
-		}
-	}
 	s := store.Settlement{Build: d.Build.ID, Expect: weir.Doubted, Now: q.now()}
+	repeats, waiting, err := q.repeated(ctx, d)
+	if err != nil || waiting {
+		return false, err
+	}
 	j, err := q.compare(ctx, d.Build, nil)
 	if trail.Unreadable(err) {
 		q.log.Error("the results of a build are lost", "build", d.Build.ID, "err", err)
@@ -310,34 +306,32 @@ func (q *Bench) resolveDoubt(ctx context.Context, d store.Doubt) (done bool, err
 	if err != nil {
 		return false, err
 	}
-	if again == nil && len(d.Retries) < maxRetries && q.retryAgain(ctx, d.Build, j.comparison.Changes) {
+	first := j.comparison
+	for _, r := range repeats {
+		j.comparison = verdict.Confirm(j.comparison, j.set, r.set, r.build)
+	}
+	if len(repeats) == 0 {
+		j.comparison = verdict.Confirm(j.comparison, j.set, weir.ResultSet{}, weir.Build{})
+	}
+	need, err := q.enough(ctx, j)
+	if err != nil {
+		return false, err
+	}
+	lost := len(d.Retries) - len(repeats)
+	if len(repeats) < need && lost < maxRetries && q.retryAgain(ctx, d.Build, first.Changes) {
 		return false, nil
 	}
-	var second weir.ResultSet
-	if again != nil {
-		second, err = q.trail.ResultsOf(ctx, *again)
-		switch {
-		case trail.Unreadable(err): // confirms nothing
-			q.log.Error("the results of a build are lost", "build", again.ID, "err", err)
-			again = nil
-		case err != nil:
-			return false, err
-		}
-	}
-	if again == nil {
-		again = &weir.Build{}
-	}
-	doubted := j.comparison.Changes
-	j.comparison = verdict.Confirm(j.comparison, j.set, second, *again)
 	s = j.settle(s)
-	s.Flakes = j.flaked(doubted, *again, second)
+	s.Flakes = j.flaked(first.Changes, repeats)
 	// Without a retry that says something the search has to tell a flake from
 	// a break; it begins by asking the bad end again.
 	accused, err := q.accuse(ctx, d.Build, j.comparison.Changes)
 	if err != nil {
 		return false, err
 	}
-	confirm(accused, second, *again)
+	for _, r := range repeats {
+		confirm(accused, r.set, r.build)
+	}
 	if s.Open, s.Reopen, err = q.again(ctx, d.Build, accused); err != nil {
 		return false, err
 	}
