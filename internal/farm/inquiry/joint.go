@@ -99,12 +99,31 @@ func (e *evidence) breadth(width int) int {
 	return min(width, 2)
 }
 
+// alike reports whether two positions have the same products.
+func (e *evidence) alike(a, b int) bool {
+	return a == b || e.joint.same != nil && e.joint.same[a] == e.joint.same[b]
+}
+
+// borrowed says, as the end of a note, if the parent of a culprit itself was not
+// run, but another revision with the same product was.
+func (e *evidence) borrowed(f bisect.Finding) string {
+	if f.Kind != bisect.Found || !e.twin(f.First-1) {
+		return ""
+	}
+	other := "the last good revision"
+	if at := e.spoken(f.First - 1); at > 0 {
+		project, rev := e.route.step(at)
+		other = project + " " + rev.Short()
+	}
+	return ", where the product is that of " + other
+}
+
 // spoken is the first position with a verdict among those with the products of
 // one; -1 if there is none.
 func (e *evidence) spoken(position int) int {
 	first := -1
 	for b, t := range e.trials {
-		if t.Position == position || e.joint.same != nil && e.joint.same[t.Position] == e.joint.same[position] {
+		if e.alike(t.Position, position) {
 			if slices.ContainsFunc(e.said[b], func(o weir.Observed) bool { return o != weir.ObservedNone }) && (first < 0 || t.Position < first) {
 				first = t.Position
 			}

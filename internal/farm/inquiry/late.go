@@ -104,13 +104,22 @@ func (q *Inquiry) observe(ctx context.Context, r weir.Regression, builds []weir.
 	return nil
 }
 
-// shows lists the builds of a located regression that show its culprit: those
-// that are bad with it, and good right before it.
+// shows lists the builds of a located regression that show its culprit: the bad
+// ones nearest to it, and the good ones nearest in front of it.
 func (q *Inquiry) shows(ctx context.Context, r weir.Regression) ([]weir.BuildID, error) {
 	probes, err := q.store.Probes(ctx, r.ID)
+	good, bad := -1, -1
+	for _, p := range probes { // by position
+		if p.Position < r.Suspects.First && p.Good > 0 {
+			good = p.Position
+		}
+		if p.Position >= r.Suspects.Last && p.Bad > 0 && bad < 0 {
+			bad = p.Position
+		}
+	}
 	var out []weir.BuildID
 	for _, p := range probes {
-		if p.Position == r.Suspects.Last && p.Bad > 0 || p.Position == r.Suspects.First-1 && p.Good > 0 {
+		if p.Position == bad && p.Bad > 0 || p.Position == good && p.Good > 0 {
 			out = append(out, p.Build)
 		}
 	}

@@ -52,11 +52,12 @@ func (e *evidence) grounds(r weir.Regression, victims []int, f bisect.Finding) [
 	return out
 }
 
-// seen lists the builds at a position in which one of the victims did what is asked.
+// seen lists the builds at a position, or with its products, in which one of the
+// victims did what is asked.
 func (e *evidence) seen(victims []int, position int, said weir.Observed) []weir.BuildID {
 	var out []weir.BuildID
 	for b, t := range e.trials {
-		if t.Position == position && slices.ContainsFunc(victims, func(i int) bool { return e.said[b][i] == said }) {
+		if e.alike(t.Position, position) && slices.ContainsFunc(victims, func(i int) bool { return e.said[b][i] == said }) {
 			out = append(out, e.builds[b].ID)
 		}
 	}

@@ -523,7 +523,7 @@ func (q *Inquiry) describe(r *weir.Regression, e *evidence, finding bisect.Findi
 		}
 		r.State = weir.Located
 		r.Culprit = weir.Culprit{Project: project, Revision: rev, Confidence: finding.Confidence}
-		r.Note = fmt.Sprintf("bad at %s %s and good right before it, %s", project, rev.Short(), after) + e.sides.told(r.Blame) + together(*r)
+		r.Note = fmt.Sprintf("bad at %s %s and good right before it%s, %s", project, rev.Short(), e.borrowed(finding), after) + e.sides.told(r.Blame) + together(*r)
 	case bisect.Range:
 		r.State = weir.Narrowed
 		r.Note = fmt.Sprintf("one of %d revisions, which cannot be told apart, %s", finding.Last-finding.First+1, after) + e.sides.told(r.Blame) + together(*r)
