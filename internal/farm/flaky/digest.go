@@ -2,10 +2,15 @@ package flaky
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 
+	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/flake"
+	"github.com/weir-ci/weir/internal/notify"
 	"github.com/weir-ci/weir/internal/store"
 )
 
@@ -48,4 +53,61 @@ func (l *Lister) Tell(ctx context.Context, project string, every time.Duration, 
 		}
 	}
 	return l.o.Store.DigestTold(ctx, project, told, l.o.Now())
+}
+
+// Bulletin is what digests of all projects have in common.
+type Bulletin struct {
+	Farm, URL string // its name and address
+	Every     time.Duration
+	Projects  []weir.Project
+}
+
+// TellAll tells the owners of projects what is new of their flaky tests, if it is
+// time for that. It is on the log as well, and there also if a project has no
+// owners, or nobody can be told. Of several servers one tells.
+func (l *Lister) TellAll(ctx context.Context, b Bulletin) error {
+	var trouble []error
+	for _, p := range b.Projects {
+		err := l.Tell(ctx, p.Name, b.Every, func(d flake.Digest) error { return l.hand(b, p, d) })
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			trouble = append(trouble, fmt.Errorf("flaky tests of %s: %w", p.Name, err))
+		}
+	}
+	return errors.Join(trouble...)
+}
+
+// mostLogged is how much of a digest is on the log, in bytes.
+const mostLogged = 4 << 10
+
+// hand gives a digest away. When it returns without error the notices are on disk.
+func (l *Lister) hand(b Bulletin, p weir.Project, d flake.Digest) error {
+	text := d.String()
+	l.o.Log.Info("what is new of flaky tests", "project", p.Name, "new", len(d.New), "again", len(d.Again), "closed", len(d.Closed),
+		"open", len(d.Open), "owners", len(p.Owners), "digest", strings.ToValidUTF8(text[:min(len(text), mostLogged)], ""))
+	if l.o.Notices == nil {
+		return nil
+	}
+	for _, owner := range p.Owners {
+		if err := l.o.Notices.Add(notify.Flaky(owner, p.Name, summary(d), text, b.Farm, b.URL, l.o.Now())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// summary says in a few words what is new.
+func summary(d flake.Digest) string {
+	var parts []string
+	for _, p := range []struct {
+		n    int
+		what string
+	}{{len(d.New), "new"}, {len(d.Again), "again"}, {len(d.Closed), "no longer"}} {
+		if p.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", p.n, p.what))
+		}
+	}
+	return "flaky tests: " + strings.Join(parts, ", ")
 }

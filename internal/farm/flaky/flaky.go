@@ -15,12 +15,14 @@ package flaky
 import (
 	"cmp"
 	"context"
+	"log/slog"
 	"slices"
 	"time"
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/flake"
 	"github.com/weir-ci/weir/internal/history"
+	"github.com/weir-ci/weir/internal/notify"
 	"github.com/weir-ci/weir/internal/store"
 )
 
@@ -40,6 +42,16 @@ type Options struct {
 	// Past reads what a test did on a builder; how often it fails is learnt from that.
 	Past func(ctx context.Context, builder weir.BuilderID, test weir.TestID) (history.History, error)
 	Now  func() time.Time
+	// Notices takes what owners of projects are told; nil: nobody is told. It is
+	// on the log in any case.
+	Notices Notices
+	Log     *slog.Logger
+}
+
+// Notices takes what people are to be told. *notify.Outbox is one.
+type Notices interface {
+	// Add keeps a notice until it is sent.
+	Add(n notify.Notice) error
 }
 
 // Lister lists flaky tests. It is safe for concurrent use.
