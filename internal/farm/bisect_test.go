@@ -128,6 +128,16 @@ func TestBisectWhatMended(t *testing.T) {
 	if fix.Aim != weir.AimFix || fix.Of != open.ID || fix.State != weir.Located || fix.Culprit.Revision.ID != "up-12" {
 		t.Errorf("the search is %+v", fix)
 	}
+	way, err := s.farms[0].Regression(s.ctx, fix.ID)
+	s.must(err)
+	if p := way.Points[0]; p.Revision.ID != "up-15" || p.Position != 0 || p.Suspect {
+		t.Errorf("the way back begins at %+v", p)
+	}
+	for _, p := range way.Points {
+		if p.Suspect != (p.Revision.ID == "up-12") {
+			t.Errorf("on the way back lies %+v", p)
+		}
+	}
 	again, err := s.farms[0].BisectFix(s.ctx, open.ID, say)
 	if err != nil || again.New || again.Search.ID != fix.ID {
 		t.Errorf("asked again: %+v, %v", again, err)

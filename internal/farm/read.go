@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/weir-ci/weir"
-	"github.com/weir-ci/weir/internal/blame"
+	"github.com/weir-ci/weir/internal/farm/dossier"
 	"github.com/weir-ci/weir/internal/farm/setcache"
 	"github.com/weir-ci/weir/internal/farm/trail"
 	"github.com/weir-ci/weir/internal/store"
@@ -273,91 +273,14 @@ func (f *Farm) Regressions(ctx context.Context, all bool) ([]weir.Regression, er
 }
 
 // RegressionDetail is a regression and the evidence it rests on.
-type RegressionDetail struct {
-	Regression weir.Regression `json:"regression"`
-	Probes     []weir.Probe    `json:"probes"` // by position, then age
-	Points     []PathPoint     `json:"points"` // the path, from good (0) to bad
-	Spec       weir.Spec       `json:"spec"`   // of the first bad build: how to reproduce; zero if there is none yet
-	Advice     blame.Advice    `json:"advice"` // what each side can do
-	// Beside are the builds at its ends and corners that are no probes, oldest first.
-	Beside []weir.Build `json:"beside,omitempty"`
-	// Life is what became of it, oldest first, at most 1,000 steps.
-	Life []weir.Transition `json:"life"`
-	// Searches were made for it, newest first.
-	Searches []weir.Regression `json:"searches,omitempty"`
-}
+type RegressionDetail = dossier.Detail
 
 // PathPoint is one position of a regression's path.
-type PathPoint struct {
-	Position int           `json:"position"`
-	Project  string        `json:"project"`  // whose revision is new here
-	Revision weir.Revision `json:"revision"` // the new revision; at 0 the one the first leg starts from
-	Suspect  bool          `json:"suspect"`  // may still be the culprit
-}
-
-// maxPathPoints bounds how many points a page gets; longer paths are cut to
-// the suspects and what was probed.
-const maxPathPoints = 2000
+type PathPoint = dossier.PathPoint
 
 // Regression reads one; NotFound if there is none.
 func (f *Farm) Regression(ctx context.Context, id weir.RegressionID) (RegressionDetail, error) {
-	var d RegressionDetail
-	var err error
-	if d.Regression, err = f.store.Regression(ctx, id); err != nil {
-		return d, err
-	}
-	d.Advice = blame.Advise(d.Regression)
-	if d.Probes, err = f.store.Probes(ctx, id); err != nil {
-		return d, err
-	}
-	if d.Beside, err = f.beside(ctx, d.Regression, d.Probes); err != nil {
-		return d, err
-	}
-	if d.Spec, err = f.badSpec(ctx, d); err != nil {
-		return d, err
-	}
-	if d.Life, err = f.Transitions(ctx, id); err != nil {
-		return d, err
-	}
-	if d.Searches, err = f.Searches(ctx, id); err != nil {
-		return d, err
-	}
-	position := 0
-	for i, leg := range d.Regression.Path {
-		first := leg.From
-		if i > 0 {
-			first++ // the border belongs to the leg before
-		}
-		revs, err := f.store.RevisionRange(ctx, leg.Project, leg.Branch, first, leg.To)
-		if err != nil {
-			return d, err
-		}
-		for _, rev := range revs {
-			span := d.Regression.Suspects
-			d.Points = append(d.Points, PathPoint{Position: position, Project: leg.Project, Revision: rev,
-				Suspect: position >= span.First && position <= span.Last})
-			position++
-			if len(d.Points) == maxPathPoints {
-				return d, nil
-			}
-		}
-	}
-	return d, nil
-}
-
-// badSpec reads what the worker was told at the bad end; zero if a search was
-// asked by hand at revisions of which there is no bad build yet.
-func (f *Farm) badSpec(ctx context.Context, d RegressionDetail) (weir.Spec, error) {
-	bad := d.Regression.Bad.Build
-	for _, p := range d.Probes {
-		if bad == 0 && p.Bad > 0 {
-			bad = p.Build
-		}
-	}
-	if bad == 0 {
-		return weir.Spec{}, nil
-	}
-	return f.store.BuildSpec(ctx, bad)
+	return dossier.Read(ctx, f.store, id)
 }
 
 // Tests is what the tests of a build reported, or a part of it: bad results

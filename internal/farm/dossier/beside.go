@@ -1,4 +1,4 @@
-package farm
+package dossier
 
 import (
 	"cmp"
@@ -17,7 +17,7 @@ const besideDepth = 100
 
 // beside reads the builds that a regression rests on besides its probes: those
 // at its ends and at its corners, as far as they are kept, oldest first.
-func (f *Farm) beside(ctx context.Context, r weir.Regression, probes []weir.Probe) ([]weir.Build, error) {
+func beside(ctx context.Context, s Store, r weir.Regression, probes []weir.Probe) ([]weir.Build, error) {
 	known := map[weir.BuildID]bool{0: true}
 	for _, p := range probes {
 		known[p.Build] = true
@@ -33,7 +33,7 @@ func (f *Farm) beside(ctx context.Context, r weir.Regression, probes []weir.Prob
 		if known[id] {
 			continue
 		}
-		b, err := f.store.Build(ctx, id)
+		b, err := s.Build(ctx, id)
 		switch {
 		case weir.CodeOf(err) == weir.NotFound:
 		case err != nil:
@@ -46,7 +46,7 @@ func (f *Farm) beside(ctx context.Context, r weir.Regression, probes []weir.Prob
 		if known[c.Build] {
 			continue
 		}
-		builds, err := f.store.ListBuilds(ctx, store.BuildFilter{Builder: r.Builder.ID, Before: c.Build + 1, Limit: besideDepth})
+		builds, err := s.ListBuilds(ctx, store.BuildFilter{Builder: r.Builder.ID, Before: c.Build + 1, Limit: besideDepth})
 		if err != nil {
 			return nil, err
 		}
