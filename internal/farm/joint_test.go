@@ -103,7 +103,7 @@ func TestOneBreakOfManyProjects(t *testing.T) {
 		alike            bool
 		projects         int
 		products, probes int // at most
-	}{{true, 2, 10, 28}, {true, 5, 12, 45}, {false, 5, 12, 65}}
+	}{{true, 2, 12, 30}, {true, 5, 14, 55}, {false, 5, 14, 75}}
 	if raceDetector { // which makes the database ten times slower
 		cases = cases[:1]
 	}

@@ -47,13 +47,15 @@ func (q *Inquiry) cluster(ctx context.Context, searching []weir.Regression) (fre
 		if err != nil {
 			return nil, changed, err
 		}
-		if !ok && r.Aim == weir.AimBreak && !q.alone[r.ID] {
+		if !ok && r.Aim == weir.AimBreak && q.alone[r.ID] != r.Bad.Build {
 			open, err := q.kin.others(ctx, q.store)
 			if err != nil {
 				return nil, changed, err
 			}
 			leader, ok = kin.Leader(r, open, q.kin.sayings)
-			q.alone[r.ID] = !ok
+			if !ok {
+				q.alone[r.ID] = r.Bad.Build
+			}
 		}
 		if !ok {
 			free = append(free, r)
