@@ -2,6 +2,7 @@ package aftermath
 
 import (
 	"context"
+	"math"
 	"strings"
 
 	"github.com/weir-ci/weir"
@@ -31,13 +32,37 @@ func (a *Aftermath) mark(ctx context.Context, open []weir.Regression) (bool, err
 			continue
 		}
 		r.Note = note
-		moved, err := a.relabel(ctx, r, nil)
+		shown, err := a.newest(ctx, r)
+		if err != nil {
+			return changed, err
+		}
+		moved, err := a.relabel(ctx, r, shown)
 		changed = changed || moved
 		if err != nil {
 			return changed, err
 		}
 	}
 	return changed, nil
+}
+
+// newest is the last settled build of each builder with tests of a regression that
+// are bad still: it shows whether they run.
+func (a *Aftermath) newest(ctx context.Context, r weir.Regression) (shown []weir.BuildID, err error) {
+	seen := map[weir.BuilderID]bool{}
+	for _, v := range r.Victims {
+		if v.FixedIn != 0 || seen[v.Builder.ID] {
+			continue
+		}
+		seen[v.Builder.ID] = true
+		err := a.Trail.Back(ctx, weir.Build{ID: math.MaxInt64, Builder: v.Builder}, func(b weir.Build) (bool, error) {
+			shown = append(shown, b.ID)
+			return false, nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return shown, nil
 }
 
 // markOf says why nothing is heard of the tests of a regression that are bad
