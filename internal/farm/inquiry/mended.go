@@ -63,6 +63,7 @@ func (q *Inquiry) reconsiderOne(ctx context.Context, r weir.Regression) (moved, 
 		return false, false, err
 	}
 	e := &evidence{flakes: map[weir.TestID]weir.TestState{}, sides: sides{beside: corners[blame.NewDownstream].Pins}}
+	e.checks = []check{&e.sides} // which hears of builds there that came to nothing
 	if err := q.hearBeside(ctx, r, e, fixed); err != nil {
 		return false, false, err
 	}

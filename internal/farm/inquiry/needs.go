@@ -102,9 +102,11 @@ type needsOf struct {
 	way route
 }
 
+// has leaves what stands on the path to the search, which knows better.
 func (n needsOf) has(b weir.Build) bool {
 	_, ok := n.moved(n.way, b.Pins)
-	return ok
+	_, on := n.way.position(b.Pins)
+	return ok && !on
 }
 
 func (n needsOf) awaits(b weir.Build) { n.at(n.way, b.Pins).pending++ }

@@ -126,7 +126,7 @@ func reversal(cells []blame.Cell) weir.Observed {
 			said = append(said, weir.ObservedGood)
 		case c.Bad >= badReverts:
 			said = append(said, weir.ObservedBad)
-		case c.Bad == 0 && c.None > 0:
+		case c.Bad == 0 && c.None > 0, c.None >= badReverts:
 			said = append(said, weir.ObservedNone)
 		default:
 			return ""

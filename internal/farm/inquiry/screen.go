@@ -82,14 +82,10 @@ func (s *surroundings) bothSides(e *evidence, victim int, f bisect.Finding) []as
 	if len(both) > 0 || len(good) == 0 || len(bad) == 0 {
 		return nil
 	}
-	times := map[int]int{}
-	for _, r := range runs {
-		times[r.Position]++
-	}
 	project, rev := e.route.step(f.First)
 	on := func(workers []string, position int, what string) []ask {
 		for _, w := range workers {
-			if s.ready[w] && times[position] < mostAgain {
+			if s.ready[w] && e.tries(position) < mostAgain {
 				return []ask{{pins: e.route.pins(position), worker: w, what: what}}
 			}
 		}
@@ -107,7 +103,7 @@ func (s *surroundings) bothSides(e *evidence, victim int, f bisect.Finding) []as
 func (s *surroundings) tellApart(e *evidence, victim int) []ask {
 	runs := e.runs(victim)
 	d, ok := screen.Divide(runs)
-	if !ok || d.Chance() < screen.Apart || len(runs) >= 4*mostAgain {
+	if !ok || d.Chance() < screen.Apart || max(len(runs), e.tries(d.Position)) >= 4*mostAgain {
 		return nil
 	}
 	var list []ask

@@ -17,7 +17,7 @@ const (
 	// maxTrials ends a search that does not come to a result.
 	maxTrials = 300
 	// maxSilent is how many probes of one position may come to nothing (lost
-	// workers, full disks) before the position counts as one that cannot be tested.
+	// workers, full disks, people who cancel them) before the position counts as one that cannot be tested.
 	maxSilent = 3
 	// mostOpen bounds how many regressions one look takes in.
 	mostOpen = 1000
@@ -132,6 +132,7 @@ type evidence struct {
 	waiting []weir.Build          // parallel to pending
 	own     map[weir.BuildID]bool // those of the search's own runs
 	silent  []int                 // positions whose probes came to nothing too often
+	lost    map[int]int           // per position, how many of its own came to nothing
 	fresh   map[weir.BuildID]int  // builds that are not recorded as probes yet -> index of trials
 	builds  []weir.Build          // parallel to trials
 	rates   []float64             // per victim, how often it fails for no reason
@@ -149,7 +150,7 @@ type evidence struct {
 
 // gather reads what every build on the regression's path says.
 func (q *Inquiry) gather(ctx context.Context, r weir.Regression, builds []weir.Build) (*evidence, error) {
-	e := &evidence{fresh: map[weir.BuildID]int{}, own: map[weir.BuildID]bool{}, flakes: map[weir.TestID]weir.TestState{}}
+	e := &evidence{fresh: map[weir.BuildID]int{}, lost: map[int]int{}, own: map[weir.BuildID]bool{}, flakes: map[weir.TestID]weir.TestState{}}
 	var err error
 	if e.route, err = q.newRoute(ctx, r); err != nil {
 		return e, err
@@ -160,12 +161,11 @@ func (q *Inquiry) gather(ctx context.Context, r weir.Regression, builds []weir.B
 	if err != nil {
 		return e, err
 	}
-	nothing := map[int]int{}
 	for _, p := range probes {
 		recorded[p.Build] = len(p.Victims) > 0
 		e.own[p.Build] = !recorded[p.Build]
-		if p.State == weir.Finished && !p.Outcome.SaysSomething() {
-			if nothing[p.Position]++; nothing[p.Position] == maxSilent {
+		if p.State.Final() && !p.Outcome.SaysSomething() { // a person may have cancelled it
+			if e.lost[p.Position]++; e.lost[p.Position] == maxSilent {
 				e.silent = append(e.silent, p.Position)
 			}
 		}
@@ -210,6 +210,17 @@ func (q *Inquiry) gather(ctx context.Context, r weir.Regression, builds []weir.B
 		return e, err
 	}
 	return e, q.gatherSurroundings(ctx, r, e)
+}
+
+// tries is how many builds have ended at a position, whatever they said.
+func (e *evidence) tries(position int) int {
+	n := e.lost[position]
+	for _, t := range e.trials {
+		if t.Position == position {
+			n++
+		}
+	}
+	return n
 }
 
 // onThePath lists victims by the names that their tests had on the path: those
