@@ -235,6 +235,20 @@ func TestBothMove(t *testing.T) {
 	stop()
 }
 
+// TestBothMoveAndBreak is case 1 with a move of hcl in the same step, which is
+// not to blame.
+func TestBothMoveAndBreak(t *testing.T) {
+	p := settle(t, "case5.yaml")
+	hcl := p.project(t, "hcl")
+	hcl.Source.Versions, hcl.Source.From, hcl.Source.To = []string{"v2.16.1", "v2.16.2"}, "v2.16.1", "v2.16.2"
+	f, stop := p.up(t)
+	r := only(t, f, "it is known who broke hcl", func(r weir.Regression) bool { return r.State == weir.Located })
+	if r.Blame != weir.BlameUpstream || r.Culprit.Revision.ID != "v1.13.0" || len(r.Victims) != 8 || len(r.Corners) != 4 {
+		t.Errorf("%q did it, %+v, %d tests: %s; corners %+v", r.Blame, r.Culprit, len(r.Victims), r.Note, r.Corners)
+	}
+	stop()
+}
+
 // TestFlaky is case 6, in short.
 func TestFlaky(t *testing.T) {
 	const beats = 20
