@@ -497,6 +497,7 @@ func (e *evidence) absolve(victims []weir.Victim, flake weir.BuildID) []weir.Tes
 			continue // taken out meanwhile
 		}
 		switch {
+		case s.Since > flake: // it was good since, and is bad for another reason
 		case v.Verdict == weir.FailingDifferently: // it fails, but what it says means nothing
 			if s.Status.Bad() {
 				s.Signature = weir.AnySignature
