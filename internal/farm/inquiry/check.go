@@ -42,7 +42,7 @@ func newChecks(r weir.Regression, e *evidence) []check {
 		return nil // the other one was checked
 	}
 	e.sides = newSides(r.Builder.Project, e.route)
-	checks := []check{&e.sides, &surroundings{}}
+	checks := []check{&e.sides, borders{}, &surroundings{}}
 	if n := newNeeds(e.route); n != nil {
 		checks = append(checks, needsOf{n, e.route})
 	}
