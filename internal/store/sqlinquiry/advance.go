@@ -135,13 +135,26 @@ func (t *tx) lockForAdvance(u store.RegressionUpdate) (old, into weir.Regression
 	return old, into, nil
 }
 
-// mergeVictims hands victims to another regression, behind its own.
+// mergeVictims hands victims to another regression, behind its own. One that both
+// have, and that is good again in one of them only, is bad.
 func (t *tx) mergeVictims(into weir.Regression, victims []weir.Victim, now time.Time) error {
 	probes, err := t.observations(into.ID)
 	if err != nil {
 		return err
 	}
-	all := uniqueVictims(slices.Concat(into.Victims, victims))
+	open := map[store.VictimKey]weir.Victim{}
+	for _, v := range victims {
+		if v.FixedIn == 0 {
+			open[keyOf(v)] = v
+		}
+	}
+	own := slices.Clone(into.Victims)
+	for i, v := range own {
+		if again, ok := open[keyOf(v)]; ok && v.FixedIn != 0 {
+			own[i] = again
+		}
+	}
+	all := uniqueVictims(slices.Concat(own, victims))
 	into.Updated = laterThan(into.Updated, now)
 	if err := t.saveRegression(into); err != nil {
 		return err

@@ -23,6 +23,7 @@ func advanceTests() []subtest {
 		{"dismissing and reopening", testDismissReopen},
 		{"bad again", testBadAgain},
 		{"merging by hand", testMergeByHand},
+		{"merging what is bad again", testMergeBadAgain},
 		{"splitting by hand", testSplitByHand},
 		{"asking", testAsk},
 	}

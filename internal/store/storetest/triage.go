@@ -141,6 +141,19 @@ func testMergeByHand(f *fixture) {
 	f.code(f.Reopen(f.ctx, two.ID, f.word("")), weir.Conflict)
 }
 
+// testMergeBadAgain merges a regression into one that had its test before.
+func testMergeBadAgain(f *fixture) {
+	a := f.builder("a")
+	one := f.open(a, 1, "t1", "t2")
+	f.settled(a, 8, weir.ReasonNone, change("t1", weir.Fixed, weir.Fail, weir.Pass))
+	two := f.open(a, 9, "t1")
+	f.ok(f.Merge(f.ctx, two.ID, one.ID, f.word("the same again")))
+	got := f.read(one.ID)
+	if len(got.Victims) != 2 || got.Victims[0].Test != testName("t1") || got.Victims[0].FixedIn != 0 || got.Victims[0].Build != two.Victims[0].Build {
+		f.Errorf("a test that is bad again counts as good: %+v", got.Victims)
+	}
+}
+
 func testSplitByHand(f *fixture) {
 	r := f.open(f.builder("a"), 1, "t1", "t2", "t3")
 	probed := f.done(weir.CauseProbe, r.Builder, 3, weir.ReasonTests)
