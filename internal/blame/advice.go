@@ -87,7 +87,11 @@ func newCase(r weir.Regression) situation {
 	}
 	slices.Sort(c.moved)
 	c.upstream, c.downstream = c.ups(New), revisions([]string{c.project}, end)
-	if culprit := r.Culprit; culprit.Project == c.project {
+	culprit := r.Culprit
+	if culprit.Merge != "" { // who follows the branch gets it with the merge
+		culprit.Revision = weir.Revision{ID: culprit.Merge}
+	}
+	if culprit.Project == c.project {
 		c.downstream = culprit.Project + " " + culprit.Revision.Short()
 	} else if culprit.Project != "" {
 		c.upstream, c.first = culprit.Project+" "+culprit.Revision.Short(), culprit

@@ -173,3 +173,15 @@ func TestAdviceOnTheEnvironment(t *testing.T) {
 		}
 	}
 }
+
+// TestAdviceOfAMerge: a commit that a merge brought in is not on the branch, so
+// who pins something is told of the merge.
+func TestAdviceOfAMerge(t *testing.T) {
+	t.Parallel()
+	r := weir.Regression{Builder: weir.Builder{BuilderKey: weir.BuilderKey{Project: "d"}}, Blame: weir.BlameUpstream,
+		Good: weir.Evidence{Pins: weir.Pins{"up": "u1", "d": "d1"}}, Bad: weir.Evidence{Pins: weir.Pins{"up": "u9", "d": "d1"}},
+		Culprit: weir.Culprit{Project: "up", Revision: weir.Revision{ID: "side"}, Merge: "merge"}}
+	if a := strings.Join(Advise(r).Downstream, "\n"); !strings.Contains(a, "below merge") || strings.Contains(a, "side") {
+		t.Errorf("the advice is %q", a)
+	}
+}

@@ -67,11 +67,12 @@ func involved(p recipe.Plan) []string {
 // Known is for triage.Config.
 func (c *config) Known(project string) bool { return c.project(project) != nil }
 
-// built is for package aftermath.
-func (f *Farm) built(id weir.BuilderID) (built, empty bool) {
-	c := f.config.Load()
-	_, built = c.byID[id]
-	return built, c.Empty()
+// SourceOf is for aftermath.Config.
+func (c *config) SourceOf(project string) (weir.Source, bool) {
+	if p := c.project(project); p != nil {
+		return p.Source, true
+	}
+	return weir.Source{}, false
 }
 
 // Empty is for trail.Config.

@@ -118,8 +118,9 @@ func New(o Options) *Farm {
 	f.Desk = triage.New(triage.Options{Store: o.Store, Now: o.Now, Stir: f.stir,
 		Config: func() triage.Config { return f.config.Load() }})
 	f.flaky = f.newFlaky()
-	f.aftermath = aftermath.New(aftermath.Options{Store: o.Store, RecipeChange: f.inquiry.RecipeChange, Built: f.built, Sides: f.sides, Now: o.Now, Log: o.Log,
-		Trail: trail.Trail{Store: o.Store, Results: f.resultSet, Config: func() trail.Config { return f.config.Load() }}})
+	f.aftermath = aftermath.New(aftermath.Options{Store: o.Store, RecipeChange: f.inquiry.RecipeChange, Sources: o.Sources, Stir: f.stir, Now: o.Now, Log: o.Log,
+		Config: func() aftermath.Config { return f.config.Load() },
+		Trail:  trail.Trail{Store: o.Store, Results: f.resultSet, Config: func() trail.Config { return f.config.Load() }}})
 	f.any.init()
 	f.work.init()
 	f.moved.init()

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/weir-ci/weir"
-	"github.com/weir-ci/weir/internal/source"
 	"github.com/weir-ci/weir/internal/store"
 )
 
@@ -169,27 +168,4 @@ func (f *Farm) pollOnce(ctx context.Context, p weir.Project, seen *weir.Tip, del
 		f.any.ring()
 	}
 	return listing.More, nil
-}
-
-// sideTimeout ends one look behind a merge. The source's mirror may be busy.
-const sideTimeout = 5 * time.Minute
-
-// sides lists the lines of revisions that a merge brought in.
-func (f *Farm) sides(ctx context.Context, project, revision string) ([][]weir.Revision, error) {
-	p := f.config.Load().project(project)
-	lister, ok := f.source.(source.MergeLister)
-	if p == nil || !ok {
-		return nil, nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, sideTimeout)
-	defer cancel()
-	sides, err := lister.Merged(ctx, p.Source, revision)
-	var lines [][]weir.Revision
-	for _, s := range sides {
-		if s.More {
-			return nil, weir.Errorf(weir.TooLarge, "%s brought in more than %d commits", weir.Revision{ID: revision}.Short(), source.MaxRevisions)
-		}
-		lines = append(lines, s.Revisions)
-	}
-	return lines, err
 }

@@ -9,7 +9,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/weir-ci/weir"
-	"github.com/weir-ci/weir/internal/farm/aftermath"
 	"github.com/weir-ci/weir/internal/farm/setcache"
 )
 
@@ -44,7 +43,7 @@ func (f *Farm) Run(ctx context.Context) error {
 	g.Go(func() error { return f.loop(ctx, "plan", &f.moved, restIdle, f.plan) })
 	g.Go(func() error { return f.loop(ctx, "judge", &f.work, restIdle, f.judge) })
 	g.Go(func() error { return f.loop(ctx, "search", &f.work, restSearch, f.search) })
-	g.Go(func() error { return f.every(ctx, "look", aftermath.LookEvery, f.look) })
+	g.Go(func() error { return f.aftermath.Run(ctx) })
 	g.Go(func() error { return f.book.Run(ctx) })
 	g.Go(func() error { return f.expireLoop(ctx) })
 	g.Go(func() error { return f.lookAgain(ctx) })
@@ -116,15 +115,6 @@ func (f *Farm) search(ctx context.Context) (bool, error) {
 		f.stir()
 	}
 	return more, err
-}
-
-// look takes care of regressions whose search has ended.
-func (f *Farm) look(ctx context.Context) error {
-	changed, err := f.aftermath.Look(ctx)
-	if changed {
-		f.stir()
-	}
-	return err
 }
 
 // every calls work at intervals.

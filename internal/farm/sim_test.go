@@ -221,7 +221,7 @@ func (s *sim) pass() {
 	case 2:
 		if _, err = s.farm().search(s.ctx); err == nil && s.now.Sub(s.looked) >= aftermath.LookEvery {
 			s.looked = s.now
-			err = s.farm().look(s.ctx)
+			_, err = s.farm().aftermath.Look(s.ctx)
 		}
 	case 3:
 		err = s.farm().expire(s.ctx)

@@ -52,7 +52,8 @@ func (s *sim) until(what string, search bool, done func() bool) {
 		if search {
 			_, err = s.farms[0].search(s.ctx)
 			s.must(err)
-			s.must(s.farms[0].look(s.ctx))
+			_, err = s.farms[0].aftermath.Look(s.ctx)
+			s.must(err)
 		}
 	}
 	s.t.Fatalf("never %s: %s", what, s.unrest())

@@ -22,6 +22,7 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/farm/trail"
+	"github.com/weir-ci/weir/internal/source"
 	"github.com/weir-ci/weir/internal/store"
 )
 
@@ -38,20 +39,29 @@ type Store interface {
 	Absent(ctx context.Context, builder weir.BuilderID, limit int) ([]weir.TestState, int, error)
 }
 
+// Config is what the farm is configured to build, at one moment.
+type Config interface {
+	// Empty reports whether there are no builders, or not yet.
+	Empty() bool
+	// Involved lists the projects whose revisions a builder's builds pin; none
+	// if the builder is not in the configuration.
+	Involved(id weir.BuilderID) []trail.Branch
+	// SourceOf is where the revisions of a project come from.
+	SourceOf(project string) (weir.Source, bool)
+}
+
 // Options is what an aftermath is made of.
 type Options struct {
 	Store Store
 	Trail trail.Trail
 	// RecipeChange says what changed in the recipe between two builds; empty if nothing did.
 	RecipeChange func(ctx context.Context, before, now weir.BuildID) (string, error)
-	// Sides lists the lines of revisions that a merge brought in, each from the
-	// revision on at which it forked off; none if the revision is no merge.
-	Sides func(ctx context.Context, project, revision string) ([][]weir.Revision, error)
-	// Built reports whether the configuration has a builder; empty, that it has
-	// none, or not yet.
-	Built func(id weir.BuilderID) (built, empty bool)
-	Now   func() time.Time
-	Log   *slog.Logger
+	// Sources looks behind merges, if it is a source.MergeLister as well.
+	Sources source.Lister
+	Config  func() Config
+	Stir    func() // is called when something has changed
+	Now     func() time.Time
+	Log     *slog.Logger
 }
 
 // Aftermath looks after regressions. Look may run at the same time as anything
@@ -68,14 +78,35 @@ func New(o Options) *Aftermath {
 	return &Aftermath{Options: o, explained: map[weir.RegressionID]time.Time{}, descended: map[weir.RegressionID]time.Time{}}
 }
 
-// LookEvery is how often there is something to look at, at most. Nobody waits for it.
+// LookEvery is how often Run looks. Nobody waits for it.
 const LookEvery = 30 * time.Second
 
+// Run looks at intervals until ctx ends. Errors are logged, and it looks again.
+func (a *Aftermath) Run(ctx context.Context) error {
+	for {
+		if _, err := a.Look(ctx); err != nil && ctx.Err() == nil {
+			a.Log.Error("background work", "loop", "aftermath", "err", err, "cause", errors.Unwrap(err))
+		}
+		select {
+		case <-time.After(LookEvery):
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
 // Look takes the next step for whatever has one. It returns whether anything changed.
-func (a *Aftermath) Look(ctx context.Context) (bool, error) {
-	changed, err := a.explain(ctx)
-	open, err2 := a.Store.Regressions(ctx, store.RegressionFilter{States: []weir.RegressionState{weir.Located, weir.Narrowed}, Limit: mostAtOnce})
-	if err = errors.Join(err, err2); err != nil {
+func (a *Aftermath) Look(ctx context.Context) (changed bool, err error) {
+	defer func() {
+		if changed {
+			a.Stir()
+		}
+	}()
+	if changed, err = a.explain(ctx); err != nil {
+		return changed, err
+	}
+	open, err := a.Store.Regressions(ctx, store.RegressionFilter{States: []weir.RegressionState{weir.Located, weir.Narrowed}, Limit: mostAtOnce})
+	if err != nil {
 		return changed, err
 	}
 	changed = a.descend(ctx, open) || changed

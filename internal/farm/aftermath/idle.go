@@ -68,16 +68,16 @@ func (a *Aftermath) newest(ctx context.Context, r weir.Regression) (shown []weir
 // markOf says why nothing is heard of the tests of a regression that are bad
 // still; empty if something may be.
 func (a *Aftermath) markOf(ctx context.Context, r weir.Regression, missing map[weir.BuilderID]map[weir.TestID]bool) (string, error) {
+	config := a.Config()
+	if config.Empty() {
+		return "", nil
+	}
 	mark := ""
 	for _, v := range r.Victims {
 		if v.FixedIn != 0 {
 			continue
 		}
-		built, empty := a.Built(v.Builder.ID)
-		if empty {
-			return "", nil
-		}
-		if !built {
+		if len(config.Involved(v.Builder.ID)) == 0 {
 			if mark == "" {
 				mark = unbuilt
 			}

@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"maps"
 	"strings"
+	"time"
 
 	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/source"
 	"github.com/weir-ci/weir/internal/store"
 )
 
@@ -70,7 +72,8 @@ func (a *Aftermath) descendOne(ctx context.Context, r weir.Regression) (moved, d
 	if at.ID != r.ID {
 		merge := r.Culprit.Revision
 		r.Culprit.Merge, r.Culprit.Revision = merge.ID, at.Culprit.Revision
-		r.Culprit.Revision.Position = 0 // it has none on the branch
+		r.Culprit.Revision.Position = 0     // it has none on the branch
+		r.Checks.Reverted = weir.Reversal{} // it was about the merge
 		r.Culprit.Confidence = min(r.Culprit.Confidence, at.Culprit.Confidence)
 		told = fmt.Sprintf("; it is %s %s, merged with %s: bad at it and good right before it, on the merged line",
 			r.Culprit.Project, r.Culprit.Revision.Short(), merge.Short())
@@ -122,7 +125,7 @@ func (a *Aftermath) sideOf(ctx context.Context, r weir.Regression) (*weir.Regres
 // so; there is nothing to say if it is no merge.
 func (a *Aftermath) askSide(ctx context.Context, r weir.Regression) (asked bool, why string, err error) {
 	project, merge := r.Culprit.Project, r.Culprit.Revision
-	lines, err := a.Sides(ctx, project, merge.ID)
+	lines, err := a.lines(ctx, project, merge)
 	switch code := weir.CodeOf(err); {
 	case code == weir.NotFound, code == weir.Invalid, code == weir.Unsupported, code == weir.TooLarge:
 		return false, "what it merged cannot be searched: " + err.Error(), nil
@@ -159,4 +162,28 @@ func (a *Aftermath) askSide(ctx context.Context, r weir.Regression) (asked bool,
 	s.Path = []weir.Leg{{Project: project, Branch: branch, From: 1, To: int64(len(line))}}
 	_, err = a.Store.Ask(ctx, s)
 	return err == nil, "", err
+}
+
+// lineTimeout ends one look behind a merge. The source's mirror may be busy.
+const lineTimeout = 5 * time.Minute
+
+// lines lists the lines of revisions that a merge brought in, each from the
+// revision on at which it forked off; none if the revision is no merge.
+func (a *Aftermath) lines(ctx context.Context, project string, merge weir.Revision) ([][]weir.Revision, error) {
+	src, known := a.Config().SourceOf(project)
+	lister, ok := a.Sources.(source.MergeLister)
+	if !known || !ok {
+		return nil, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, lineTimeout)
+	defer cancel()
+	sides, err := lister.Merged(ctx, src, merge.ID)
+	var lines [][]weir.Revision
+	for _, s := range sides {
+		if s.More {
+			return nil, weir.Errorf(weir.TooLarge, "%s brought in more than %d commits", merge.Short(), source.MaxRevisions)
+		}
+		lines = append(lines, s.Revisions)
+	}
+	return lines, err
 }

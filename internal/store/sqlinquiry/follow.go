@@ -58,7 +58,9 @@ func (t *tx) renameVictims(b weir.Build, renames []store.Rename, now time.Time) 
 
 // fixVictims notes which victims of open regressions a build has fixed, and
 // closes the regressions that have no other victim left. One that is still
-// being searched stays open: who did it is worth knowing all the same.
+// being searched stays open: who did it is worth knowing all the same. So does
+// what is searched for another one, or because a person asked: that is an answer,
+// and no episode that could be over.
 func (t *tx) fixVictims(b weir.Build, st store.Settlement, now time.Time) error {
 	var fixed [][]any
 	for _, c := range st.Changes {
@@ -156,7 +158,7 @@ func (t *tx) fixVictimsOf(r weir.Regression, b weir.Build, data string, now time
 		return err
 	}
 	r.Updated = laterThan(r.Updated, now)
-	if left == 0 && r.State != weir.Searching && r.State.CanBecome(weir.Recovered) {
+	if left == 0 && r.Aim == weir.AimBreak && r.State != weir.Searching && r.State.CanBecome(weir.Recovered) {
 		r.State, r.Closed = weir.Recovered, now
 		r.Note = fmt.Sprintf("every test is good again since build %d", b.ID)
 		if slices.ContainsFunc(r.Victims, func(v weir.Victim) bool { return v.Verdict == weir.FailingDifferently }) {

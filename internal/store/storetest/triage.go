@@ -206,6 +206,12 @@ func testAsk(f *fixture) {
 	f.ok(f.Dismiss(f.ctx, r.ID, f.word("flaky")))
 	equal(f, "closed in the last hour", lists(store.RegressionFilter{ClosedSince: f.now().Add(-time.Hour), Aims: weir.Aims()}), []weir.RegressionID{r.ID})
 	equal(f, "closed later", lists(store.RegressionFilter{ClosedSince: f.now().Add(time.Hour), Aims: weir.Aims()}), nil)
+	search := f.read(id)
+	search.State = weir.Located
+	f.advance(store.RegressionUpdate{Regression: search})
+	done := f.settled(r.Builder, 90, weir.ReasonNone, change("t1", weir.Fixed, weir.Fail, weir.Pass))
+	equal(f, "the state of an answer", f.read(id).State, weir.Located)
+	equal(f, "its test is good", fixedIn(f.read(id)), []weir.BuildID{done.ID})
 	second := must[weir.RegressionID](f)(f.Ask(f.ctx, elsewhere))
 	equal(f, "asked between two other builds", second != id, true)
 

@@ -84,7 +84,8 @@ func pathStop(d farm.RegressionDetail, p farm.PathPoint, probes []ProbeLine, las
 	s := PathStop{Position: p.Position, Project: page.OneLine(p.Project, page.MaxName), Short: page.OneLine(p.Revision.Short(), page.MaxName),
 		Subject: page.OneLine(p.Revision.Subject(), page.MaxSubject), Author: page.OneLine(page.AuthorName(p.Revision.Author), page.MaxName),
 		When: page.At(p.Revision.Time, now), Suspect: p.Suspect, Probes: probes, GoodEnd: p.Position == 0, IsBad: last && p.Position > 0}
-	s.Culprit = hasCulprit(r) && r.Culprit.Project == p.Project && r.Culprit.Revision.ID == p.Revision.ID && p.Position > 0
+	s.Culprit = hasCulprit(r) && r.Culprit.Project == p.Project && p.Position > 0 &&
+		(r.Culprit.Revision.ID == p.Revision.ID || r.Culprit.Merge == p.Revision.ID && p.Revision.ID != "")
 	s.Mark = pointMark(s)
 	return s
 }
