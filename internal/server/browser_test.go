@@ -190,8 +190,7 @@ func TestPagesInBrowser(t *testing.T) {
 	empty := serve(t, servertest.New())
 	hostile := serve(t, servertest.Hostile())
 	many := serve(t, servertest.Many(1000))
-	tab, complaints := browser(t)
-	pages := []struct{ name, url, text string }{
+	openPages(t, []view{
 		{"overview", s.URL + "/", "upper: fold sharp s"},
 		{"build", s.URL + "/builds/41", "Run this yourself"},
 		{"running", s.URL + "/builds/44", "results"},
@@ -213,7 +212,31 @@ func TestPagesInBrowser(t *testing.T) {
 		{"hostile-regression", hostile.URL + "/regressions/3", "alert(1)"},
 		{"hostile-flaky", hostile.URL + "/flaky", "alert(1)"},
 		{"hostile-corners", hostile.URL + "/regressions/5", "alert(1)"},
-	}
+	})
+}
+
+// TestSayingsInBrowser opens the pages of regressions of which people have said
+// something, in the same way.
+func TestSayingsInBrowser(t *testing.T) {
+	t.Parallel()
+	held := serve(t, servertest.Held())
+	hostile := serve(t, servertest.Hostile())
+	openPages(t, []view{
+		{"held", held.URL + "/", "2 regressions are open, 6 tests bad; 1 in hand"},
+		{"held-regressions", held.URL + "/regressions", "in hand: otter until 2026-03-20"},
+		{"held-regression", held.URL + "/regressions/3", "weir regressions unacknowledge 3"},
+		{"asked", held.URL + "/regressions/79", "asked by otter · is it the same on 3.2?"},
+		{"hostile-asked", hostile.URL + "/regressions/79", "alert(1)"},
+	})
+}
+
+// view is a page and a text that is on it.
+type view struct{ name, url, text string }
+
+// openPages opens pages in light and dark, wide and on a phone.
+func openPages(t *testing.T, pages []view) {
+	t.Helper()
+	tab, complaints := browser(t)
 	for _, p := range pages {
 		look(t, tab, 1280, false)
 		do(t, tab, chromedp.Navigate(p.url))

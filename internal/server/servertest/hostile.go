@@ -17,7 +17,7 @@ const Nasty = "<script>window.hacked=1;alert(1)</script>\"'><img src=x onerror=\
 // Hostile makes the demo farm with Nasty in every text that may come from
 // outside, and a megabyte of it in messages and log lines.
 func Hostile() *Farm {
-	f := Demo()
+	f := Held()
 	spoil(reflect.ValueOf(&f.State).Elem(), "")
 	for id, d := range f.Details {
 		spoil(reflect.ValueOf(&d).Elem(), "")
@@ -52,7 +52,7 @@ var closed = map[reflect.Type]bool{
 	reflect.TypeFor[weir.State](): true, reflect.TypeFor[weir.Outcome](): true, reflect.TypeFor[weir.Cause](): true,
 	reflect.TypeFor[weir.StepState](): true, reflect.TypeFor[weir.RegressionState](): true, reflect.TypeFor[weir.Verdict](): true,
 	reflect.TypeFor[weir.Judgement](): true, reflect.TypeFor[weir.SourceKind](): true, reflect.TypeFor[weir.Status](): true,
-	reflect.TypeFor[weir.Blame](): true, reflect.TypeFor[weir.Observed](): true,
+	reflect.TypeFor[weir.Blame](): true, reflect.TypeFor[weir.Observed](): true, reflect.TypeFor[weir.Aim](): true, reflect.TypeFor[weir.TransitionKind](): true,
 	reflect.TypeFor[weir.Digest](): true, reflect.TypeFor[weir.ReasonCode](): true, reflect.TypeFor[weir.IncidentKind](): true,
 	reflect.TypeFor[history.Spread](): true, reflect.TypeFor[flake.State](): true, reflect.TypeFor[flake.Facet](): true,
 }

@@ -2,6 +2,7 @@ package servertest
 
 import (
 	"context"
+	"time"
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/farm/triage"
@@ -62,4 +63,37 @@ func (f *Farm) Bisections(context.Context) ([]weir.Regression, error) {
 		}
 	}
 	return list, f.Fail
+}
+
+// Asked is a search that Admin has asked for, in Held.
+const Asked weir.RegressionID = 79
+
+// Held is the demo farm on which people have said something: Culprit is in
+// somebody's hand, and Asked is a search by hand that follows from it.
+func Held() *Farm {
+	f := Demo()
+	d := f.Cases[Culprit]
+	d.Regression.Acknowledged = weir.Acknowledgement{Word: weir.Word{By: Admin, Why: "a fix is in review", At: noon().Add(-10 * time.Minute)},
+		Until: noon().Add(6 * 24 * time.Hour)}
+	at := func(minutes int) time.Time { return noon().Add(-time.Duration(minutes) * time.Minute) }
+	d.Life = []weir.Transition{
+		{At: at(42), Kind: weir.WasOpened, To: weir.Searching, Builds: []weir.BuildID{33, FailedBuild}, Note: "5 tests"},
+		{At: at(40), Kind: weir.WasConfirmed, To: weir.Searching, Builds: []weir.BuildID{39}},
+		{At: at(30), Kind: weir.WasSplit, To: weir.Searching, By: Admin, Other: Search, Note: "another message"},
+		{At: at(11), Kind: weir.WasLocated, To: weir.Located, Builds: []weir.BuildID{38, 39, 40}, Note: d.Regression.Note},
+		{At: at(10), Kind: weir.WasAcknowledged, To: weir.Located, By: Admin, Note: "a fix is in review"},
+	}
+	asked := d.Regression
+	asked.ID, asked.State, asked.Aim, asked.Of, asked.Acknowledged, asked.Culprit = Asked, weir.Searching, weir.AimAsked, Culprit, weir.Acknowledgement{}, weir.Culprit{}
+	asked.Asked, asked.Good.Build, asked.Bad.Build = weir.Word{By: Admin, Why: "is it the same on 3.2?", At: at(5)}, 0, 0
+	asked.Blame, asked.Corners, asked.Checks, asked.Note, asked.Suspects = weir.BlameNone, nil, weir.Checks{}, "8 of 8 revisions are left, after 0 builds", weir.Span{First: 1, Last: 8}
+	asked.Victims = victims("mill", 1)
+	asked.Victims[0].Build = 0
+	d.Searches = []weir.Regression{asked}
+	f.Cases[Culprit], f.State.Regressions[0] = d, d.Regression
+	search := demoSearch(asked)
+	search.Spec = weir.Spec{}
+	search.Life = []weir.Transition{{At: at(5), Kind: weir.WasOpened, To: weir.Searching, By: Admin, Note: asked.Asked.Why}}
+	f.Cases[Asked] = search
+	return f
 }

@@ -19,6 +19,7 @@ type OverviewView struct {
 	Alarm    bool   // something is newly broken
 	Doubted  string // builds that run again before anybody is told; may be empty
 	Open     []findings.RegressionCard
+	InHand   []findings.RegressionCard // open, and somebody looks after them
 	Recent   []findings.RegressionCard
 	Running  []BuildLine
 	Queue    string
@@ -68,6 +69,7 @@ func overviewView(o farm.Front, filter string) OverviewView {
 	for _, r := range o.Regressions {
 		v.Open = append(v.Open, findings.NewRegressionCard(r, o.At))
 	}
+	v.Open, v.InHand = findings.InHandLast(v.Open)
 	for _, r := range o.Recent {
 		v.Recent = append(v.Recent, findings.NewRegressionCard(r, o.At))
 	}
@@ -139,12 +141,18 @@ func order(first bool) int {
 func headline(o farm.Front) string {
 	switch open := len(o.Regressions); {
 	case open > 0:
-		tests := 0
+		tests, held := 0, 0
 		for _, r := range o.Regressions {
+			if r.Acknowledged.In(o.At) {
+				held++
+			}
 			tests += len(findings.OpenVictims(r))
 		}
-		return fmt.Sprintf("%s, %s bad", page.Count(open, "regression is open", "regressions are open"),
-			page.Count(tests, "test", "tests"))
+		text := fmt.Sprintf("%s, %s bad", page.Count(open, "regression is open", "regressions are open"), page.Count(tests, "test", "tests"))
+		if held > 0 {
+			text += fmt.Sprintf("; %d in hand", held)
+		}
+		return text
 	case len(o.Glances) == 0 && len(o.Running) == 0:
 		return "Nothing has been built yet"
 	}

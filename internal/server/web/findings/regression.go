@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/blame"
 	"github.com/weir-ci/weir/internal/farm"
 	"github.com/weir-ci/weir/internal/server/web/page"
 )
@@ -51,15 +52,22 @@ func regressionTitle(r weir.Regression) string {
 		what = "the build of "
 	}
 	what += page.List(projects, 4)
+	if r.Aim != weir.AimBreak && !hasCulprit(r) {
+		return page.UpperFirst(page.OneLine(blame.LooksFor(r), maxSentence)) + "?"
+	}
 	if !hasCulprit(r) {
 		return page.UpperFirst(what) + " broke"
+	}
+	verb := " broke "
+	if r.Aim == weir.AimFix {
+		verb = " mended "
 	}
 	rev := r.Culprit.Revision
 	title := fmt.Sprintf("%s %s", page.OneLine(r.Culprit.Project, page.MaxName), page.OneLine(rev.Short(), page.MaxName))
 	if subject := page.OneLine(rev.Subject(), page.MaxSubject); subject != "" {
 		title += " “" + subject + "”"
 	}
-	return title + " broke " + what
+	return title + verb + what
 }
 
 // progress says between which revisions the culprit lies.
@@ -85,6 +93,9 @@ type RegressionView struct {
 	Headline   string // the whole of it in one sentence
 	Side       SideView
 	Checked    []CheckedLine // what else was looked at
+	Ask        *AskView      // nil for an open episode
+	Life       LifeView
+	Broke, Way string // headings
 	Builder    string // on which it was first seen
 	Good, Bad  EvidenceLine
 	Culprit    *CulpritView
@@ -150,6 +161,10 @@ func NewRegressionView(d farm.RegressionDetail, now time.Time) RegressionView {
 	v := RegressionView{Card: NewRegressionCard(r, now), Headline: regressionHeadline(r), Side: sideView(d), Checked: checkedLines(r), Builder: page.OneLine(r.Builder.Name(), page.MaxName),
 		Good: evidenceLine(r.Good, r.Builder.Project), Bad: evidenceLine(r.Bad, r.Builder.Project),
 		Victims: victimGroups(r.Victims), Path: pathView(d, now), ReproVerb: fmt.Sprintf("weir repro r%d", r.ID), Repro: page.Repro(d.Spec), Updated: page.At(r.Updated, now)}
+	v.Ask, v.Life, v.Broke, v.Way = askView(r), lifeView(d, now), "What broke", "From good to bad"
+	if r.Aim == weir.AimFix {
+		v.Broke, v.Way = "What was mended", "From good back to bad"
+	}
 	if hasCulprit(r) {
 		rev := r.Culprit.Revision
 		v.Culprit = &CulpritView{Project: page.OneLine(r.Culprit.Project, page.MaxName), Revision: page.OneLine(rev.ID, page.MaxName),

@@ -9,7 +9,7 @@ import (
 
 // RegressionsView is the list of regressions.
 type RegressionsView struct {
-	Open, Closed []RegressionCard
+	Open, InHand, Closed []RegressionCard
 }
 
 // NewRegressionsView makes the list of regressions, as seen from now.
@@ -23,6 +23,7 @@ func NewRegressionsView(list []weir.Regression, now time.Time) RegressionsView {
 			v.Closed = append(v.Closed, card)
 		}
 	}
+	v.Open, v.InHand = InHandLast(v.Open)
 	return v
 }
 
@@ -43,6 +44,7 @@ type RegressionCard struct {
 	MoreTests  int
 	Note       string
 	Blame      string // which side did it, in a word; empty while that is not known
+	InHand     *HandView
 }
 
 // shownTests is how many tests a card names.
@@ -52,7 +54,7 @@ const shownTests = 3
 func NewRegressionCard(r weir.Regression, now time.Time) RegressionCard {
 	c := RegressionCard{ID: r.ID, URL: page.RegressionURL(r.ID), Mark: page.RegressionMark(r.State), Open: r.State.Open(),
 		Title: regressionTitle(r), Since: page.At(r.Opened, now), Closed: page.At(r.Closed, now), Note: page.OneLine(r.Note, page.MaxMessage),
-		Blame: sideWord(r.Blame)}
+		Blame: sideWord(r.Blame), InHand: inHand(r, now)}
 	if hasCulprit(r) {
 		c.Author = page.OneLine(page.AuthorName(r.Culprit.Revision.Author), page.MaxName)
 		c.Confidence = page.Percent(r.Culprit.Confidence)
