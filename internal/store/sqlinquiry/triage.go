@@ -117,9 +117,7 @@ func unclose(r *weir.Regression) {
 	r.State, r.Closed, r.Culprit, r.Follows = weir.Searching, time.Time{}, weir.Culprit{}, 0
 	r.Blame, r.Corners, r.Checks, r.FixedBy = weir.BlameNone, nil, weir.Checks{}, weir.Fix{}
 	r.Acknowledged = weir.Acknowledgement{}
-	if n := stepsOf(r.Path); r.Suspects.First < 1 || r.Suspects.Last > n {
-		r.Suspects = weir.Span{First: 1, Last: n}
-	}
+	r.Suspects = weir.Span{First: 1, Last: stepsOf(r.Path)}
 }
 
 func stepsOf(path []weir.Leg) int {
@@ -235,6 +233,9 @@ func (s Conclusions) Split(ctx context.Context, id weir.RegressionID, victims []
 			return err
 		}
 		part := *r
+		if err := t.origin(&part, leave); err != nil {
+			return err
+		}
 		part.ID, part.Victims, part.Opened = 0, leave, time.Time{}
 		unclose(&part)
 		part.Asked, part.Note = weir.Word{By: w.By, Why: fmt.Sprintf("split off from regression %d", id), At: w.At}, "split off by "+w.By
@@ -251,6 +252,34 @@ func (s Conclusions) Split(ctx context.Context, id weir.RegressionID, victims []
 	})
 	return made, err
 }
+
+// origin gives a part that is to be split off the ends and the path of the
+// regression that its victims were merged from, if none of them is on the builder
+// that is searched: on that one nothing is known of them.
+func (t *tx) origin(part *weir.Regression, leave []weir.Victim) error {
+	if slices.ContainsFunc(leave, func(v weir.Victim) bool { return v.Builder.ID == part.Builder.ID }) {
+		return nil
+	}
+	into := []weir.RegressionID{part.ID}
+	for range mostMerges {
+		merged, err := t.regressions(`WHERE b.merged_into IN `+t.In(1)+` ORDER BY b.id`, sqltx.IDs(into))
+		if err != nil || len(merged) == 0 {
+			return err
+		}
+		into = into[:0]
+		for _, m := range merged {
+			if m.Builder.ID == leave[0].Builder.ID {
+				part.Builder, part.Good, part.Bad, part.Path, part.Confirmed = m.Builder, m.Good, m.Bad, m.Path, m.Confirmed
+				return nil
+			}
+			into = append(into, m.ID)
+		}
+	}
+	return nil
+}
+
+// mostMerges is through how many merges in a row victims are followed back.
+const mostMerges = 10
 
 // Ask opens a search that follows from another one, or that a person asked for.
 func (s Conclusions) Ask(ctx context.Context, r weir.Regression) (id weir.RegressionID, err error) {

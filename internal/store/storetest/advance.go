@@ -25,6 +25,7 @@ func advanceTests() []subtest {
 		{"merging by hand", testMergeByHand},
 		{"merging what is bad again", testMergeBadAgain},
 		{"splitting by hand", testSplitByHand},
+		{"splitting what was merged", testSplitMerged},
 		{"asking", testAsk},
 	}
 }

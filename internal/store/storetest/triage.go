@@ -177,6 +177,24 @@ func testSplitByHand(f *fixture) {
 	f.last(r.ID, weir.Transition{Kind: weir.WasSplit, To: weir.Searching, By: "ann", Other: made, Note: "another thing"})
 }
 
+// testSplitMerged takes out again what had come from another builder: it goes on
+// where it was.
+func testSplitMerged(f *fixture) {
+	one, two, three := f.open(f.builder("a"), 1, "t1"), f.open(f.builder("b"), 1, "t2"), f.open(f.builder("c"), 1, "t3")
+	f.ok(f.Merge(f.ctx, three.ID, two.ID, f.word("")))
+	f.ok(f.Merge(f.ctx, two.ID, one.ID, f.word("")))
+	for _, from := range []weir.Regression{two, three} {
+		v := from.Victims[0]
+		made := must[weir.RegressionID](f)(f.Split(f.ctx, one.ID, []store.VictimKey{{Builder: v.Builder.ID, Test: v.Test}}, f.word("")))
+		part := f.read(made)
+		equal(f, "builder", part.Builder, from.Builder)
+		equal(f, "ends", []weir.Evidence{part.Good, part.Bad}, []weir.Evidence{from.Good, from.Bad})
+		equal(f, "path", part.Path, from.Path)
+		equal(f, "suspects", part.Suspects, from.Suspects)
+	}
+	equal(f, "who stays", len(f.read(one.ID).Victims), 1)
+}
+
 func testAsk(f *fixture) {
 	r := f.open(f.builder("a"), 1, "t1")
 	ask := r
