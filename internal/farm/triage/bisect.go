@@ -223,13 +223,16 @@ func (q quest) regression(ctx context.Context) (r weir.Regression, err error) {
 
 // victim is the test, as it was or is bad.
 func (q quest) victim(turn *store.TestEvent, past store.TestHistory) weir.Victim {
-	v := weir.Victim{Builder: q.builder, Test: q.ask.Test, Verdict: weir.NewlyFailing, Build: past.Last.Build}
+	v := weir.Victim{Builder: q.builder, Test: q.ask.Test, Verdict: weir.NewlyFailing}
 	if turn != nil && q.ask.Bad == "" {
 		v.Verdict, v.Cause, v.Message, v.Signature, v.Build = turn.Change.Verdict, turn.Change.Cause, turn.Change.Message, turn.Change.Signature, turn.Build
 		return v
 	}
 	if past.State == nil {
 		return v
+	}
+	if !past.State.Status.Good() {
+		v.Build = past.State.Since
 	}
 	switch s := past.State.Status; {
 	case s.Bad():
