@@ -9,6 +9,7 @@
 //
 //	search.go           the steps of a search, on the way from good to bad (route.go)
 //	cluster.go joint.go what searches know of each other
+//	guests.go           tests that others have merged into a regression
 //	check.go            what is looked at before somebody is named: corner.go, needs.go, screen.go
 //	mended.go revert.go what is asked once somebody is
 //

@@ -71,6 +71,9 @@ func (q *Inquiry) hearLateOf(ctx context.Context, r weir.Regression) error {
 // were not heard yet.
 func (q *Inquiry) observe(ctx context.Context, r weir.Regression, builds []weir.Build) error {
 	way, err := q.newRoute(ctx, r)
+	if weir.CodeOf(err) == weir.NotFound {
+		return nil // nobody knows any more where they stand
+	}
 	if err != nil {
 		return err
 	}

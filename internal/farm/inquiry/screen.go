@@ -17,14 +17,17 @@ import (
 )
 
 // Before a revision is blamed, the surroundings are: the machine, its user, the
-// directory, the load. A revision is only named if one machine has seen the tests
-// good in front of it and bad behind it. And where the evidence says that it was no
+// directory, the load. One machine has to see the tests good in front of a revision
+// and bad with it, and once more, before it is named. And where the evidence says that it was no
 // revision, what the bad runs have in common is looked for and shown.
 
 const (
-	// mostAgain is how many runs at one position may be made so that one machine
-	// sees both sides. Workers may be away, or their owners may not want it.
+	// mostAgain is how many runs at one position one machine may take to be told
+	// apart. Workers may be away, or their owners may not want it.
 	mostAgain = 6
+	// mostSides is after how many runs at one position nobody is asked for
+	// another one to see both sides.
+	mostSides = 12
 	// screened is how many settled builds from before are held against the bad runs.
 	screened = 10
 )
@@ -64,38 +67,71 @@ func (s *surroundings) asks(e *evidence, findings []bisect.Finding, width int) (
 	return missing, len(missing) == 0
 }
 
-// runs lists what was seen of a victim.
+// runs lists what was seen of a victim, in the order of time.
 func (e *evidence) runs(victim int) []screen.Run {
-	var out []screen.Run
-	for b, t := range e.trials {
-		if said := e.said[b][victim]; said != weir.ObservedNone && b < len(e.ran) && e.ran[b].Worker != "" {
-			out = append(out, screen.Run{Position: t.Position, Worker: e.ran[b].Worker, Said: said})
+	var order []int
+	for b := range e.trials {
+		if e.said[b][victim] != weir.ObservedNone && b < len(e.ran) && e.ran[b].Worker != "" {
+			order = append(order, b)
 		}
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return e.ran[a].Leased.Compare(e.ran[b].Leased) })
+	var out []screen.Run
+	for _, b := range order {
+		out = append(out, screen.Run{Position: e.trials[b].Position, Worker: e.ran[b].Worker, Said: e.said[b][victim]})
 	}
 	return out
 }
 
-// bothSides asks a machine that was there for one side of a culprit for the other.
+// sidesOf lists the runs of a victim at a culprit and in front of it, with the two
+// positions, which are those with the same products that were tried.
+func (e *evidence) sidesOf(victim int, f bisect.Finding) (runs []screen.Run, parent, culprit int) {
+	tried := func(position int) int {
+		if e.twin(position) {
+			return e.spoken(position)
+		}
+		return position
+	}
+	parent, culprit = tried(f.First-1), tried(f.First)
+	runs = e.runs(victim)
+	for i, r := range runs {
+		for _, at := range []int{parent, culprit} {
+			if e.joint.same != nil && e.joint.same[r.Position] == e.joint.same[at] {
+				runs[i].Position = at
+			}
+		}
+	}
+	return runs, parent, culprit
+}
+
+// bothSides asks one machine for both sides of a culprit, and then for one again.
 func (s *surroundings) bothSides(e *evidence, victim int, f bisect.Finding) []ask {
-	runs := e.runs(victim)
-	both, good, bad := screen.Witnesses(runs, f.First)
-	if len(both) > 0 || len(good) == 0 || len(bad) == 0 {
+	runs, parent, culprit := e.sidesOf(victim, f)
+	if len(screen.Witnesses(runs, parent, culprit)) > 0 {
+		return nil
+	}
+	var ready []string
+	for w, ok := range s.ready {
+		if ok {
+			ready = append(ready, w)
+		}
+	}
+	worker, position, ok := screen.Next(runs, parent, culprit, ready)
+	heard := 0
+	for _, r := range runs {
+		if r.Position == position {
+			heard++
+		}
+	}
+	if tries := e.tries(position); !ok || tries >= mostSides || tries-heard >= maxSilent {
 		return nil
 	}
 	project, rev := e.route.step(f.First)
-	on := func(workers []string, position int, what string) []ask {
-		for _, w := range workers {
-			if s.ready[w] && e.tries(position) < mostAgain {
-				return []ask{{pins: e.route.pins(position), worker: w, what: what}}
-			}
-		}
-		return nil
+	what := fmt.Sprintf("%s %s, on the same worker,", project, rev.Short())
+	if position == parent {
+		what = "what is in front of " + what
 	}
-	// The parent on the machine that failed says most: if it is bad there too, it was no revision.
-	if list := on(bad, f.First-1, fmt.Sprintf("what is in front of %s %s, on the same worker,", project, rev.Short())); list != nil {
-		return list
-	}
-	return on(good, f.First, fmt.Sprintf("%s %s, on the same worker,", project, rev.Short()))
+	return []ask{{pins: e.route.pins(position), worker: worker, what: what}}
 }
 
 // tellApart asks again where a victim was good and bad at one revision, if so far
@@ -124,7 +160,7 @@ func (s *surroundings) tell(e *evidence, r *weir.Regression, victims []int, f bi
 	case bisect.Found:
 		var all []string
 		for n, i := range victims {
-			both, _, _ := screen.Witnesses(e.runs(i), f.First)
+			both := screen.Witnesses(e.sidesOf(i, f))
 			if n == 0 {
 				all = both
 			}

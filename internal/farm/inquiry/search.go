@@ -144,6 +144,8 @@ type evidence struct {
 	past    []pastRun      // builds from before the accusation, if they were read
 	recipe  string         // what changed in it since they were good; empty: nothing
 	joint   joint
+	all     []weir.Victim // with those of other builders, of whom the rest does not know
+	builder weir.BuilderID
 	// handsDown says that the builds have products that others may use.
 	handsDown bool
 }
@@ -289,10 +291,18 @@ func (e *evidence) question(r weir.Regression, width int) bisect.Question {
 
 // searchOne weighs the evidence of one regression and takes the next step.
 func (q *Inquiry) searchOne(ctx context.Context, r weir.Regression, builds []weir.Build, width int) (bool, error) {
+	all := r
+	if r.Victims = ownOf(r); len(r.Victims) == 0 {
+		return q.giveUp(ctx, all, weir.Errorf(weir.NotFound, "%s has none of the tests", r.Builder.Name()))
+	}
 	e, err := q.gather(ctx, r, builds)
+	if weir.CodeOf(err) == weir.NotFound { // the way is not known any more
+		return q.giveUp(ctx, all, err)
+	}
 	if err != nil {
 		return false, err
 	}
+	e.all, e.builder = all.Victims, r.Builder.ID
 	for id, i := range e.fresh {
 		if err := q.store.Observe(ctx, r.ID, e.probe(id, i)); err != nil {
 			return false, err
@@ -329,6 +339,7 @@ func (q *Inquiry) searchOne(ctx context.Context, r weir.Regression, builds []wei
 		return false, nil
 	}
 	u := store.RegressionUpdate{Regression: r, Now: q.now()}
+	u.Regression.Victims = all.Victims
 	u.Regression.Suspects, u.Regression.Note = progress(e, answer.Findings)
 	if len(beside) > 0 {
 		u.Regression.Note = asking(beside, len(e.trials))
@@ -336,7 +347,7 @@ func (q *Inquiry) searchOne(ctx context.Context, r weir.Regression, builds []wei
 	if len(answer.Probes)+len(beside) > 0 {
 		run, err := q.probeRun(r, e.route, e.stands(answer.Probes), beside)
 		if code := weir.CodeOf(err); code == weir.NotFound || code == weir.Invalid {
-			return q.giveUp(ctx, r, err)
+			return q.giveUp(ctx, all, err)
 		}
 		if err != nil {
 			return false, err
@@ -349,7 +360,7 @@ func (q *Inquiry) searchOne(ctx context.Context, r weir.Regression, builds []wei
 // probe records what one build says.
 func (e *evidence) probe(id weir.BuildID, i int) weir.Probe {
 	b := e.builds[i]
-	return weir.Probe{Build: id, Position: e.trials[i].Position, State: b.State, Outcome: b.Outcome, Pins: b.Pins}.Says(e.said[i])
+	return weir.Probe{Build: id, Position: e.trials[i].Position, State: b.State, Outcome: b.Outcome, Pins: b.Pins}.Says(e.ofAll(e.said[i]))
 }
 
 // progress says how a search stands.
@@ -454,7 +465,10 @@ func (q *Inquiry) conclude(ctx context.Context, r weir.Regression, e *evidence, 
 	})
 	u := store.RegressionUpdate{Now: q.now()}
 	for i, g := range groups {
-		part := r
+		part, own := r, g.victims
+		if i == 0 {
+			e.host(r, &g.victims, g.finding, &u)
+		}
 		part.Victims = g.victims
 		for _, c := range e.checks {
 			c.tell(e, &part, g.indices, g.finding)
@@ -476,7 +490,7 @@ func (q *Inquiry) conclude(ctx context.Context, r weir.Regression, e *evidence, 
 			}
 		}
 		if g.finding.Kind == bisect.Nobody && r.Aim == weir.AimBreak {
-			u.States = append(u.States, e.absolve(g.victims, r.Bad.Build)...)
+			u.States = append(u.States, e.absolve(own, r.Bad.Build)...)
 		}
 	}
 	var err error
