@@ -19,7 +19,7 @@ func (s *sim) explained() weir.Regression {
 	s.until("explained", true, func() bool {
 		s.now = s.now.Add(31e9) // closed regressions are not looked at all the time
 		looks++
-		return looks > 40 && s.quiet() && len(s.searches(weir.Searching)) == 0
+		return looks > 4 && s.quiet() && len(s.searches(weir.Searching)) == 0
 	})
 	return s.regressions()[0]
 }

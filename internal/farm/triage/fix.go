@@ -24,7 +24,7 @@ func (d *Desk) BisectFix(ctx context.Context, id weir.RegressionID, w weir.Word)
 		return Asked{}, err
 	}
 	for _, s := range searches {
-		if s.Aim == weir.AimFix {
+		if s.Aim == weir.AimFix && s.Good.Build > r.Bad.Build { // and not of an earlier time that it was mended
 			return Asked{Search: s}, nil
 		}
 	}
