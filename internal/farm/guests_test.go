@@ -19,7 +19,7 @@ func TestSearchedAgainWithGuests(t *testing.T) {
 	s := startSim(t, w)
 	s.poll()
 	s.until("at rest", true, s.atRest)
-	s.world.breaks("up", 5, "t0")
+	s.world.breaks("up", 5, "t1") // e has no such test
 	s.world.faults = append(s.world.faults, simFault{Project: "up", At: 5, Victim: "e", Tests: []string{"t0", "t3", "x0"}, Kind: weir.NewlyFailing})
 	s.move("up", 9)
 	var r weir.Regression
