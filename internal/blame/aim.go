@@ -13,7 +13,7 @@ func mended(r weir.Regression) string {
 	case culprit != "":
 		return culprit + " mended " + what
 	case r.State == weir.Searching:
-		return what + " are good again, and what mended them is being looked for"
+		return "what mended " + what + " is being looked for"
 	case r.State == weir.Narrowed:
 		return fmt.Sprintf("one of %d revisions mended %s", r.Suspects.Last-r.Suspects.First+1, what)
 	}

@@ -93,6 +93,9 @@ func (c situation) unknown(r weir.Regression, what string) string {
 	case r.State == weir.Narrowed:
 		return fmt.Sprintf("one of %d revisions broke %s; which side is to blame cannot be told", r.Suspects.Last-r.Suspects.First+1, what)
 	}
+	if r.Aim == weir.AimAsked {
+		return "no revision that was asked about broke " + what
+	}
 	return what + " broke, and nobody is blamed for it"
 }
 

@@ -90,6 +90,21 @@ func TestBisectByHand(t *testing.T) {
 	}
 }
 
+// TestBisectWrongEnds: what somebody says of the ends is not believed.
+func TestBisectWrongEnds(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ good, bad, says string }{
+		{"up-1", "up-3", "good at up up-3 too, which was said to be bad"},
+		{"up-4", "up-6", "bad at up up-4 too, which was said to be good"},
+		{"up-5", "up-8", "good at up up-8 too, which was said to be bad"}, // both are wrong
+	} {
+		s := episode(t)
+		if r := s.ask(triage.Ask{Project: "d", Test: t0, Of: "up", Good: c.good, Bad: c.bad}); r.State != weir.Dismissed || !strings.Contains(r.Note, c.says) {
+			t.Errorf("%s to %s: %s: %s", c.good, c.bad, r.State, r.Note)
+		}
+	}
+}
+
 // TestBisectFromHistory leaves the ends to what the test's history knows.
 func TestBisectFromHistory(t *testing.T) {
 	t.Parallel()

@@ -16,9 +16,9 @@ import (
 // moment is the form in which a time is printed.
 const moment = "2006-01-02 15:04"
 
-// inHand says who has a regression in hand, and until when; empty if nobody has.
+// inHand says who has an open regression in hand, and until when; empty if nobody has.
 func inHand(r weir.Regression, now time.Time) string {
-	if !r.Acknowledged.In(now) {
+	if !r.State.Open() || !r.Acknowledged.In(now) {
 		return ""
 	}
 	return Safe(r.Acknowledged.By) + " until " + r.Acknowledged.Until.UTC().Format(time.DateOnly)

@@ -565,6 +565,9 @@ func (q *Inquiry) describe(r *weir.Regression, e *evidence, finding bisect.Findi
 			r.Note = "the same revisions are good on one worker and bad on another, " + after + clueText(*r)
 		}
 	}
+	if text := e.refuted(*r, finding); text != "" {
+		r.Note, r.Blame, r.Corners = text+", "+after, weir.BlameNone, nil
+	}
 	q.closeIfGood(r)
 }
 

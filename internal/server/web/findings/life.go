@@ -126,9 +126,9 @@ type HandView struct {
 	Since   page.When
 }
 
-// inHand says who has a regression in hand now; nil if nobody has.
+// inHand says who has an open regression in hand now; nil if nobody has.
 func inHand(r weir.Regression, now time.Time) *HandView {
-	if !r.Acknowledged.In(now) {
+	if !r.State.Open() || !r.Acknowledged.In(now) {
 		return nil
 	}
 	a := r.Acknowledged
