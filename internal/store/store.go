@@ -456,6 +456,10 @@ type Pending struct {
 	Doubted   bool // builds that are
 	Searching bool // regressions in this state
 	Located   bool // regressions in this state, two or more
+	// LocatedCount is how many those are, and LocatedAt when one of them was last
+	// changed; both are zero if Located is false.
+	LocatedCount int
+	LocatedAt    time.Time
 }
 
 // Settlement is the outcome of holding a build against its baseline.

@@ -2,6 +2,7 @@ package sqlinquiry
 
 import (
 	"context"
+	"time"
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/store"
@@ -13,12 +14,17 @@ import (
 func (s Conclusions) Pending(ctx context.Context) (p store.Pending, err error) {
 	err = s.read(ctx, "look for what is to be judged", func(c conn) error {
 		var unjudged, doubted, searching, located int
+		var changed time.Time
 		err := c.Row(`SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM builds b WHERE b.judgement = '' AND b.finished > 0 LIMIT 1) u),
 			(SELECT COUNT(*) FROM (SELECT 1 FROM builds b WHERE b.judgement = 'doubted' LIMIT 1) d),
 			(SELECT COUNT(*) FROM (SELECT 1 FROM regressions g WHERE g.state = $1 LIMIT 1) s),
-			(SELECT COUNT(*) FROM (SELECT 1 FROM regressions g WHERE g.state = $2 LIMIT 2) l)`,
-			string(weir.Searching), string(weir.Located)).Scan(&unjudged, &doubted, &searching, &located)
-		p = store.Pending{Unjudged: unjudged > 0, Doubted: doubted > 0, Searching: searching > 0, Located: located > 1}
+			(SELECT COUNT(*) FROM regressions g WHERE g.state = $2),
+			(SELECT COALESCE(MAX(g.updated), 0) FROM regressions g WHERE g.state = $2)`,
+			string(weir.Searching), string(weir.Located)).Scan(&unjudged, &doubted, &searching, &located, sqltx.Time(&changed))
+		p = store.Pending{Unjudged: unjudged > 0, Doubted: doubted > 0, Searching: searching > 0}
+		if located > 1 {
+			p.Located, p.LocatedCount, p.LocatedAt = true, located, changed
+		}
 		return err
 	})
 	return p, err

@@ -95,7 +95,7 @@ func (s Conclusions) Regressions(ctx context.Context, f store.RegressionFilter) 
 	q := &sqltx.Where{}
 	sqltx.WhereIn(q, `b.state`, f.States)
 	if f.Builder != 0 {
-		q.And(`EXISTS (SELECT 1 FROM victims v WHERE v.regression_id = b.id AND v.builder_id = ?)`, int64(f.Builder))
+		q.And(`b.id IN (SELECT v.regression_id FROM victims v WHERE v.builder_id = ?)`, int64(f.Builder))
 	}
 	if f.Project != "" {
 		q.And(`(b.culprit_project = ? OR EXISTS (SELECT 1 FROM victims v JOIN builders p ON p.id = v.builder_id
@@ -106,7 +106,7 @@ func (s Conclusions) Regressions(ctx context.Context, f store.RegressionFilter) 
 	}
 	switch {
 	case f.Of != 0:
-		q.And(`b.of_id = ?`, int64(f.Of))
+		q.And(`b.of_id <> 0 AND b.of_id = ?`, int64(f.Of)) // of_id <> 0 is what its index is about
 	case len(f.Aims) > 0:
 		sqltx.WhereIn(q, `b.aim`, f.Aims)
 	default:

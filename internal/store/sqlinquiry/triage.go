@@ -297,7 +297,7 @@ func (s Conclusions) Ask(ctx context.Context, r weir.Regression) (id weir.Regres
 				return err
 			}
 			same, err := sqltx.Collect(t, sqltx.Scalar[weir.RegressionID],
-				`SELECT id FROM regressions WHERE of_id = $1 AND aim = $2
+				`SELECT id FROM regressions WHERE of_id <> 0 AND of_id = $1 AND aim = $2
 				AND good_build = $3 AND bad_build = $4 ORDER BY id LIMIT 1`, int64(r.Of), string(r.Aim), int64(r.Good.Build), int64(r.Bad.Build))
 			if err != nil || len(same) > 0 {
 				id = slices.Concat(same, []weir.RegressionID{0})[0]

@@ -79,8 +79,19 @@ func testPending(f *fixture) {
 	pending("when there are searches", store.Pending{Searching: true})
 	for i, r := range must[[]weir.Regression](f)(f.Regressions(f.ctx, store.RegressionFilter{})) {
 		r.State = weir.Located
-		f.ok(f.Advance(f.ctx, store.RegressionUpdate{Regression: r, Now: f.now()}))
-		pending(fmt.Sprintf("when %d have ended", i+1), store.Pending{Searching: i == 0, Located: i > 0})
+		now := f.now()
+		f.ok(f.Advance(f.ctx, store.RegressionUpdate{Regression: r, Now: now}))
+		want := store.Pending{Searching: i == 0}
+		if i > 0 {
+			want.Located, want.LocatedCount, want.LocatedAt = true, 2, now
+		}
+		pending(fmt.Sprintf("when %d have ended", i+1), want)
+		if i > 0 {
+			r = must[weir.Regression](f)(f.Regression(f.ctx, r.ID))
+			want.LocatedAt = f.now()
+			f.ok(f.Relabel(f.ctx, r, nil, want.LocatedAt))
+			pending("when one is changed", want)
+		}
 	}
 }
 
