@@ -45,7 +45,7 @@ func TestLifeOfARegression(t *testing.T) {
 	}
 	s.until("at rest", true, s.atRest)
 	kinds, log := s.lifeOf(r.ID)
-	if want := []weir.TransitionKind{weir.WasOpened, weir.WasConfirmed, weir.WasLocated}; !slices.Equal(kinds, want) {
+	if want := []weir.TransitionKind{weir.WasOpened, weir.WasConfirmed, weir.WasLocated}; len(kinds) < 3 || !slices.Equal(kinds[:3], want) {
 		t.Fatalf("it was %v, not %v", kinds, want)
 	}
 	if !slices.Equal(log[0].Builds, []weir.BuildID{r.Good.Build, r.Bad.Build}) || !slices.Equal(log[1].Builds, []weir.BuildID{r.Confirmed}) {

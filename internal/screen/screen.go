@@ -2,7 +2,7 @@
 // machine, its user, a directory, the load. It is pure.
 //
 // A revision may be blamed if one machine has seen the tests good in front of it
-// and bad from it on (Witnesses). If no machine has ever said both, and at one
+// and bad with it, and that more than once (Witnesses). If no machine has ever said both, and at one
 // revision different ones said different things, it is the machine (Divide).
 // Whatever else bad runs have in common and good ones do not is a clue (Clues).
 package screen
@@ -27,25 +27,72 @@ type Run struct {
 	Said     weir.Observed // good or bad
 }
 
-// Witnesses lists workers that saw a test good in front of a position and bad from
-// it on, and those that saw it good in front, and bad from there; by name.
-func Witnesses(runs []Run, position int) (both, good, bad []string) {
-	g, b := map[string]bool{}, map[string]bool{}
+// turns is how much of a culprit a worker has seen: runs that were good in front of
+// it and runs that were bad with it, one after the other.
+type turns struct {
+	n     int  // how many, of which no two neighbours are alike
+	bad   bool // what the last one was
+	other int  // runs that were bad in front of it, or good with it
+}
+
+// Enough is how many turns make a witness. What begins at some moment, or ends,
+// whatever is run, looks like two: good and then bad, or bad and then good.
+const Enough = 3
+
+func turnsOf(runs []Run, parent, culprit int) map[string]turns {
+	all := map[string]turns{}
 	for _, r := range runs {
+		bad := r.Said == weir.ObservedBad
+		if r.Position != parent && r.Position != culprit {
+			continue
+		}
+		t := all[r.Worker]
 		switch {
-		case r.Position < position && r.Said == weir.ObservedGood:
-			g[r.Worker] = true
-		case r.Position >= position && r.Said == weir.ObservedBad:
-			b[r.Worker] = true
+		case bad != (r.Position == culprit):
+			t.other++
+		case t.n == 0 || t.bad != bad:
+			t.n, t.bad = t.n+1, bad
+		}
+		all[r.Worker] = t
+	}
+	return all
+}
+
+// Witnesses lists workers that saw a test bad at a culprit and good at its parent,
+// and then the first of the two again; by name. The runs are in the order of time.
+func Witnesses(runs []Run, parent, culprit int) (workers []string) {
+	for w, t := range turnsOf(runs, parent, culprit) {
+		if t.n >= Enough {
+			workers = append(workers, w)
 		}
 	}
-	good, bad = slices.Sorted(maps.Keys(g)), slices.Sorted(maps.Keys(b))
-	for _, w := range good {
-		if b[w] {
-			both = append(both, w)
+	slices.Sort(workers)
+	return workers
+}
+
+// mostOn is how many runs at one position are asked of one worker.
+const mostOn = 3
+
+// Next says what to run, and on which of some workers, to get a witness: the one
+// that has seen most already. False if no worker is left.
+func Next(runs []Run, parent, culprit int, ready []string) (worker string, position int, ok bool) {
+	all := turnsOf(runs, parent, culprit)
+	most := 0
+	for _, w := range slices.Sorted(slices.Values(ready)) {
+		t, at, times := all[w], culprit, 0
+		if t.n > 0 && t.bad {
+			at = parent
+		}
+		for _, r := range runs {
+			if r.Worker == w && r.Position == at {
+				times++
+			}
+		}
+		if score := 2*t.n - t.other; times < mostOn && (!ok || score > most) {
+			worker, position, most, ok = w, at, score, true
 		}
 	}
-	return both, good, bad
+	return worker, position, ok
 }
 
 // Division is workers on which a test is always bad, and those on which it is

@@ -26,18 +26,26 @@ func runs(texts ...string) (out []screen.Run) {
 func TestWitnesses(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		runs            []screen.Run
-		both, good, bad []string
+		runs     []screen.Run
+		want     []string
+		worker   string // that is asked next, of a and b
+		position int
 	}{
-		{nil, nil, nil, nil},
-		{runs("a0g", "b5b"), nil, []string{"a"}, []string{"b"}},
-		{runs("a0g", "b5b", "b3g"), nil, []string{"a"}, []string{"b"}}, // good behind it: a flake, or the wrong place
-		{runs("a0g", "b5b", "b2g"), []string{"b"}, []string{"a", "b"}, []string{"b"}},
-		{runs("a2b", "a3b", "b2g"), nil, []string{"b"}, []string{"a"}},
+		{nil, nil, "a", 3},
+		{runs("a0g", "b5b"), nil, "a", 3}, // elsewhere
+		{runs("a2g", "a3b"), nil, "a", 2}, // it may have fallen ill in between
+		{runs("a3b", "a2g"), nil, "a", 3}, // or recovered
+		{runs("a2g", "a3b", "a2g"), []string{"a"}, "a", 3},
+		{runs("b3b", "b2g", "b2g", "b3b"), []string{"b"}, "b", 2},
+		{runs("a2g", "b3b", "a2g"), nil, "a", 3},
+		{runs("b3b", "b3b", "b2b", "a2g"), nil, "a", 3}, // one is ill
+		{runs("b3b", "b2b", "b2b", "b2b", "a2g", "a3g", "a3g", "a3g"), nil, "", 0},
 	} {
-		both, good, bad := screen.Witnesses(c.runs, 3)
-		if !slices.Equal(both, c.both) || !slices.Equal(good, c.good) || !slices.Equal(bad, c.bad) {
-			t.Errorf("%v: %v, %v, %v", c.runs, both, good, bad)
+		if got := screen.Witnesses(c.runs, 2, 3); !slices.Equal(got, c.want) {
+			t.Errorf("%v: seen by %v", c.runs, got)
+		}
+		if w, p, ok := screen.Next(c.runs, 2, 3, []string{"b", "a"}); w != c.worker || p != c.position || ok != (c.worker != "") {
+			t.Errorf("%v: asks %q at %d, %v", c.runs, w, p, ok)
 		}
 	}
 }

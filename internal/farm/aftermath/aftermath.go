@@ -8,6 +8,7 @@
 //
 //	fix.go   what made the tests good again
 //	side.go  which commit of a merge made them bad
+//	revert.go  whether they are good again without the culprit
 //	idle.go  open regressions that nobody hears of any more
 //
 // It has one verb, Look, and remembers nothing that matters, like package
@@ -34,6 +35,7 @@ type Store interface {
 	Probes(ctx context.Context, id weir.RegressionID) ([]weir.Probe, error)
 	Ask(ctx context.Context, r weir.Regression) (weir.RegressionID, error)
 	ListBuilds(ctx context.Context, f store.BuildFilter) ([]weir.Build, error)
+	CreateRun(ctx context.Context, run store.NewRun) (weir.Run, []weir.BuildID, error)
 	RecordSide(ctx context.Context, s store.Side) error
 	RevisionRange(ctx context.Context, project, branch string, first, last int64) ([]weir.Revision, error)
 	Absent(ctx context.Context, builder weir.BuilderID, limit int) ([]weir.TestState, int, error)
@@ -71,11 +73,12 @@ type Aftermath struct {
 	// These are when regressions were last changed that need not be looked at again.
 	explained map[weir.RegressionID]time.Time
 	descended map[weir.RegressionID]time.Time
+	reverted  map[weir.RegressionID]time.Time
 }
 
 // New makes an aftermath.
 func New(o Options) *Aftermath {
-	return &Aftermath{Options: o, explained: map[weir.RegressionID]time.Time{}, descended: map[weir.RegressionID]time.Time{}}
+	return &Aftermath{Options: o, explained: map[weir.RegressionID]time.Time{}, descended: map[weir.RegressionID]time.Time{}, reverted: map[weir.RegressionID]time.Time{}}
 }
 
 // LookEvery is how often Run looks. Nobody waits for it.
@@ -110,6 +113,7 @@ func (a *Aftermath) Look(ctx context.Context) (changed bool, err error) {
 		return changed, err
 	}
 	changed = a.descend(ctx, open) || changed
+	changed = a.unmake(ctx, open) || changed
 	marked, err := a.mark(ctx, open)
 	return changed || marked, err
 }

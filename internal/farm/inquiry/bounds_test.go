@@ -5,7 +5,6 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/bisect"
-	"github.com/weir-ci/weir/internal/blame"
 )
 
 // TestMachinesAreAskedSoOften: a machine that is asked for the other side of a
@@ -59,26 +58,6 @@ func (e *evidence) add(position int, worker string, said weir.Observed) {
 	e.said = append(e.said, []weir.Observed{said})
 	e.ran = append(e.ran, weir.Attempt{Worker: worker})
 	e.builds = append(e.builds, weir.Build{ID: weir.BuildID(len(e.builds) + 1)})
-}
-
-func TestReversal(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		cells []blame.Cell
-		want  weir.Observed
-	}{
-		{[]blame.Cell{{Good: 1, Bad: 3}}, weir.ObservedGood},
-		{[]blame.Cell{{Bad: 1}}, ""},
-		{[]blame.Cell{{Bad: 2}}, weir.ObservedBad},
-		{[]blame.Cell{{None: 1}}, weir.ObservedNone},
-		{[]blame.Cell{{Bad: 1, None: 1}}, ""},
-		{[]blame.Cell{{Bad: 1, None: 2}}, weir.ObservedNone}, // or it would be asked for ever
-		{[]blame.Cell{{Bad: 2}, {Good: 1}}, weir.ObservedBad},
-	} {
-		if got := reversal(c.cells); got != c.want {
-			t.Errorf("%+v: %q, want %q", c.cells, got, c.want)
-		}
-	}
 }
 
 // TestNeedsLeaveThePathAlone: builds that stand on the path and come to nothing

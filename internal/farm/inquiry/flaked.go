@@ -85,5 +85,5 @@ func (q *Inquiry) atStart(ctx context.Context, r weir.Regression) (weir.Build, [
 	if trail.Unreadable(err) {
 		return weir.Build{}, nil, nil
 	}
-	return found[0], verdict.ObserveAll(onThePath(r.Victims), found[0], set), err
+	return found[0], verdict.ObserveAll(trail.OnThePath(r.Victims), found[0], set), err
 }

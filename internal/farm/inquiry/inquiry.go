@@ -11,7 +11,7 @@
 //	cluster.go joint.go what searches know of each other
 //	guests.go           tests that others have merged into a regression
 //	check.go            what is looked at before somebody is named: corner.go, needs.go, screen.go
-//	mended.go revert.go what is asked once somebody is
+//	mended.go           what is asked once somebody is
 //
 // What to ask next is decided in packages bisect and blame.
 package inquiry
@@ -71,6 +71,10 @@ type Inquiry struct {
 	// the present pass knows of the others; only Search uses them.
 	alone map[weir.RegressionID]weir.BuildID
 	kin   relatives
+	// located is how many regressions were looked at that might be merged, and
+	// locatedAt when one of them was last changed.
+	located   int
+	locatedAt time.Time
 	// late is when builds were last heard of regressions whose search had ended,
 	// and heard up to which build.
 	late  time.Time
@@ -83,14 +87,10 @@ type Inquiry struct {
 	// is when those were closed that need not be looked at again.
 	reconsidered time.Time
 	decided      map[weir.RegressionID]time.Time
-	// unmade is when culprits were last looked at that might be reverted, and
-	// reverted the versions of regressions that need not be looked at again.
-	unmade   time.Time
-	reverted map[weir.RegressionID]time.Time
 }
 
 // New makes an inquiry.
 func New(o Options) *Inquiry {
 	return &Inquiry{store: o.Store, trail: trail.Trail{Store: o.Store, Results: o.Results, Config: o.Config}, config: o.Config, now: o.Now, log: o.Log,
-		searched: map[weir.RegressionID]string{}, reached: map[weir.RegressionID]reach{}, alone: map[weir.RegressionID]weir.BuildID{}, heard: map[weir.RegressionID]weir.BuildID{}, ran: map[weir.BuildID]weir.Attempt{}, reverted: map[weir.RegressionID]time.Time{}, decided: map[weir.RegressionID]time.Time{}}
+		searched: map[weir.RegressionID]string{}, reached: map[weir.RegressionID]reach{}, alone: map[weir.RegressionID]weir.BuildID{}, heard: map[weir.RegressionID]weir.BuildID{}, ran: map[weir.BuildID]weir.Attempt{}, decided: map[weir.RegressionID]time.Time{}}
 }

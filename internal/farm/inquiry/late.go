@@ -93,7 +93,7 @@ func (q *Inquiry) observe(ctx context.Context, r weir.Regression, builds []weir.
 		if err != nil {
 			return err
 		}
-		said := verdict.ObserveAll(onThePath(r.Victims), b, set)
+		said := verdict.ObserveAll(trail.OnThePath(r.Victims), b, set)
 		for i, v := range r.Victims {
 			if v.Builder.ID != b.Builder.ID {
 				said[i] = weir.ObservedNone

@@ -83,12 +83,3 @@ func (q *Inquiry) reachBack(ctx context.Context, r weir.Regression) (reach, erro
 	out.older = slices.DeleteFunc(out.older, func(b weir.Build) bool { return b.ID >= out.since })
 	return out, nil
 }
-
-// accusedIn is the build up to which a victim's past counts: the one that
-// accuses it, or all of it if there is none.
-func accusedIn(r weir.Regression) weir.BuildID {
-	if r.Bad.Build == 0 {
-		return math.MaxInt64
-	}
-	return r.Bad.Build
-}

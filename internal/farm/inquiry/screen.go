@@ -266,7 +266,7 @@ func (q *Inquiry) gatherSurroundings(ctx context.Context, r weir.Regression, e *
 // gatherPast reads what the tests did before they were accused, for a search
 // that has come to the conclusion that no revision did it.
 func (q *Inquiry) gatherPast(ctx context.Context, r weir.Regression, e *evidence) error {
-	asked := onThePath(r.Victims)
+	asked := trail.OnThePath(r.Victims)
 	visited := 0
 	err := q.trail.Back(ctx, weir.Build{ID: r.Bad.Build, Builder: r.Builder}, func(b weir.Build) (bool, error) {
 		visited++

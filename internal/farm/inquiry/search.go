@@ -8,6 +8,7 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/bisect"
+	"github.com/weir-ci/weir/internal/farm/past"
 	"github.com/weir-ci/weir/internal/farm/trail"
 	"github.com/weir-ci/weir/internal/store"
 	"github.com/weir-ci/weir/internal/verdict"
@@ -43,12 +44,8 @@ func (q *Inquiry) Search(ctx context.Context) (bool, error) {
 	if err := q.hearLate(ctx); err != nil {
 		return changed, err
 	}
-	unmade, err := q.unmake(ctx)
-	changed = changed || unmade
-	if err != nil {
-		return changed, err
-	}
-	if pending.Located { // one alone cannot be merged
+	// One alone cannot be merged, and what was looked at need not be looked at again.
+	if pending.Located && (pending.LocatedCount != q.located || !pending.LocatedAt.Equal(q.locatedAt)) {
 		located, err := q.store.Regressions(ctx, store.RegressionFilter{States: []weir.RegressionState{weir.Located}, Limit: mostOpen})
 		if err != nil {
 			return false, err
@@ -57,6 +54,9 @@ func (q *Inquiry) Search(ctx context.Context) (bool, error) {
 		changed = changed || merged
 		if err != nil {
 			return changed, err
+		}
+		if q.located, q.locatedAt = pending.LocatedCount, pending.LocatedAt; merged {
+			q.located = 0 // others may have changed by that
 		}
 	}
 	if !pending.Searching {
@@ -172,7 +172,7 @@ func (q *Inquiry) gather(ctx context.Context, r weir.Regression, builds []weir.B
 			}
 		}
 	}
-	asked := onThePath(r.Victims)
+	asked := trail.OnThePath(r.Victims)
 	for _, b := range builds {
 		position, ok := e.route.position(b.Pins)
 		var beside check
@@ -225,18 +225,6 @@ func (e *evidence) tries(position int) int {
 	return n
 }
 
-// onThePath lists victims by the names that their tests had on the path: those
-// that were renamed got their new names behind it.
-func onThePath(victims []weir.Victim) []weir.Victim {
-	out := slices.Clone(victims)
-	for i, v := range out {
-		if v.Was != (weir.TestID{}) {
-			out[i].Test = v.Was
-		}
-	}
-	return out
-}
-
 // lostAmong is among how many of a builder's newest builds those are looked for
 // that were to run beside the path, and came to nothing.
 const lostAmong = 200
@@ -257,7 +245,7 @@ func (q *Inquiry) gatherFlakes(ctx context.Context, r weir.Regression, e *eviden
 			e.flakes[s.Test] = s
 		}
 	}
-	if e.rates, err = q.rates(ctx, r, e.flakes); err != nil || len(e.checks) == 0 {
+	if e.rates, err = past.Rates(ctx, q.store, r, e.flakes); err != nil || len(e.checks) == 0 {
 		return err
 	}
 	newest, err := q.store.ListBuilds(ctx, store.BuildFilter{Builder: r.Builder.ID, Limit: lostAmong})

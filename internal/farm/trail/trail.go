@@ -5,6 +5,7 @@ package trail
 
 import (
 	"context"
+	"slices"
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/store"
@@ -132,4 +133,16 @@ func Steps(path []weir.Leg) int {
 func Unreadable(err error) bool {
 	code := weir.CodeOf(err)
 	return code == weir.NotFound || code == weir.Invalid || code == weir.TooLarge
+}
+
+// OnThePath lists victims by the names that their tests had on the path: those
+// that were renamed got their new names behind it.
+func OnThePath(victims []weir.Victim) []weir.Victim {
+	out := slices.Clone(victims)
+	for i, v := range out {
+		if v.Was != (weir.TestID{}) {
+			out[i].Test = v.Was
+		}
+	}
+	return out
 }

@@ -1,10 +1,9 @@
-package inquiry
+package aftermath
 
 import (
 	"context"
 	"maps"
 	"slices"
-	"time"
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/blame"
@@ -20,58 +19,58 @@ import (
 // there is no better evidence. It says nothing where the revert does not apply.
 
 const (
-	// revertedEvery is how often located regressions are looked at.
-	revertedEvery = 30 * time.Second
-	// mostReverted is how many of the newest are.
+	// mostReverted is how many culprits are reverted in one look.
 	mostReverted = 50
+	// revertedAmong is among how many of a builder's newest builds the reverted ones are.
+	revertedAmong = 200
+	// lostReverts is how many of those may come to nothing.
+	lostReverts = 3
 	// badReverts is how many bad runs say that a revert does not help.
 	badReverts = 2
 )
 
 // unmake reverts the culprits of located regressions, once each. It returns
 // whether anything changed.
-func (q *Inquiry) unmake(ctx context.Context) (bool, error) {
-	if q.now().Sub(q.unmade) < revertedEvery {
-		return false, nil
-	}
-	q.unmade = q.now()
-	located, err := q.store.Regressions(ctx, store.RegressionFilter{States: []weir.RegressionState{weir.Located}, Limit: mostReverted})
-	changed := false
-	for _, r := range located {
-		if r.Checks.Reverted.Said != "" || q.reverted[r.ID] == r.Updated {
+func (a *Aftermath) unmake(ctx context.Context, open []weir.Regression) (changed bool) {
+	looked := 0
+	for _, r := range open {
+		if r.State != weir.Located || r.Checks.Reverted.Said != "" || a.reverted[r.ID].Equal(r.Updated) {
 			continue
 		}
-		moved, wait, err := q.unmakeOne(ctx, r)
+		if looked++; looked > mostReverted {
+			break
+		}
+		moved, wait, err := a.unmakeOne(ctx, r)
 		switch {
 		case weir.CodeOf(err) == weir.Conflict:
 		case err != nil:
-			q.log.Error("a culprit cannot be reverted", "regression", r.ID, "err", err)
+			a.Log.Error("a culprit cannot be reverted", "regression", r.ID, "err", err)
 		case !wait:
-			q.reverted[r.ID] = r.Updated
+			a.reverted[r.ID] = r.Updated
 		}
 		changed = changed || moved
 	}
-	return changed, err
+	return changed
 }
 
 // unmakeOne takes the next step for one regression. It waits while builds are on
 // their way.
-func (q *Inquiry) unmakeOne(ctx context.Context, r weir.Regression) (moved, wait bool, err error) {
+func (a *Aftermath) unmakeOne(ctx context.Context, r weir.Regression) (moved, wait bool, err error) {
 	project := r.Culprit.Project
 	head, culprit := r.Bad.Pins[project], r.Culprit.Revision.ID
-	if !q.config().Reverts(r.Builder.ID, project) || head == "" || culprit == "" || head == culprit {
+	if !a.Trail.Config().Reverts(r.Builder.ID, project) || head == "" || culprit == "" || head == culprit {
 		return false, false, nil // without the newest revision it is the one in front of it
 	}
 	pins := maps.Clone(r.Bad.Pins)
 	pins[project] = weir.Without(head, culprit)
-	builds, err := q.store.ListBuilds(ctx, store.BuildFilter{Builder: r.Builder.ID, Limit: lostAmong})
+	builds, err := a.Store.ListBuilds(ctx, store.BuildFilter{Builder: r.Builder.ID, Limit: revertedAmong})
 	if err != nil {
 		return false, false, err
 	}
 	builds = slices.DeleteFunc(builds, func(b weir.Build) bool { return !maps.Equal(b.Pins, pins) })
 	var cells []blame.Cell
 	mine := slices.DeleteFunc(slices.Clone(r.Victims), func(v weir.Victim) bool { return v.Builder.ID != r.Builder.ID })
-	asked := onThePath(mine)
+	asked := trail.OnThePath(mine)
 	cells = make([]blame.Cell, len(mine))
 	lost := 0
 	for _, b := range builds {
@@ -82,7 +81,7 @@ func (q *Inquiry) unmakeOne(ctx context.Context, r weir.Regression) (moved, wait
 			lost++
 			continue
 		}
-		set, err := q.trail.ResultsOf(ctx, b)
+		set, err := a.Trail.ResultsOf(ctx, b)
 		if err != nil && !trail.Unreadable(err) {
 			return false, false, err
 		}
@@ -99,10 +98,10 @@ func (q *Inquiry) unmakeOne(ctx context.Context, r weir.Regression) (moved, wait
 	}
 	said := reversal(cells)
 	switch {
-	case lost >= maxSilent || len(mine) == 0:
+	case lost >= lostReverts || len(mine) == 0:
 		return false, false, nil
 	case said == "":
-		return q.askReverted(ctx, r, pins)
+		return a.askReverted(ctx, r, pins)
 	}
 	r.Checks.Reverted = weir.Reversal{Build: builds[0].ID, Said: said}
 	switch said {
@@ -113,7 +112,7 @@ func (q *Inquiry) unmakeOne(ctx context.Context, r weir.Regression) (moved, wait
 	default:
 		r.Checks.Reverted.Note = "its revert does not apply, or does not build"
 	}
-	return true, false, q.store.Relabel(ctx, r, []weir.BuildID{builds[0].ID}, q.now())
+	return true, false, a.Store.Relabel(ctx, r, []weir.BuildID{builds[0].ID}, a.Now())
 }
 
 // reversal sums up what is known of victims with the culprit reverted; empty while
@@ -135,16 +134,16 @@ func reversal(cells []blame.Cell) weir.Observed {
 	return blame.Join(said...)
 }
 
-func (q *Inquiry) askReverted(ctx context.Context, r weir.Regression, at weir.Pins) (moved, wait bool, err error) {
-	run, err := q.config().Add(store.NewRun{Cause: weir.CauseProbe, Project: r.Builder.Project, Regression: r.ID, Now: q.now(),
+func (a *Aftermath) askReverted(ctx context.Context, r weir.Regression, at weir.Pins) (moved, wait bool, err error) {
+	run, err := a.Trail.Config().Add(store.NewRun{Cause: weir.CauseProbe, Project: r.Builder.Project, Regression: r.ID, Now: a.Now(),
 		Reason: "is it good again with " + r.Culprit.Project + " " + r.Culprit.Revision.Short() + " reverted?"},
 		r.Builder.ID, []weir.Pins{at}, schedule.PriorityChange, func(n *store.NewBuild) { n.Share = store.ShareNone })
 	if code := weir.CodeOf(err); code == weir.NotFound || code == weir.Invalid {
-		return false, q.config().Empty(), nil // nobody can be asked any more
+		return false, a.Trail.Config().Empty(), nil // nobody can be asked any more
 	}
 	if err != nil {
 		return false, false, err
 	}
-	_, _, err = q.store.CreateRun(ctx, run)
+	_, _, err = a.Store.CreateRun(ctx, run)
 	return true, true, err
 }

@@ -1,10 +1,14 @@
-package inquiry
+// Package past estimates how often tests failed for no reason before they were
+// accused of failing for one, from what the store keeps of them.
+package past
 
 import (
 	"context"
+	"math"
 	"slices"
 
 	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/farm/trail"
 	"github.com/weir-ci/weir/internal/flake"
 	"github.com/weir-ci/weir/internal/store"
 )
@@ -24,10 +28,15 @@ const (
 	lately = 3
 )
 
-// rates estimates how often each victim of a regression fails for no reason.
+// Histories reads what is kept of a test, see store.Judge.
+type Histories interface {
+	History(ctx context.Context, builder weir.BuilderID, test weir.TestID, limit int) (store.TestHistory, error)
+}
+
+// Rates estimates how often each victim of a regression fails for no reason.
 // Where there are too many to look at each, those that have flaked are looked
 // at, and the others count as new as the newest of those that are.
-func (q *Inquiry) rates(ctx context.Context, r weir.Regression, states map[weir.TestID]weir.TestState) ([]float64, error) {
+func Rates(ctx context.Context, from Histories, r weir.Regression, states map[weir.TestID]weir.TestState) ([]float64, error) {
 	order := make([]int, len(r.Victims))
 	for i := range order {
 		order[i] = i
@@ -35,7 +44,7 @@ func (q *Inquiry) rates(ctx context.Context, r weir.Regression, states map[weir.
 	flakes := func(i int) int { return states[r.Victims[i].Test].Flakes }
 	slices.SortStableFunc(order, func(i, j int) int { return flakes(j) - flakes(i) })
 	rates := make([]float64, len(r.Victims))
-	asked := onThePath(r.Victims)
+	asked := trail.OnThePath(r.Victims)
 	fewest := 0
 	others := map[int]float64{} // by flakes
 	for n, i := range order {
@@ -48,7 +57,7 @@ func (q *Inquiry) rates(ctx context.Context, r weir.Regression, states map[weir.
 			rates[i] = rate
 			continue
 		}
-		h, err := q.store.History(ctx, r.Builder.ID, asked[i].Test, longPast)
+		h, err := from.History(ctx, r.Builder.ID, asked[i].Test, longPast)
 		if err != nil {
 			return nil, err
 		}
@@ -112,4 +121,13 @@ func (p past) rate(flakes int) float64 {
 		rate = max(rate, flake.Rate(lately, p.since[n-1-lately]))
 	}
 	return rate
+}
+
+// accusedIn is the build up to which a victim's past counts: the one that
+// accuses it, or all of it if there is none.
+func accusedIn(r weir.Regression) weir.BuildID {
+	if r.Bad.Build == 0 {
+		return math.MaxInt64
+	}
+	return r.Bad.Build
 }

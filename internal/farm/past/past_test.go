@@ -1,4 +1,4 @@
-package inquiry
+package past
 
 import (
 	"context"
@@ -83,7 +83,6 @@ func TestLately(t *testing.T) {
 
 // pasts is a store that has nothing but pasts.
 type pasts struct {
-	Store
 	of    map[string]store.TestHistory
 	reads *int
 }
@@ -109,7 +108,7 @@ func TestRatesOfMany(t *testing.T) {
 	r.Victims[3].Was = weir.TestID{Name: "old"}
 	s.of["old"] = s.of["t3"]
 	s.of["t3"] = store.TestHistory{}
-	rates, err := New(Options{Store: s}).rates(t.Context(), r, states)
+	rates, err := Rates(t.Context(), s, r, states)
 	if err != nil || len(rates) != 200 || *s.reads != mostPasts {
 		t.Fatalf("%d rates after %d reads: %v", len(rates), *s.reads, err)
 	}
