@@ -571,10 +571,19 @@ type Regressions interface {
 	// or higher, oldest first. Those whose outcome is final but says nothing
 	// about their revisions are left out.
 	Evidence(ctx context.Context, builder weir.BuilderID, since weir.BuildID) ([]weir.Build, error)
+	// Marks tells where builders stand: as long as the mark of one is the same, no
+	// build was made on it and none has ended, so that Evidence lists what it did.
+	Marks(ctx context.Context, builders []weir.BuilderID) (map[weir.BuilderID]Mark, error)
 	// Observe records what a finished build says about a regression's victims.
 	Observe(ctx context.Context, id weir.RegressionID, p weir.Probe) error
 	// Probes lists the builds on a regression's path, by position and age.
 	Probes(ctx context.Context, id weir.RegressionID) ([]weir.Probe, error)
+}
+
+// Mark is where a builder stands.
+type Mark struct {
+	Newest     weir.BuildID // of its builds; 0: it has none
+	Unfinished int          // how many of them have not ended
 }
 
 // RegressionFilter narrows a list of regressions.

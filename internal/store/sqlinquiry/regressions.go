@@ -256,3 +256,29 @@ func (s Conclusions) Evidence(ctx context.Context, builder weir.BuilderID, since
 		AND (b.finished = 0 OR b.outcome IN ('passed', 'failed', 'broken', 'timed_out')) ORDER BY b.id`,
 		int64(builder), int64(since))
 }
+
+// Marks tells where builders stand. A build that has ended never goes on, so the
+// newest one and how many have not ended say whether anything has changed.
+func (s Conclusions) Marks(ctx context.Context, builders []weir.BuilderID) (marks map[weir.BuilderID]store.Mark, err error) {
+	rows := make([][]any, len(builders))
+	for i, id := range builders {
+		rows[i] = []any{int64(id)}
+	}
+	data, err := sqltx.Encode(rows)
+	if err != nil {
+		return nil, err
+	}
+	err = s.read(ctx, "look where builders stand", func(c conn) error {
+		marks = make(map[weir.BuilderID]store.Mark, len(builders))
+		_, err := sqltx.Collect(c, func(row sqltx.Scanner) (none struct{}, err error) {
+			var id weir.BuilderID
+			var m store.Mark
+			err = row.Scan(&id, &m.Newest, &m.Unfinished)
+			marks[id] = m
+			return none, err
+		}, `SELECT q.id, COALESCE((SELECT b.id FROM builds b WHERE b.builder_id = q.id ORDER BY b.id DESC LIMIT 1), 0),
+			(SELECT COUNT(*) FROM builds b WHERE b.builder_id = q.id AND b.finished = 0) FROM `+c.Table(1, "q", "id int"), data)
+		return err
+	})
+	return marks, err
+}

@@ -12,6 +12,7 @@ func regressionTests() []subtest {
 		{"lists, filtered", testRegressionFilter},
 		{"not found", testRegressionNotFound},
 		{"evidence", testEvidence},
+		{"marks", testMarks},
 		{"observations", testObserve},
 		{"probes by position and age", testProbeOrder},
 		{"probes that have yet to speak", testWaitingProbes},
@@ -76,6 +77,24 @@ func testEvidence(f *fixture) {
 	equal(f, "since the third", ids(must[[]weir.Build](f)(f.Evidence(f.ctx, a.ID, want[2]))), want[2:])
 	all := ids(must[[]weir.Build](f)(f.Evidence(f.ctx, a.ID, 0)))
 	equal(f, "since ever", all, append([]weir.BuildID{early.ID}, want...))
+}
+
+func testMarks(f *fixture) {
+	a, b, c := f.builder("a"), f.builder("b"), f.builder("c")
+	all := []weir.BuilderID{a.ID, b.ID, c.ID, 99}
+	marks := func() map[weir.BuilderID]store.Mark {
+		return must[map[weir.BuilderID]store.Mark](f)(f.Marks(f.ctx, all))
+	}
+	equal(f, "none are asked for", len(must[map[weir.BuilderID]store.Mark](f)(f.Marks(f.ctx, nil))), 0)
+	f.done(weir.CauseChange, a, 1, weir.ReasonNone)
+	first, second := f.change(a, 2), f.change(b, 1)
+	want := map[weir.BuilderID]store.Mark{a.ID: {Newest: first, Unfinished: 1}, b.ID: {Newest: second, Unfinished: 1}, c.ID: {}, 99: {}}
+	equal(f, "marks", marks(), want)
+	f.ok(f.Cancel(f.ctx, first, requested(""), f.now()))
+	want[a.ID] = store.Mark{Newest: first}
+	equal(f, "marks when one has ended", marks(), want)
+	want[c.ID] = store.Mark{Newest: f.change(c, 1), Unfinished: 1}
+	equal(f, "marks when one is made", marks(), want)
 }
 
 // probe describes what a finished build said about a regression's victims.
