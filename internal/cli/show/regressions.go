@@ -168,6 +168,10 @@ func groundText(g blame.Ground) string {
 
 // writePath prints the way from good to bad, with the builds at each place.
 func writePath(w io.Writer, d client.RegressionDetail) {
+	if len(d.Points) == 0 {
+		fmt.Fprintln(w, "\nthe revisions are the same: nothing moved between them")
+		return
+	}
 	fmt.Fprintln(w, "\npath:")
 	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
 	for _, p := range d.Points {

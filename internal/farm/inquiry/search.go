@@ -3,8 +3,8 @@ package inquiry
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
-	"strings"
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/bisect"
@@ -63,9 +63,10 @@ func (q *Inquiry) Search(ctx context.Context) (bool, error) {
 		return changed, nil
 	}
 	searching, err := q.store.Regressions(ctx, store.RegressionFilter{States: []weir.RegressionState{weir.Searching}, Aims: weir.Aims(), Limit: mostOpen})
-	if err != nil || len(searching) == 0 {
+	if err != nil || len(searching) == 0 || q.config().Empty() {
 		return changed, err
 	}
+	q.forget(searching)
 	searching, moved, err := q.cluster(ctx, searching)
 	changed = changed || moved
 	if err != nil || len(searching) == 0 {
@@ -75,18 +76,26 @@ func (q *Inquiry) Search(ctx context.Context) (bool, error) {
 	if err != nil {
 		return changed, err
 	}
+	builders := make([]weir.BuilderID, len(searching))
+	for i, r := range searching {
+		builders[i] = r.Builder.ID
+	}
+	marks, err := q.store.Marks(ctx, builders)
+	if err != nil {
+		return changed, err
+	}
 	for _, r := range searching {
+		seen := look{r.Updated.UnixMicro(), marks[r.Builder.ID], width}
+		if q.searched[r.ID] == seen {
+			continue // nothing new since
+		}
 		builds, err := q.evidence(ctx, r)
 		if err != nil {
 			return changed, err
 		}
-		sign := signature(r, builds, width)
-		if q.searched[r.ID] == sign {
-			continue // nothing new since the last look
-		}
 		moved, err := q.searchOne(ctx, r, builds, width)
 		if err == nil && !moved {
-			q.searched[r.ID] = sign
+			q.searched[r.ID] = seen
 		} else {
 			delete(q.searched, r.ID)
 		}
@@ -98,14 +107,21 @@ func (q *Inquiry) Search(ctx context.Context) (bool, error) {
 	return changed, nil
 }
 
-// signature is all that a step of a search depends on.
-func signature(r weir.Regression, builds []weir.Build, width int) string {
-	var b strings.Builder
-	fmt.Fprint(&b, r.Updated.UnixMicro(), " ", width)
-	for _, build := range builds {
-		fmt.Fprint(&b, " ", build.ID, build.State.Final())
+// look is all that a step of a search depends on.
+type look struct {
+	updated int64
+	mark    store.Mark // of its builder
+	width   int
+}
+
+// forget drops what is remembered of searches that have ended.
+func (q *Inquiry) forget(searching []weir.Regression) {
+	open := make(map[weir.RegressionID]bool, len(searching))
+	for _, r := range searching {
+		open[r.ID] = true
 	}
-	return b.String()
+	maps.DeleteFunc(q.searched, func(id weir.RegressionID, _ look) bool { return !open[id] })
+	maps.DeleteFunc(q.reached, func(id weir.RegressionID, _ reach) bool { return !open[id] })
 }
 
 // width shares the workers that are there among the searches.
@@ -297,6 +313,9 @@ func (q *Inquiry) searchOne(ctx context.Context, r weir.Regression, builds []wei
 		}
 	}
 	r.Confirmed = e.confirmed(r)
+	if e.route.len() == 0 {
+		return true, q.unmoved(ctx, r, e)
+	}
 	if err := q.join(ctx, r, e); err != nil {
 		return false, err
 	}
@@ -310,6 +329,7 @@ func (q *Inquiry) searchOne(ctx context.Context, r weir.Regression, builds []wei
 	}
 	var beside []ask
 	if answer.Done() {
+		e.outside(answer.Findings)
 		if err := q.spare(ctx, r, e, answer.Findings, width); err != nil {
 			return false, err
 		}
@@ -458,7 +478,7 @@ func (q *Inquiry) conclude(ctx context.Context, r weir.Regression, e *evidence, 
 			e.host(r, &g.victims, g.finding, &u)
 		}
 		part.Victims = g.victims
-		for _, c := range e.checks {
+		for _, c := range slices.Backward(e.checks) { // what is known of the path comes last
 			c.tell(e, &part, g.indices, g.finding)
 		}
 		q.describe(&part, e, g.finding)

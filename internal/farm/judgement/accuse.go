@@ -2,6 +2,7 @@ package judgement
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"github.com/weir-ci/weir"
@@ -41,9 +42,14 @@ func (q *Bench) accuse(ctx context.Context, b weir.Build, changes []weir.TestCha
 	}
 	var out []weir.Regression
 	for _, id := range order {
-		if len(byGood[id].Path) > 0 { // else nothing moved: nobody to ask
-			out = append(out, *byGood[id])
-		}
+		r := byGood[id]
+		switch {
+		case len(r.Path) > 0:
+			out = append(out, *r)
+		case maps.Equal(r.Good.Pins, r.Bad.Pins): // nothing moved: no revision did it, and that is to be told
+			r.Suspects, r.Note = weir.Span{}, "nothing has moved"
+			out = append(out, *r)
+		} // else there is no way from there to here: nobody can be asked
 	}
 	return out, nil
 }
