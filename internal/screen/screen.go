@@ -70,8 +70,31 @@ func Witnesses(runs []Run, parent, culprit int) (workers []string) {
 	return workers
 }
 
-// mostOn is how many runs at one position are asked of one worker.
-const mostOn = 3
+const (
+	// mostOn is how many runs at one position are asked of one worker.
+	mostOn = 6
+	// changed is how many runs in a row at the parent of a culprit have to be bad,
+	// after one that was good, to say that something else has changed. A test that fails
+	// one time in three for no reason does that in one of 80 searches.
+	changed = 4
+)
+
+// Changed reports whether the parent of a culprit was good and is bad since, on
+// all workers that ran it, while none saw both sides twice. Then it is not the
+// revisions that differ between the bad runs and the good ones, but the time.
+func Changed(runs []Run, parent, culprit int) bool {
+	good, bad := false, 0
+	for _, r := range runs {
+		switch {
+		case r.Position != parent:
+		case r.Said == weir.ObservedBad:
+			bad++
+		default:
+			good, bad = true, 0
+		}
+	}
+	return good && bad >= changed && len(Witnesses(runs, parent, culprit)) == 0
+}
 
 // Next says what to run, and on which of some workers, to get a witness: the one
 // that has seen most already. False if no worker is left.

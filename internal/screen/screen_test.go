@@ -39,13 +39,32 @@ func TestWitnesses(t *testing.T) {
 		{runs("b3b", "b2g", "b2g", "b3b"), []string{"b"}, "b", 2},
 		{runs("a2g", "b3b", "a2g"), nil, "a", 3},
 		{runs("b3b", "b3b", "b2b", "a2g"), nil, "a", 3}, // one is ill
-		{runs("b3b", "b2b", "b2b", "b2b", "a2g", "a3g", "a3g", "a3g"), nil, "", 0},
+		{runs("b3b", "b2b", "b2b", "b2b", "b2b", "b2b", "b2b", "a2g", "a3g", "a3g", "a3g", "a3g", "a3g", "a3g"), nil, "", 0},
 	} {
 		if got := screen.Witnesses(c.runs, 2, 3); !slices.Equal(got, c.want) {
 			t.Errorf("%v: seen by %v", c.runs, got)
 		}
 		if w, p, ok := screen.Next(c.runs, 2, 3, []string{"b", "a"}); w != c.worker || p != c.position || ok != (c.worker != "") {
 			t.Errorf("%v: asks %q at %d, %v", c.runs, w, p, ok)
+		}
+	}
+}
+
+func TestChanged(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		runs []screen.Run
+		want bool
+	}{
+		{nil, false},
+		{runs("a2g", "a3b", "a2b", "a2b", "a2b"), false},
+		{runs("a2g", "a3b", "a2b", "b2b", "a2b", "a2b"), true},
+		{runs("a2g", "a3b", "a2b", "a2b", "b2g", "a2b", "a2b"), false}, // one machine is ill
+		{runs("a3b", "a2b", "a2b", "a2b", "a2b"), false},               // it never was good
+		{runs("a2g", "a3b", "a2g", "a2b", "a2b", "a2b", "a2b"), false},
+	} {
+		if got := screen.Changed(c.runs, 2, 3); got != c.want {
+			t.Errorf("%v: %v", c.runs, got)
 		}
 	}
 }

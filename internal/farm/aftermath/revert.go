@@ -101,7 +101,7 @@ func (a *Aftermath) unmakeOne(ctx context.Context, r weir.Regression) (moved, wa
 	case lost >= lostReverts || len(mine) == 0:
 		return false, false, nil
 	case said == "":
-		return a.askReverted(ctx, r, pins)
+		return a.askReverted(ctx, r, pins, builds)
 	}
 	r.Checks.Reverted = weir.Reversal{Build: builds[0].ID, Said: said}
 	switch said {
@@ -134,10 +134,20 @@ func reversal(cells []blame.Cell) weir.Observed {
 	return blame.Join(said...)
 }
 
-func (a *Aftermath) askReverted(ctx context.Context, r weir.Regression, at weir.Pins) (moved, wait bool, err error) {
+// askReverted asks first a machine that saw both sides of the culprit, and then
+// another one: what is wrong with one alone does not say that a revert is no help.
+func (a *Aftermath) askReverted(ctx context.Context, r weir.Regression, at weir.Pins, before []weir.Build) (moved, wait bool, err error) {
 	run, err := a.Trail.Config().Add(store.NewRun{Cause: weir.CauseProbe, Project: r.Builder.Project, Regression: r.ID, Now: a.Now(),
 		Reason: "is it good again with " + r.Culprit.Project + " " + r.Culprit.Revision.Short() + " reverted?"},
-		r.Builder.ID, []weir.Pins{at}, schedule.PriorityChange, func(n *store.NewBuild) { n.Share = store.ShareNone })
+		r.Builder.ID, []weir.Pins{at}, schedule.PriorityChange, func(n *store.NewBuild) {
+			n.Share = store.ShareNone
+			switch {
+			case len(before) > 0:
+				n.Avoid = before[0].Worker
+			case len(r.Checks.Workers) > 0:
+				n.Prefer = r.Checks.Workers[0]
+			}
+		})
 	if code := weir.CodeOf(err); code == weir.NotFound || code == weir.Invalid {
 		return false, a.Trail.Config().Empty(), nil // nobody can be asked any more
 	}

@@ -42,22 +42,35 @@ func newChecks(r weir.Regression, e *evidence) []check {
 		return nil // the other one was checked
 	}
 	e.sides = newSides(r.Builder.Project, e.route)
-	checks := []check{&e.sides, borders{}, &surroundings{}}
+	checks := []check{borders{}, &surroundings{}, &e.sides}
 	if n := newNeeds(e.route); n != nil {
 		checks = append(checks, needsOf{n, e.route})
 	}
 	return checks
 }
 
-// asks lists what all checks still want. Those of one step are asked together.
+// asks lists what all checks still want. Those of one step are asked together. What
+// stands beside the path is asked when it is sure where on the path tests turn
+// bad, and of a machine that has seen it.
 func (e *evidence) asks(findings []bisect.Finding, width int) (missing []ask, settled bool) {
 	settled = true
-	for _, c := range e.checks {
+	for i, c := range e.checks {
+		if i == onPath && !settled {
+			return missing, false
+		}
 		more, ok := c.asks(e, findings, width)
+		for k := range more {
+			if i >= onPath && more[k].worker == "" {
+				more[k].worker = e.witness(findings)
+			}
+		}
 		missing, settled = append(missing, more...), settled && ok
 	}
 	return missing, settled
 }
+
+// onPath is how many of the checks ask for builds on the path only.
+const onPath = 2
 
 // beside finds the check that a build beside the path belongs to; nil if none.
 func (e *evidence) beside(b weir.Build) check {

@@ -164,7 +164,8 @@ func (s *sides) asks(e *evidence, findings []bisect.Finding, width int) (missing
 func (e *evidence) corners(victims []int, f bisect.Finding) (weir.Blame, []weir.Corner) {
 	s := e.sides
 	if f.Kind == bisect.Environment {
-		return weir.BlameEnvironment, []weir.Corner{{Pins: e.route.pins(0), Build: e.newest(0), Said: weir.ObservedBad}}
+		at := max(f.First-1, 0) // what was good once
+		return weir.BlameEnvironment, []weir.Corner{{Pins: e.route.pins(at), Build: e.newest(at), Said: weir.ObservedBad}}
 	}
 	if f.Kind != bisect.Found && f.Kind != bisect.Range {
 		return weir.BlameNone, nil

@@ -35,7 +35,8 @@ func (e *evidence) grounds(r weir.Regression, victims []int, f bisect.Finding) [
 	case bisect.Found, bisect.Range:
 		all = slices.Concat(e.seen(victims, f.Last, weir.ObservedBad), e.seen(victims, f.First-1, weir.ObservedGood))
 	case bisect.Environment:
-		all = e.seen(victims, 0, weir.ObservedBad)
+		at := max(f.First-1, 0) // what was good once
+		all = slices.Concat(e.seen(victims, at, weir.ObservedBad), e.seen(victims, at, weir.ObservedGood))
 	case bisect.Nobody:
 		for p := range e.route.len() + 1 {
 			good, bad := e.seen(victims, p, weir.ObservedGood), e.seen(victims, p, weir.ObservedBad)

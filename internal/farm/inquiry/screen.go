@@ -134,6 +134,28 @@ func (s *surroundings) bothSides(e *evidence, victim int, f bisect.Finding) []as
 	return []ask{{pins: e.route.pins(position), worker: worker, what: what}}
 }
 
+// witness is a machine that saw both sides of a culprit; empty if none did.
+func (e *evidence) witness(findings []bisect.Finding) string {
+	for i, f := range findings {
+		if f.Kind == bisect.Found {
+			if seen := screen.Witnesses(e.sidesOf(i, f)); len(seen) > 0 {
+				return seen[0]
+			}
+		}
+	}
+	return ""
+}
+
+// outside takes back what was found where the surroundings have changed under the
+// search: what was good in front of a culprit is bad there since, on every machine.
+func (e *evidence) outside(findings []bisect.Finding) {
+	for i, f := range findings {
+		if f.Kind == bisect.Found && len(e.checks) > 0 && screen.Changed(e.sidesOf(i, f)) {
+			findings[i] = bisect.Finding{Kind: bisect.Environment, First: f.First, Last: f.First, Confidence: f.Confidence}
+		}
+	}
+}
+
 // tellApart asks again where a victim was good and bad at one revision, if so far
 // each worker has always said the same.
 func (s *surroundings) tellApart(e *evidence, victim int) []ask {
