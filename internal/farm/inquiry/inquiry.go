@@ -66,7 +66,7 @@ type Inquiry struct {
 	log    *slog.Logger
 	// searched remembers what each search has looked at, so that it is not
 	// looked at again; only Search uses it.
-	searched map[weir.RegressionID]string
+	searched map[weir.RegressionID]look
 	// alone are searches that follow nobody, by their bad builds, and kin is what
 	// the present pass knows of the others; only Search uses them.
 	alone map[weir.RegressionID]weir.BuildID
@@ -92,5 +92,5 @@ type Inquiry struct {
 // New makes an inquiry.
 func New(o Options) *Inquiry {
 	return &Inquiry{store: o.Store, trail: trail.Trail{Store: o.Store, Results: o.Results, Config: o.Config}, config: o.Config, now: o.Now, log: o.Log,
-		searched: map[weir.RegressionID]string{}, reached: map[weir.RegressionID]reach{}, alone: map[weir.RegressionID]weir.BuildID{}, heard: map[weir.RegressionID]weir.BuildID{}, ran: map[weir.BuildID]weir.Attempt{}, decided: map[weir.RegressionID]time.Time{}}
+		searched: map[weir.RegressionID]look{}, reached: map[weir.RegressionID]reach{}, alone: map[weir.RegressionID]weir.BuildID{}, heard: map[weir.RegressionID]weir.BuildID{}, ran: map[weir.BuildID]weir.Attempt{}, decided: map[weir.RegressionID]time.Time{}}
 }
