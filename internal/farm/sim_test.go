@@ -73,12 +73,15 @@ type sim struct {
 	looked  time.Time
 	calm    bool // nothing fails any more by chance
 	trouble float64
+	tally   *simTally
 }
 
 func newSim(t *testing.T, seed uint64) *sim {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(seed, 0x5eed))
-	s := startSim(t, newSimWorld(rng))
+	world := newSimWorld(rng)
+	world.nasty = newSimNasty(seed)
+	s := startSim(t, world)
 	s.trouble = 0.1 * rng.Float64()
 	for range rng.IntN(2) {
 		s.farms = append(s.farms, s.newFarm())
@@ -142,6 +145,7 @@ func (s *sim) live() {
 	s.rest(1 + s.rng.IntN(200))
 	for range 2 + s.rng.IntN(3) {
 		s.world.grow()
+		s.befall()
 		s.poll()
 		s.rest(1 + s.rng.IntN(200))
 	}
@@ -283,6 +287,7 @@ func (s *sim) dropped(err error) bool {
 
 func (s *sim) finish(a protocol.Assignment) {
 	end := s.world.runOn(s.holder[a.Attempt], a.Spec)
+	s.spoil(a, &end)
 	if s.unlucky() {
 		end = simEnd{outcome: weir.Infra, reason: weir.ReasonWorker}
 	}

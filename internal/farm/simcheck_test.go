@@ -15,6 +15,7 @@ import (
 // simTally is what worlds had in them, and what became of it.
 type simTally struct {
 	sync.Mutex
+	features                                map[string]int // what the worlds had in them beside faults
 	worlds, builds, probes, searches, most  int
 	breaks, located, narrowed, excused      int
 	flakyAccused, flakyLocated, flakyNarrow int
@@ -38,12 +39,18 @@ func (a *simTally) add(b *simTally) {
 	a.flakyNarrow += b.flakyNarrow
 	a.differently += b.differently
 	a.mended += b.mended
+	for what, n := range b.features {
+		if a.features == nil {
+			a.features = map[string]int{}
+		}
+		a.features[what] += n
+	}
 }
 
 func (a *simTally) report(t *testing.T) {
 	t.Logf("%d worlds, %d builds; %d probes in %d searches, at most %d in one; %d tests broken: %d located, %d narrowed, %d removed; "+
-		"%d flaky tests accused after a retry: %d located, %d narrowed; %d red ones accused of failing differently; of %d it is known what mended them", a.worlds, a.builds, a.probes, a.searches, a.most,
-		a.breaks, a.located, a.narrowed, a.excused, a.flakyAccused, a.flakyLocated, a.flakyNarrow, a.differently, a.mended)
+		"%d flaky tests accused after a retry: %d located, %d narrowed; %d red ones accused of failing differently; of %d it is known what mended them; %v", a.worlds, a.builds, a.probes, a.searches, a.most,
+		a.breaks, a.located, a.narrowed, a.excused, a.flakyAccused, a.flakyLocated, a.flakyNarrow, a.differently, a.mended, a.features)
 }
 
 func (s *sim) quiet() bool { return s.unrest() == "" }
@@ -100,11 +107,16 @@ func (s *sim) behind() string {
 func (s *sim) check() *simTally {
 	s.t.Helper()
 	tally := &simTally{}
+	s.tally = tally
+	if s.world.nasty != nil {
+		tally.features = s.world.nasty.features
+	}
 	regressions, err := s.store.Regressions(s.ctx, store.RegressionFilter{Limit: 1000})
 	s.must(err)
 	for _, r := range regressions {
 		s.checkRegression(tally, r)
 	}
+	s.checkTruth(regressions)
 	for _, b := range s.farms[0].config.Load().builders {
 		builds := s.history(b.ID)
 		s.checkLine(tally, builds, regressions)
@@ -126,21 +138,6 @@ func (s *sim) history(id weir.BuilderID) (all []weir.Build) {
 		all = append(all, page...)
 		before = page[len(page)-1].ID
 	}
-}
-
-// planted reports whether a revision really made a victim bad.
-func (s *sim) planted(v weir.Victim, project, revision string) bool {
-	if v.Test.Suite == weir.StepSuite {
-		return project == v.Builder.Project && s.world.unbuilt[revision] && v.Verdict == weir.NewlyFailing
-	}
-	return slices.ContainsFunc(s.world.faults, func(f simFault) bool {
-		if v.Verdict == weir.FailingDifferently { // what a red test says changes whenever a fault of it comes or goes
-			return f.Project == project && (simRevision(project, f.At) == revision || simRevision(project, f.Fixed) == revision) &&
-				f.Victim == v.Builder.Project && slices.Contains(f.Tests, v.Test.Name)
-		}
-		return f.Project == project && simRevision(project, f.At) == revision && f.Victim == v.Builder.Project &&
-			f.Kind == v.Verdict && slices.Contains(f.Tests, v.Test.Name)
-	})
 }
 
 func (s *sim) isFlaky(v weir.Victim) bool {
@@ -170,29 +167,8 @@ func (s *sim) checkRegression(tally *simTally, r weir.Regression) {
 		if flaky {
 			tally.flakyAccused++
 		}
-		what := fmt.Sprintf("regression %d (%s, build %d to %d, %s): %s %s %s", r.ID, r.State, r.Good.Build, r.Bad.Build, r.Note,
-			v.Builder.Name(), v.Test, v.Verdict)
-		switch {
-		case r.Culprit.Revision.ID != "":
-			if s.planted(v, r.Culprit.Project, r.Culprit.Revision.ID) {
-				break
-			}
-			if !flaky {
-				s.t.Errorf("%s: %s is not to blame", what, r.Culprit.Revision.ID)
-			}
-			tally.flakyLocated++
-			s.t.Logf("a flake of rate %.2f: %s", s.world.flaky[v.Builder.Project+" "+v.Test.Name], what)
-		case r.State.Open() || r.State == weir.Recovered:
-			if !slices.ContainsFunc(positions(r.Suspects), func(i int) bool {
-				return s.planted(v, detail.Points[i].Project, detail.Points[i].Revision.ID)
-			}) {
-				if !flaky {
-					s.t.Errorf("%s: nobody of %v is to blame", what, r.Suspects)
-				}
-				tally.flakyNarrow++
-			}
-		case r.State == weir.Dismissed && !flaky && !strings.Contains(r.Note, "took the tests out"):
-			s.t.Errorf("%s: dismissed", what)
+		if flaky && r.State == weir.Narrowed {
+			tally.flakyNarrow++
 		}
 	}
 }
@@ -205,24 +181,16 @@ func (s *sim) checkFix(tally *simTally, r weir.Regression) {
 		return
 	}
 	tally.mended++
-	for _, v := range r.Victims {
-		if v.FixedIn != by.Build || v.Test.Suite == weir.StepSuite || v.Verdict == weir.FailingDifferently || s.isFlaky(v) {
-			continue
-		}
-		if slices.ContainsFunc(s.world.faults, func(f simFault) bool {
-			return f.Project == by.Project && simRevision(f.Project, f.Fixed) == by.Revision.ID && f.Victim == v.Builder.Project && slices.Contains(f.Tests, v.Test.Name)
-		}) {
-			return // the search is about all that became good in that build, and there may be two
-		}
-		s.t.Errorf("regression %d: %s was not made good by %s: %s", r.ID, v.Test, by.Revision.ID, r.Note)
+	if by.Search != 0 {
+		return // see checkMended
 	}
-}
-
-func positions(s weir.Span) (out []int) {
-	for i := s.First; i <= s.Last; i++ {
-		out = append(out, i)
+	bad, good := s.buildOf(r.Builder.Project, by.After), s.buildOf(r.Builder.Project, by.Build)
+	for _, v := range r.Victims { // it is about all that became good in that build
+		if v.FixedIn == by.Build && (s.isFlaky(v) || s.world.sick(v) || s.one(v, bad.Pins) == weir.ObservedBad && s.one(v, good.Pins) == weir.ObservedGood) {
+			return
+		}
 	}
-	return out
+	s.t.Errorf("regression %d was not made good by %s: %s", r.ID, by.Revision.ID, r.Note)
 }
 
 func (s *sim) probesOf(r weir.Regression) int {
@@ -252,6 +220,9 @@ func (s *sim) checkLine(tally *simTally, builds []weir.Build, regressions []weir
 			v := weir.Victim{Builder: b.Builder, Test: weir.TestID{Suite: "s", Name: test}}
 			before, _ := s.world.status(b.Builder.Project, test, a.Pins)
 			after, fault := s.world.status(b.Builder.Project, test, b.Pins)
+			if s.world.sick(v) {
+				continue
+			}
 			if !s.isFlaky(v) {
 				s.checkDifferent(a, b, test, seen, regressions)
 			}

@@ -36,6 +36,7 @@ type simFault struct {
 // build does is a function of its pins, but for flaky tests.
 type simWorld struct {
 	ill      map[string][]string // tests that fail on a worker
+	nasty    *simNasty           // nil: nothing of that
 	rng      *rand.Rand
 	farm     *recipe.Farm
 	tips     map[string]int // newest position, from 1
@@ -115,6 +116,7 @@ func (w *simWorld) addProject(name string, ups []weir.Upstream, job string) {
 
 // grow appends revisions to some projects, with new faults in them.
 func (w *simWorld) grow() {
+	var moves []simMove
 	for _, p := range w.farm.Projects {
 		steps := 0
 		switch {
@@ -138,20 +140,18 @@ func (w *simWorld) grow() {
 				w.plant(p, first+w.rng.IntN(steps))
 			}
 		}
+		if steps > 0 {
+			moves = append(moves, simMove{p.Name, first, first + steps - 1})
+		}
 	}
+	w.complicate(moves)
 }
 
 func (w *simWorld) plant(p weir.Project, at int) {
-	var below []string
-	for name := range w.tests {
-		if name == p.Name || slices.Contains(recipe.Closure(w.farm, name), p.Name) {
-			below = append(below, name)
-		}
-	}
+	below := w.below(p.Name)
 	if len(below) == 0 {
 		return
 	}
-	slices.Sort(below)
 	kinds := []weir.Verdict{weir.NewlyFailing, weir.NewlyFailing, weir.NewlySkipped, weir.Vanished, weir.FailingDifferently}
 	fixed := 0
 	if w.rng.IntN(3) == 0 {
