@@ -29,8 +29,8 @@ type Triage interface {
 	Split(ctx context.Context, id weir.RegressionID, victims []VictimKey, w weir.Word) (weir.RegressionID, error)
 	// Ask opens a search that follows from another one or that a person asked
 	// for, with one of the aims beside AimBreak. If there is one already with the
-	// same Aim and Of (not 0) between the same two builds, that one is returned and
-	// nothing is opened.
+	// same Aim and Of (not 0) between the same two builds, on the same path, that
+	// one is returned and nothing is opened.
 	Ask(ctx context.Context, r weir.Regression) (weir.RegressionID, error)
 	// Transitions lists what became of a regression, oldest first, at most 1,000.
 	Transitions(ctx context.Context, id weir.RegressionID) ([]weir.Transition, error)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -109,12 +110,14 @@ func (a *Aftermath) sideGrounds(ctx context.Context, id weir.RegressionID) ([]we
 }
 
 // sideOf finds the search of the line that a regression's culprit merged; nil if
-// there is none since it was last bad.
+// there is none since it was last bad. One that was opened again may have had
+// another culprit before.
 func (a *Aftermath) sideOf(ctx context.Context, r weir.Regression) (*weir.Regression, error) {
 	all, err := a.Store.Regressions(ctx, store.RegressionFilter{Of: r.ID})
 	var first *weir.Regression // of those that a search split into, the one that was asked for
 	for i, s := range all {
-		if s.Aim == weir.AimSide && s.Bad.Build == r.Bad.Build {
+		if s.Aim == weir.AimSide && s.Bad.Build == r.Bad.Build &&
+			slices.ContainsFunc(s.Path, func(l weir.Leg) bool { return strings.HasSuffix(l.Branch, "^"+r.Culprit.Revision.ID) }) {
 			first = &all[i]
 		}
 	}

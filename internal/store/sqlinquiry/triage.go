@@ -171,7 +171,8 @@ func (s Conclusions) Merge(ctx context.Context, id, into weir.RegressionID, w we
 		return weir.Errorf(weir.Invalid, "it is not known who says this of regression %d", id)
 	}
 	if id == into {
-		return weir.Errorf(weir.Invalid, "regression %d cannot be merged into itself", id)
+		return weir.Errorf(weir.Invalid, "regression %d cannot be merged into itself", id).
+			WithHint("name the one that ends, then the one that gets its tests")
 	}
 	now := sqltx.TimeOf(sqltx.Micros(w.At))
 	return s.write(ctx, "merge regressions", now, func(t *tx) error {
@@ -296,9 +297,13 @@ func (s Conclusions) Ask(ctx context.Context, r weir.Regression) (id weir.Regres
 			if _, err := t.lockRegression(r.Of); err != nil {
 				return err
 			}
+			path, err := sqltx.Encode(r.Path)
+			if err != nil {
+				return err
+			}
 			same, err := sqltx.Collect(t, sqltx.Scalar[weir.RegressionID],
-				`SELECT id FROM regressions WHERE of_id <> 0 AND of_id = $1 AND aim = $2
-				AND good_build = $3 AND bad_build = $4 ORDER BY id LIMIT 1`, int64(r.Of), string(r.Aim), int64(r.Good.Build), int64(r.Bad.Build))
+				`SELECT id FROM regressions WHERE of_id <> 0 AND of_id = $1 AND aim = $2 AND good_build = $3 AND bad_build = $4 AND path = $5
+				ORDER BY id LIMIT 1`, int64(r.Of), string(r.Aim), int64(r.Good.Build), int64(r.Bad.Build), path)
 			if err != nil || len(same) > 0 {
 				id = slices.Concat(same, []weir.RegressionID{0})[0]
 				return err

@@ -232,6 +232,8 @@ func testAsk(f *fixture) {
 	equal(f, "its test is good", fixedIn(f.read(id)), []weir.BuildID{done.ID})
 	second := must[weir.RegressionID](f)(f.Ask(f.ctx, elsewhere))
 	equal(f, "asked between two other builds", second != id, true)
+	elsewhere.Path = []weir.Leg{{Project: "up", Branch: "main^abc", From: 1, To: 3}}
+	equal(f, "asked on another path", must[weir.RegressionID](f)(f.Ask(f.ctx, elsewhere)) == second, false)
 
 	free := ask
 	free.Aim, free.Of = weir.AimAsked, 0
