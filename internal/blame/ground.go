@@ -49,7 +49,7 @@ func Grounds(r weir.Regression, probes []weir.Probe, beside []weir.Build) []Grou
 	}
 	said := func(e weir.Evidence, position int, o weir.Observed) Ground {
 		p := weir.Probe{Build: e.Build, Position: position, State: weir.Finished, Pins: e.Pins}
-		return Ground{Probe: p.Says(slices.Repeat([]weir.Observed{o}, len(r.Victims)))}
+		return Ground{Probe: p.Says(slices.Repeat([]weir.Observed{o}, heard(r, probes)))}
 	}
 	add(said(r.Good, 0, weir.ObservedGood))
 	add(said(r.Bad, int(length), weir.ObservedBad))
@@ -70,6 +70,24 @@ func Grounds(r weir.Regression, probes []weir.Probe, beside []weir.Build) []Grou
 		add(atCorner(k, newest, where))
 	}
 	return out
+}
+
+// heard is how many tests the ends speak of: those on the builder that has
+// them. Where another regression has taken all tests, the probes still tell.
+func heard(r weir.Regression, probes []weir.Probe) int {
+	n := 0
+	for _, v := range r.Victims {
+		if v.Builder.ID == r.Builder.ID {
+			n++
+		}
+	}
+	if n > 0 {
+		return n
+	}
+	for _, p := range probes {
+		n = max(n, p.Good+p.Bad+p.None)
+	}
+	return max(n, 1)
 }
 
 // atCorner is one build at a corner that is not on the path.

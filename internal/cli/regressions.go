@@ -84,7 +84,11 @@ func parseID(s, what string) (int64, error) {
 	}
 	n, err := strconv.ParseInt(digits, 10, 64)
 	if err != nil || n < 1 {
-		return 0, usageError{error: fmt.Errorf("%.40q is not the number of a %s", s, what)}
+		hint := "weir status lists the newest ones"
+		if what == "regression" {
+			hint = "weir regressions lists them"
+		}
+		return 0, usageError{fmt.Errorf("%.40q is not the number of a %s", s, what), hint}
 	}
 	return n, nil
 }

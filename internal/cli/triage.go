@@ -16,15 +16,23 @@ import (
 // triageVerbs are what people may say of a regression.
 func triageVerbs() []*cobra.Command {
 	return []*cobra.Command{newAcknowledge(),
-		wordVerb("unacknowledge ID", "say that nobody has a regression in hand any more", "  weir regressions unacknowledge 3",
+		wordVerb("unacknowledge ID", "say that nobody has a regression in hand any more",
+			`Take an acknowledgement back, whoever gave it. The regression stands with the
+others again.`, "  weir regressions unacknowledge 3",
 			func(ctx context.Context, farm *client.Client, id weir.RegressionID, why string) (string, error) {
 				return "is in nobody's hand", farm.Unacknowledge(ctx, id, why)
 			}),
-		wordVerb("dismiss ID", "close a regression, or end a search", "  weir regressions dismiss 3 --why \"the new text is intended\"",
+		wordVerb("dismiss ID", "close a regression, or end a search",
+			`Close an open regression, and say why. Its tests stay bad in the baseline, so
+they speak again only if they are mended and break once more. A search is ended
+in the same way: no more builds are made for it.`, "  weir regressions dismiss 3 --why \"the new text is intended\"",
 			func(ctx context.Context, farm *client.Client, id weir.RegressionID, why string) (string, error) {
 				return fmt.Sprintf("is closed; it can be opened again: weir regressions reopen %d", id), farm.Dismiss(ctx, id, why)
 			}),
-		wordVerb("reopen ID", "search a closed regression again", "  weir regressions reopen 3 --why \"it was no flake\"",
+		wordVerb("reopen ID", "search a closed regression again",
+			`Search a regression that is fixed or dismissed once more. Builds at its
+revisions that are kept are heard again; what was concluded is forgotten, and
+stays in its log.`, "  weir regressions reopen 3 --why \"it was no flake\"",
 			func(ctx context.Context, farm *client.Client, id weir.RegressionID, why string) (string, error) {
 				return "is searched again", farm.Reopen(ctx, id, why)
 			}),
@@ -32,8 +40,8 @@ func triageVerbs() []*cobra.Command {
 }
 
 // wordVerb makes a verb that needs no more than a regression and a reason.
-func wordVerb(use, short, example string, do func(context.Context, *client.Client, weir.RegressionID, string) (string, error)) *cobra.Command {
-	c := &cobra.Command{Use: use, Short: short, Example: example, Args: cobra.ExactArgs(1)}
+func wordVerb(use, short, long, example string, do func(context.Context, *client.Client, weir.RegressionID, string) (string, error)) *cobra.Command {
+	c := &cobra.Command{Use: use, Short: short, Long: long, Example: example, Args: cobra.ExactArgs(1)}
 	farm, why := adminFlags(c), whyFlag(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		id, err := parseID(args[0], "regression")
@@ -70,13 +78,16 @@ if it is still open then, it speaks again. 90 days are the most.`,
 	}
 	farm, why := adminFlags(c), whyFlag(c)
 	length := c.Flags().String("for", "", "for how long, for example 12h, 7d or 2w")
-	date := c.Flags().String("until", "", "until when, for example 2026-03-21 (the begin of that day in UTC)")
+	date := c.Flags().String("until", "", "until when, for example 2026-03-21 (the beginning of that day in UTC)")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		id, err := parseID(args[0], "regression")
 		if err != nil {
 			return err
 		}
-		if (*length == "") == (*date == "") {
+		if *length != "" && *date != "" {
+			return usageError{fmt.Errorf("--for and --until do not go together"), seeHelp(c)}
+		}
+		if *length == "" && *date == "" {
 			return usageError{fmt.Errorf("say for how long you have it in hand, with --for or with --until"), seeHelp(c)}
 		}
 		farm, err := farm()
@@ -119,7 +130,7 @@ func parseLength(s string) (time.Duration, error) {
 	if d, err := time.ParseDuration(s); err == nil && d >= time.Second {
 		return d, nil
 	}
-	return 0, usageError{error: fmt.Errorf("%.40q is not how long something can hold: write it like 12h, 7d or 2w", s)}
+	return 0, usageError{fmt.Errorf("%.40q is not how long something can hold", s), "write it like 12h, 7d or 2w"}
 }
 
 func parseDate(s string) (time.Time, error) {
@@ -128,7 +139,7 @@ func parseDate(s string) (time.Time, error) {
 			return t, nil
 		}
 	}
-	return time.Time{}, usageError{error: fmt.Errorf("%.40q is not a date: write it like 2026-03-21 or 2026-03-21T15:04:05Z", s)}
+	return time.Time{}, usageError{fmt.Errorf("%.40q is not a date", s), "write it like 2026-03-21 or 2026-03-21T15:04:05Z"}
 }
 
 func newMerge() *cobra.Command {

@@ -98,6 +98,8 @@ func by(who string) string {
 
 func stepWord(s weir.Transition) string {
 	switch {
+	case s.Kind == weir.WasJudged:
+		return "more is known"
 	case s.Other == 0:
 		return string(s.Kind)
 	case s.Kind == weir.WasMerged:

@@ -146,7 +146,8 @@ func (d *Desk) Unacknowledge(ctx context.Context, id weir.RegressionID, w weir.W
 		return err
 	}
 	if r.Acknowledged.By == "" {
-		return weir.Errorf(weir.Conflict, "nobody has acknowledged regression %d", id)
+		return weir.Errorf(weir.Conflict, "nobody has acknowledged regression %d", id).
+			WithHint("to say that you have it in hand: weir regressions acknowledge %d --for 7d", id)
 	}
 	return d.store.Acknowledge(ctx, id, weir.Acknowledgement{Word: w, Until: w.At})
 }
@@ -175,7 +176,8 @@ func (d *Desk) Reopen(ctx context.Context, id weir.RegressionID, w weir.Word) er
 	if r, err := d.store.Regression(ctx, id); err != nil {
 		return err
 	} else if r.State.Open() {
-		return weir.Errorf(weir.Conflict, "regression %d is %s, which is open", id, r.State)
+		return weir.Errorf(weir.Conflict, "regression %d is %s, which is open", id, r.State).
+			WithHint("only what is closed can be reopened; to close it: weir regressions dismiss %d --why REASON", id)
 	}
 	if err := d.store.Reopen(ctx, id, w); err != nil {
 		return err

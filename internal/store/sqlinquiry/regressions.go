@@ -71,7 +71,8 @@ func (c conn) regressions(rest string, args ...any) ([]weir.Regression, error) {
 }
 
 func noRegression(id weir.RegressionID) error {
-	return weir.Errorf(weir.NotFound, "there is no regression %d", id)
+	return weir.Errorf(weir.NotFound, "there is no regression %d", id).
+		WithHint("weir regressions --all lists those that there are")
 }
 
 // lockRegressions locks and reads regressions, by id.
