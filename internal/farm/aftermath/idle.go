@@ -27,7 +27,7 @@ func (a *Aftermath) mark(ctx context.Context, open []weir.Regression) (bool, err
 		if err != nil {
 			return changed, err
 		}
-		note := strings.NewReplacer(unbuilt, "", gone, "").Replace(r.Note) + mark
+		note := marked(r.Note, mark)
 		if note == r.Note {
 			continue
 		}
@@ -104,4 +104,14 @@ func (a *Aftermath) markOf(ctx context.Context, r weir.Regression, missing map[w
 		mark = gone
 	}
 	return mark, nil
+}
+
+// marked is a note with one mark, or none, in place of those that it had. What is
+// too long to be kept loses its end and not its mark, or it would be marked again.
+func marked(note, mark string) string {
+	note = strings.NewReplacer(unbuilt, "", gone, "").Replace(note)
+	if most := weir.MaxReason - len(mark); len(note) > most {
+		note = strings.ToValidUTF8(note[:most], "")
+	}
+	return note + mark
 }
