@@ -178,12 +178,19 @@ func (s *sim) checkNarrowed(v weir.Victim, d RegressionDetail) {
 	if !turned {
 		s.t.Errorf("%s: nobody of %v is to blame", spoken(r, v), r.Suspects)
 	}
+	if first == last && !s.turns(v, way, first) && !strings.Contains(r.Note, "or nobody") {
+		s.t.Errorf("%s: %v accuses one revision, and that is not to blame", spoken(r, v), r.Suspects)
+		s.explain(v, d)
+	}
+	var could []int // a few that lie among others that cannot be tested are not worth a build
 	for i := first; i < last && !s.world.sick(v); i++ {
 		if s.one(v, way[i]) != weir.ObservedNone && !strings.Contains(r.Note, "nobody can be asked") {
-			s.t.Errorf("%s: position %d of %v could be tested: %v", spoken(r, v), i, r.Suspects, way[i])
-			s.explain(v, d)
-			return
+			could = append(could, i)
 		}
+	}
+	if 4*len(could) > last-first {
+		s.t.Errorf("%s: positions %v of %v could be tested", spoken(r, v), could, r.Suspects)
+		s.explain(v, d)
 	}
 }
 
@@ -259,7 +266,7 @@ func (s *sim) checkNeeds(d RegressionDetail) {
 		}
 		return blame.Join(s.truth(r.Builder.Project, mine, pins)...)
 	}
-	if len(mine) == 0 || len(r.Checks.Moved) == 0 || r.Culprit.Project == "" {
+	if len(mine) == 0 || len(r.Checks.Moved) == 0 {
 		return
 	}
 	if said := at(r.Checks.Moved); said == weir.ObservedGood {

@@ -560,7 +560,12 @@ func (q *Inquiry) describe(r *weir.Regression, e *evidence, finding bisect.Findi
 		r.Note = fmt.Sprintf("bad at %s %s and good right before it%s, %s", project, rev.Short(), e.borrowed(finding), after) + e.sides.told(r.Blame) + together(*r)
 	case bisect.Range:
 		r.State = weir.Narrowed
-		r.Note = fmt.Sprintf("one of %d revisions, which cannot be told apart, %s", finding.Last-finding.First+1, after) + e.sides.told(r.Blame) + together(*r)
+		r.Note = fmt.Sprintf("one of %d revisions, which cannot be told apart, %s", finding.Last-finding.First+1, after)
+		if finding.First == finding.Last {
+			project, rev := e.route.step(finding.First)
+			r.Note = fmt.Sprintf("%s %s, or nobody: it cannot be tested often enough to tell, %s", project, rev.Short(), after)
+		}
+		r.Note += e.sides.told(r.Blame) + together(*r)
 	case bisect.Environment:
 		r.State, r.Closed = weir.Dismissed, now
 		r.Suspects = weir.Span{}
