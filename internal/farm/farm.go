@@ -118,7 +118,7 @@ func New(o Options) *Farm {
 	f.Desk = triage.New(triage.Options{Store: o.Store, Now: o.Now, Stir: f.stir,
 		Config: func() triage.Config { return f.config.Load() }})
 	f.flaky = f.newFlaky()
-	f.aftermath = aftermath.New(aftermath.Options{Store: o.Store, RecipeChange: f.inquiry.RecipeChange, Sources: o.Sources, Stir: f.stir, Now: o.Now, Log: o.Log,
+	f.aftermath = aftermath.New(aftermath.Options{Store: o.Store, Sources: o.Sources, Stir: f.stir, Now: o.Now, Log: o.Log,
 		Config: func() aftermath.Config { return f.config.Load() },
 		Trail:  trail.Trail{Store: o.Store, Results: f.resultSet, Config: func() trail.Config { return f.config.Load() }}})
 	f.any.init()

@@ -56,8 +56,6 @@ type Config interface {
 type Options struct {
 	Store Store
 	Trail trail.Trail
-	// RecipeChange says what changed in the recipe between two builds; empty if nothing did.
-	RecipeChange func(ctx context.Context, before, now weir.BuildID) (string, error)
 	// Sources looks behind merges, if it is a source.MergeLister as well.
 	Sources source.Lister
 	Config  func() Config

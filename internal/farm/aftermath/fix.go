@@ -133,7 +133,7 @@ func (a *Aftermath) fix(ctx context.Context, r *weir.Regression, m mending) (not
 	if err != nil {
 		return "", err
 	}
-	recipe, err := a.RecipeChange(ctx, m.bad.ID, m.good.ID)
+	recipe, err := a.Trail.RecipeChange(ctx, m.bad.ID, m.good.ID)
 	if err != nil {
 		return "", err
 	}

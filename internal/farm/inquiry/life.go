@@ -1,7 +1,6 @@
 package inquiry
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"time"
@@ -117,9 +116,4 @@ func priority(r weir.Regression) int {
 		return schedule.PriorityChange
 	}
 	return schedule.PriorityProbe
-}
-
-// RecipeChange says what changed in the recipe between two builds; empty if nothing did.
-func (q *Inquiry) RecipeChange(ctx context.Context, before, now weir.BuildID) (string, error) {
-	return q.recipeChange(ctx, before, now)
 }

@@ -1,12 +1,9 @@
 package inquiry
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/bisect"
@@ -306,46 +303,8 @@ func (q *Inquiry) gatherPast(ctx context.Context, r weir.Regression, e *evidence
 	if err != nil || r.Good.Build == 0 || len(e.builds) == 0 {
 		return err
 	}
-	e.recipe, err = q.recipeChange(ctx, r.Good.Build, e.builds[len(e.builds)-1].ID)
+	e.recipe, err = q.trail.RecipeChange(ctx, r.Good.Build, e.builds[len(e.builds)-1].ID)
 	return err
-}
-
-// recipeChange says what changed in the recipe between two builds; empty if nothing did.
-func (q *Inquiry) recipeChange(ctx context.Context, before, now weir.BuildID) (string, error) {
-	a, err := q.store.BuildSpec(ctx, before)
-	if weir.CodeOf(err) == weir.NotFound {
-		return "", nil
-	}
-	if err != nil {
-		return "", err
-	}
-	b, err := q.store.BuildSpec(ctx, now)
-	if err != nil {
-		return "", err
-	}
-	var parts []string
-	if a.Job.Dir != b.Job.Dir {
-		parts = append(parts, fmt.Sprintf("dir was %q and is %q", a.Job.Dir, b.Job.Dir))
-	}
-	for _, p := range []struct {
-		name string
-		a, b any
-	}{{"steps", a.Job.Steps, b.Job.Steps}, {"env", a.Job.Env, b.Job.Env}, {"labels", a.Job.Labels, b.Job.Labels}, {"results", a.Job.Results, b.Job.Results},
-		{"timeout", a.Job.Timeout, b.Job.Timeout}} {
-		if !sameJSON(p.a, p.b) {
-			parts = append(parts, p.name+" changed")
-		}
-	}
-	if len(parts) == 0 {
-		return "", nil
-	}
-	return fmt.Sprintf("the recipe has changed since build %d: %s", before, strings.Join(parts, ", ")), nil
-}
-
-func sameJSON(a, b any) bool {
-	x, errA := json.Marshal(a)
-	y, errB := json.Marshal(b)
-	return errA == nil && errB == nil && bytes.Equal(x, y)
 }
 
 // lastAttempt finds the attempt that gave a build its outcome; the zero Attempt if none did.

@@ -15,6 +15,7 @@ import (
 type Store interface {
 	Revision(ctx context.Context, project, branch, id string) (weir.Revision, error)
 	ListBuilds(ctx context.Context, f store.BuildFilter) ([]weir.Build, error)
+	BuildSpec(ctx context.Context, id weir.BuildID) (weir.Spec, error)
 }
 
 // Results reads a result set; NotFound, Invalid or TooLarge if it is lost.
