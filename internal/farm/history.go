@@ -90,7 +90,7 @@ func (f *Farm) TestHistory(ctx context.Context, q TestQuery) (TestHistory, error
 	}
 	if len(builders) == 0 {
 		return out, weir.Errorf(weir.NotFound, "no builder of %.80q knows a test %.200q", q.Project, q.Test.String()).
-			WithHint("a test is named as on the page of a build: its suite first, then its name")
+			WithHint("a test is named as on the page of a build, its suite apart: weir history PROJECT TEST --suite SUITE")
 	}
 	var sides []history.Side
 	for _, b := range builders[:min(len(builders), maxHistories)] {

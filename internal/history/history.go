@@ -162,7 +162,24 @@ func (h History) Since() (from Point, earliest, latest int) {
 
 // settled reports whether the present segment is about what the test does now.
 func (h History) settled() bool {
-	return len(h.Segments) > 0 && !h.Now.Removed && kindOf(h.Present().Status) == kindOf(h.Now.shown())
+	return len(h.Segments) > 0 && !h.Now.Removed && kindOf(h.Present().Status) == kindOf(h.Now.shown()) && !h.turned()
+}
+
+// turned reports whether the present segment is two that are too short to be
+// told apart: all passes on one side of the build that brought the status, all
+// failures on the other.
+func (h History) turned() bool {
+	s, now := h.Present(), h.Now
+	if now.Removed || now.Masked.Number > 0 || now.Since.Number <= s.From.Number || now.Runs == 0 || s.Flakes > 0 || s.Runs <= now.Runs {
+		return false
+	}
+	switch kindOf(now.Status) {
+	case bad:
+		return now.Failures == now.Runs && s.Failures == now.Failures
+	case good:
+		return now.Failures == 0 && s.Passes() == now.Runs
+	}
+	return false
 }
 
 // shown is the status that the newest build showed.

@@ -101,6 +101,8 @@ func TestSegments(t *testing.T) {
 			"not run since build 122 (2026-01-03), 30 builds; before that failing for 60 builds"},
 		{"P200 F", []string{"pass 1-201 1/201"}, "failing since build 402 (2026-01-09), too lately to say how often; passing for 201 builds, 1 failure"},
 		{"P50 F", []string{"pass 1-51 1/51"}, "failing since build 102 (2026-01-03), too lately to say how often; passing for 51 builds, 1 failure"},
+		{"P2 F5", []string{"fail 1-7 5/7"}, "failing since build 6 (2026-01-01), too lately to say how often; before that passing for 2 builds"},
+		{"F2 P5", []string{"pass 1-7 2/7"}, "passing since build 6 (2026-01-01), too lately to say how often; before that failing for 2 builds"},
 		{"P300 f P9 f P8 f P11 f P10 f P7 f P9 f P6 f P9", []string{"pass 1-300 0/300", "pass 301-377 8/77"},
 			"passing since build 602 (2026-01-13), 77 runs, 8 flakes; before that passing for 300 builds"},
 		{"P30 S P50 A P70", []string{"pass 1-152 0/150"}, "passing since build 2 (2026-01-01), 150 runs, 2 builds without it"},

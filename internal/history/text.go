@@ -21,6 +21,10 @@ func (h History) String() string {
 	case h.settled():
 		s := h.Present()
 		return s.String() + h.before(len(h.Segments)-1)
+	case h.turned() && kindOf(h.Present().Status) == kindOf(h.Now.Status):
+		was := map[bool]string{true: "failing", false: "passing"}[kindOf(h.Now.Status) == good]
+		return fmt.Sprintf("%s since %s, too lately to say how often; before that %s for %s",
+			word(h.Now.Status), h.Now.Since, was, many(h.Present().Runs-h.Now.Runs, "build"))
 	}
 	from := h.Now.Since
 	if h.Now.Masked.Number > 0 {

@@ -8,6 +8,8 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/client"
+	"github.com/weir-ci/weir/internal/history"
+	"github.com/weir-ci/weir/internal/history/beta"
 )
 
 // shownMoves is how many changes of a test are printed for a builder.
@@ -43,7 +45,7 @@ func writePast(w io.Writer, b client.BuilderHistory) {
 	}
 	t.Flush()
 	if b.Rate.Runs > 0 {
-		fmt.Fprintf(w, "  fails in %.3g %% of runs (95 %%: %.3g %% to %.3g %%)\n", 100*b.Rate.Mean, 100*b.Rate.Low, 100*b.Rate.High)
+		fmt.Fprintf(w, "  fails in %s\n", history.RateText(beta.Interval(b.Rate.Rate)))
 	}
 	for _, c := range b.Changes[:min(len(b.Changes), shownMoves)] {
 		line := fmt.Sprintf("  %s  %s", buildOf(c.Point), strings.ReplaceAll(string(c.Change.Verdict), "_", " "))

@@ -112,7 +112,8 @@ func (ask Ask) check() error {
 func (d *Desk) builder(ctx context.Context, c Config, ask Ask) (weir.Builder, error) {
 	var none weir.Builder
 	if !c.Known(ask.Project) {
-		return none, weir.Errorf(weir.NotFound, "there is no project %.80q in this farm", ask.Project)
+		return none, weir.Errorf(weir.NotFound, "there is no project %.80q in this farm", ask.Project).
+			WithHint("weir status lists those that there are")
 	}
 	all, err := d.store.KnownOn(ctx, ask.Project, "", ask.Test)
 	if err != nil {
