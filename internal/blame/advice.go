@@ -29,7 +29,10 @@ func Advise(r weir.Regression) Advice {
 		a.Downstream = append([]string{c.keep() + " until that is mended"}, c.copes()...)
 	case weir.BlameDownstream:
 		a.Downstream = []string{fmt.Sprintf("%s breaks it with the old upstreams too: mend it here", c.downstream)}
-		if c.said(New) == weir.ObservedGood {
+		switch {
+		case len(c.moved) == 0:
+			a.Downstream[0] = c.downstream + " breaks it: mend it here"
+		case c.said(New) == weir.ObservedGood:
 			a.Downstream[0] = fmt.Sprintf("%s needs the new upstreams: require %s or newer", c.downstream, c.ups(New))
 		}
 	case weir.BlameBoth:

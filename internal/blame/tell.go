@@ -50,7 +50,11 @@ func OtherSide(r weir.Regression) string {
 		return c.spared(c.projectMoved(), NewDownstream, c.project+" itself had not moved",
 			c.downstream+" is good with the old upstreams too", c.downstream+" is good with the old and the new upstreams")
 	case weir.BlameDownstream:
-		return c.spared(len(c.moved) > 0, NewUpstream, "its upstreams had not moved",
+		still := "its upstreams had not moved"
+		if len(c.bad.Pins) < 2 {
+			still = "it has no upstreams"
+		}
+		return c.spared(len(c.moved) > 0, NewUpstream, still,
 			c.upstream+" by itself is good", c.upstream+" by itself is good, and so are the two together")
 	case weir.BlameBoth:
 		return fmt.Sprintf("%s and %s break %s, each by itself", c.upstream, c.downstream, what)

@@ -55,7 +55,7 @@ func (why explanations) of(t weir.TestID) (weir.IncidentKind, string) {
 	if !found {
 		return weir.Gone, ""
 	}
-	message := best.Message
+	message, _, _ := strings.Cut(best.Message, "\n") // the incident itself has the trace
 	if best.Test != "" {
 		message = "in " + best.Test + ": " + message
 	}
