@@ -52,10 +52,11 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
-	if err != nil && !errors.Is(err, errBadNews) {
+	code := exitCode(ctx, err)
+	if err != nil && code != ExitInterrupted && !errors.Is(err, errBadNews) { // who interrupts knows
 		printError(stderr, err)
 	}
-	return exitCode(ctx, err)
+	return code
 }
 
 func newRoot() *cobra.Command {
