@@ -79,6 +79,9 @@ func (a *Aftermath) descendOne(ctx context.Context, r weir.Regression) (moved, d
 		told = fmt.Sprintf("; it is %s %s, merged with %s: bad at it and good right before it, on the merged line",
 			r.Culprit.Project, r.Culprit.Revision.Short(), merge.Short())
 	}
+	if at.ID != r.ID && slices.ContainsFunc(r.Victims, func(v weir.Victim) bool { return v.Builder.ID != at.Builder.ID }) {
+		told += fmt.Sprintf(", as far as the tests of %s show: those of others may be another commit's of that line", at.Builder.Name())
+	}
 	if says != "" {
 		told += "; " + says
 	}

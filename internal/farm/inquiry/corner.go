@@ -7,6 +7,7 @@ import (
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/bisect"
 	"github.com/weir-ci/weir/internal/blame"
+	"github.com/weir-ci/weir/internal/verdict"
 )
 
 // A path goes through the upstreams and then through the project, so the corner
@@ -56,23 +57,9 @@ func (s *sides) has(b weir.Build) bool { return s.beside != nil && maps.Equal(b.
 func (s *sides) hear(victims []weir.Victim, b weir.Build, said []weir.Observed, set weir.ResultSet) {
 	unbuilt := make([]bool, len(victims))
 	for i, v := range victims {
-		unbuilt[i] = said[i] == weir.ObservedNone && cannotBuild(b, set, v.Test.Suite)
+		unbuilt[i] = said[i] == weir.ObservedNone && verdict.CannotBuild(b, set, v.Test.Suite)
 	}
 	s.builds, s.said, s.unbuilt = append(s.builds, b), append(s.said, said), append(s.unbuilt, unbuilt)
-}
-
-// cannotBuild reports whether a build did not get to a suite because of what
-// is in its project, and not because something around it was missing.
-func cannotBuild(b weir.Build, set weir.ResultSet, suite string) bool {
-	if b.Reason.Code == weir.ReasonPrepare {
-		return true
-	}
-	for _, i := range set.Incidents {
-		if i.Kind == weir.DidNotBuild && (i.Suite == suite || i.Suite == "") {
-			return true
-		}
-	}
-	return false
 }
 
 // told is a blame as the end of a note, if it was looked for.

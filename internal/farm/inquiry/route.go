@@ -2,6 +2,7 @@ package inquiry
 
 import (
 	"context"
+	"slices"
 
 	"github.com/weir-ci/weir"
 )
@@ -130,6 +131,22 @@ func (r route) built(project string) []int {
 		position += n
 	}
 	return nil
+}
+
+// beyond lists the projects that have moved since the good build of a regression
+// and take no step on the route: there is no way from one revision to the other, so
+// its first position is not where the tests were good.
+func (r route) beyond(of weir.Regression) (projects []string) {
+	if of.Aim != weir.AimBreak {
+		return nil
+	}
+	for name, rev := range r.base {
+		if !r.moves(name) && of.Good.Pins[name] != rev {
+			projects = append(projects, name)
+		}
+	}
+	slices.Sort(projects)
+	return projects
 }
 
 func (r route) moves(project string) bool {

@@ -131,6 +131,30 @@ func (s *surroundings) bothSides(e *evidence, victim int, f bisect.Finding) []as
 	return []ask{{pins: e.route.pins(position), worker: worker, what: what}}
 }
 
+// healthy is a machine that probes should run on, where another one is always bad
+// and is contradicted; empty if that is none, or none can be told.
+func (e *evidence) healthy(victims int) string {
+	var s *surroundings
+	for _, c := range e.checks {
+		if found, ok := c.(*surroundings); ok {
+			s = found
+		}
+	}
+	for i := range victims {
+		runs := e.runs(i)
+		ill := screen.Ill(runs)
+		if s == nil || len(ill) == 0 {
+			continue
+		}
+		for _, r := range slices.Backward(runs) {
+			if r.Said == weir.ObservedGood && s.ready[r.Worker] && !slices.Contains(ill, r.Worker) {
+				return r.Worker
+			}
+		}
+	}
+	return ""
+}
+
 // witness is a machine that saw both sides of a culprit; empty if none did.
 func (e *evidence) witness(findings []bisect.Finding) string {
 	for i, f := range findings {

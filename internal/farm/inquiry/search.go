@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/bisect"
@@ -353,7 +355,7 @@ func (q *Inquiry) searchOne(ctx context.Context, r weir.Regression, builds []wei
 		u.Regression.Note = asking(beside, len(e.trials))
 	}
 	if len(answer.Probes)+len(beside) > 0 {
-		run, err := q.probeRun(r, e.route, e.stands(answer.Probes), beside)
+		run, err := q.probeRun(r, e.route, e.stands(answer.Probes), beside, e.healthy(len(r.Victims)))
 		if code := weir.CodeOf(err); code == weir.NotFound || code == weir.Invalid {
 			return q.giveUp(ctx, all, err)
 		}
@@ -391,9 +393,9 @@ func progress(e *evidence, findings []bisect.Finding) (weir.Span, string) {
 }
 
 // probeRun builds the positions that a search asks about, and what its checks want.
-func (q *Inquiry) probeRun(r weir.Regression, way route, positions []int, beside []ask) (store.NewRun, error) {
+func (q *Inquiry) probeRun(r weir.Regression, way route, positions []int, beside []ask, worker string) (store.NewRun, error) {
 	for _, p := range positions {
-		a := ask{pins: way.pins(p), what: "the last good revisions"}
+		a := ask{pins: way.pins(p), worker: worker, what: "the last good revisions"}
 		if p > 0 {
 			project, rev := way.step(p)
 			a.what = project + " " + rev.Short()
@@ -570,6 +572,11 @@ func (q *Inquiry) describe(r *weir.Regression, e *evidence, finding bisect.Findi
 		r.State, r.Closed = weir.Dismissed, now
 		r.Suspects = weir.Span{}
 		r.Note = "the revisions that were good are bad now too: something outside of them changed, " + after + clueText(*r)
+		if lost := e.route.beyond(*r); len(lost) > 0 {
+			r.State, r.Closed, r.Blame, r.Corners = weir.Narrowed, time.Time{}, weir.BlameNone, nil
+			r.Note = fmt.Sprintf("no revision of the path, %s; %s moved too, on a way that cannot be followed (another branch, or a history that was rewritten), and may have done it",
+				after, strings.Join(lost, " and "))
+		}
 	case bisect.Nobody:
 		r.State, r.Closed = weir.Dismissed, now
 		r.Suspects = weir.Span{}

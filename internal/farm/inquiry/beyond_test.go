@@ -1,0 +1,34 @@
+package inquiry
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/bisect"
+)
+
+// TestBeyondThePath: where a project moved that the path cannot follow, its first
+// position is not the good build, and that it is bad does not mean the environment.
+func TestBeyondThePath(t *testing.T) {
+	t.Parallel()
+	q := New(Options{Now: func() time.Time { return time.Unix(1, 0) }})
+	for name, c := range map[string]struct {
+		good  weir.Pins
+		state weir.RegressionState
+	}{
+		"all is on the path":  {weir.Pins{"up": "up0", "go": "g"}, weir.Dismissed},
+		"go was another one":  {weir.Pins{"up": "up0", "go": "old"}, weir.Narrowed},
+		"go has joined since": {weir.Pins{"up": "up0"}, weir.Narrowed},
+	} {
+		e := &evidence{route: routeOf(leg("up", 3))}
+		r := weir.Regression{State: weir.Searching, Builder: weir.Builder{BuilderKey: weir.BuilderKey{Project: "d"}}, Good: weir.Evidence{Build: 1, Pins: c.good},
+			Blame: weir.BlameEnvironment, Victims: []weir.Victim{{Test: weir.TestID{Name: "t"}, Verdict: weir.NewlyFailing}}}
+		q.describe(&r, e, bisect.Finding{Kind: bisect.Environment})
+		if r.State != c.state || (c.state == weir.Narrowed) != strings.Contains(r.Note, "go moved too") || (c.state == weir.Narrowed) != (r.Blame == weir.BlameNone) ||
+			r.State.Open() != r.Closed.IsZero() {
+			t.Errorf("%s: %s, blame %q: %s", name, r.State, r.Blame, r.Note)
+		}
+	}
+}
