@@ -152,8 +152,9 @@ func (s *sim) checkRegression(tally *simTally, r weir.Regression) {
 	tally.searches++
 	tally.probes += probes
 	tally.most = max(tally.most, probes)
-	if most := 75; probes > most { // most are needed where many revisions in a row do not build, as in world 17
+	if most := 90; probes > most { // most are needed where many revisions in a row do not build, or a machine is ill, as in worlds 83 and 136
 		s.t.Errorf("regression %d took %d probes on a path of %d: %s", r.ID, probes, len(detail.Points)-1, r.Note)
+		s.explain(r.Victims[0], detail)
 	}
 	s.checkFix(tally, r)
 	for _, v := range r.Victims {

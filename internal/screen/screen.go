@@ -96,6 +96,33 @@ func Changed(runs []Run, parent, culprit int) bool {
 	return good && bad >= changed && len(Witnesses(runs, parent, culprit)) == 0
 }
 
+// Ill lists workers on which a test has never been good, and that have been
+// contradicted at two positions or more; by name.
+func Ill(runs []Run) (workers []string) {
+	good, goodOn := map[int]bool{}, map[string]bool{}
+	for _, r := range runs {
+		if r.Said == weir.ObservedGood {
+			good[r.Position], goodOn[r.Worker] = true, true
+		}
+	}
+	against := map[string]map[int]bool{}
+	for _, r := range runs {
+		if r.Said == weir.ObservedBad && good[r.Position] && !goodOn[r.Worker] {
+			if against[r.Worker] == nil {
+				against[r.Worker] = map[int]bool{}
+			}
+			against[r.Worker][r.Position] = true
+		}
+	}
+	for w, at := range against {
+		if len(at) > 1 {
+			workers = append(workers, w)
+		}
+	}
+	slices.Sort(workers)
+	return workers
+}
+
 // Next says what to run, and on which of some workers, to get a witness: the one
 // that has seen most already. False if no worker is left.
 func Next(runs []Run, parent, culprit int, ready []string) (worker string, position int, ok bool) {

@@ -69,6 +69,24 @@ func TestChanged(t *testing.T) {
 	}
 }
 
+func TestIll(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		runs []screen.Run
+		want []string
+	}{
+		{nil, nil},
+		{runs("a1g", "b1b", "b5b"), nil}, // may be a flake
+		{runs("a1g", "b1b", "a4g", "b4b", "a5b"), []string{"b"}},
+		{runs("a1g", "b1b", "a4g", "b4b", "b3g"), nil},
+		{runs("b1b", "b4b", "a5b"), nil},
+	} {
+		if got := screen.Ill(c.runs); !slices.Equal(got, c.want) {
+			t.Errorf("%v: %v", c.runs, got)
+		}
+	}
+}
+
 func TestDivide(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
