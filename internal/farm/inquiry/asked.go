@@ -2,13 +2,15 @@ package inquiry
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/bisect"
 )
 
 // refuted says that an end of a search is not what the person said who asked
-// for it; empty if it is, or if the builds there do not agree.
+// for it, or that no build says anything of the tests; empty if it is, or if
+// the builds there do not agree.
 func (e *evidence) refuted(r weir.Regression, f bisect.Finding) string {
 	if r.Aim != weir.AimAsked || len(r.Path) == 0 {
 		return ""
@@ -20,6 +22,10 @@ func (e *evidence) refuted(r weir.Regression, f bisect.Finding) string {
 		return fmt.Sprintf("good at %s too, which was said to be bad", end(r.Bad.Pins))
 	case f.Kind == bisect.Environment && good == weir.ObservedBad:
 		return fmt.Sprintf("bad at %s too, which was said to be good", end(r.Good.Pins))
+	case f.Kind == bisect.Range && !slices.ContainsFunc(e.said, func(said []weir.Observed) bool {
+		return slices.Contains(said, weir.ObservedGood) || slices.Contains(said, weir.ObservedBad)
+	}):
+		return "no build at these revisions says anything of the tests"
 	}
 	return ""
 }

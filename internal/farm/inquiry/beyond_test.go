@@ -32,3 +32,20 @@ func TestBeyondThePath(t *testing.T) {
 		}
 	}
 }
+
+// TestNothingIsSaid: where no build says anything of the tests, a search that
+// a person asked for has no good end, no bad one, and blames nobody.
+func TestNothingIsSaid(t *testing.T) {
+	t.Parallel()
+	q := New(Options{Now: func() time.Time { return time.Unix(1, 0) }})
+	for said, state := range map[weir.Observed]weir.RegressionState{weir.ObservedNone: weir.Dismissed, weir.ObservedBad: weir.Narrowed} {
+		e := &evidence{route: routeOf(leg("d", 3)), trials: []bisect.Trial{{Position: 3}}, said: [][]weir.Observed{{said}}}
+		r := weir.Regression{State: weir.Searching, Aim: weir.AimAsked, Builder: weir.Builder{BuilderKey: weir.BuilderKey{Project: "d"}}, Path: []weir.Leg{{Project: "d"}},
+			Blame: weir.BlameDownstream, Corners: []weir.Corner{{}}, Victims: []weir.Victim{{Test: weir.TestID{Name: "t"}, Verdict: weir.NewlyFailing}}}
+		q.describe(&r, e, bisect.Finding{Kind: bisect.Range, First: 1, Last: 3})
+		if r.State != state || (state == weir.Dismissed) != (r.Blame == weir.BlameNone) || (state == weir.Dismissed) != strings.Contains(r.Note, "says anything") ||
+			r.State.Open() != r.Closed.IsZero() {
+			t.Errorf("%q: %s, blame %q: %s", said, r.State, r.Blame, r.Note)
+		}
+	}
+}

@@ -587,6 +587,9 @@ func (q *Inquiry) describe(r *weir.Regression, e *evidence, finding bisect.Findi
 	}
 	if text := e.refuted(*r, finding); text != "" {
 		r.Note, r.Blame, r.Corners = text+", "+after, weir.BlameNone, nil
+		if finding.Kind == bisect.Range {
+			r.State, r.Closed, r.Suspects = weir.Dismissed, now, weir.Span{}
+		}
 	}
 	q.closeIfGood(r)
 }
