@@ -53,6 +53,18 @@ func Minimal(moved []string, tried []Tried) (next, minimal []string) {
 	return nil, set
 }
 
+// Shown reports whether a minimal set is known to be one: tests were seen good
+// without any one of its projects, and not just not to be told.
+func Shown(minimal []string, tried []Tried) bool {
+	good := map[string]bool{}
+	for _, t := range tried {
+		good[key(t.Moved)] = good[key(t.Moved)] || t.Said == weir.ObservedGood
+	}
+	return !slices.ContainsFunc(minimal, func(name string) bool {
+		return !good[key(slices.DeleteFunc(slices.Clone(minimal), func(m string) bool { return m == name }))]
+	})
+}
+
 // firstBad finds the first set that is bad, or one before it that has not been tried.
 func firstBad(sets [][]string, said map[string]weir.Observed) (bad, untried []string) {
 	for _, s := range sets {

@@ -91,3 +91,22 @@ func TestMinimalIsMinimal(t *testing.T) {
 		}
 	})
 }
+
+func TestShown(t *testing.T) {
+	t.Parallel()
+	tried := []Tried{{Said: weir.ObservedGood}, {Moved: []string{"up"}, Said: weir.ObservedGood}, {Moved: []string{"lib"}, Said: weir.ObservedNone},
+		{Moved: []string{"d"}, Said: weir.ObservedGood}}
+	for _, c := range []struct {
+		minimal []string
+		want    bool
+	}{
+		{[]string{"up"}, true},
+		{[]string{"d", "up"}, true},
+		{[]string{"lib", "up"}, false},      // nobody knows about lib alone
+		{[]string{"d", "lib", "up"}, false}, // two were not tried
+	} {
+		if got := Shown(c.minimal, tried); got != c.want {
+			t.Errorf("%v: %v", c.minimal, got)
+		}
+	}
+}

@@ -125,10 +125,10 @@ func Ill(runs []Run) (workers []string) {
 
 // Next says what to run, and on which of some workers, to get a witness: the one
 // that has seen most already. False if no worker is left.
-func Next(runs []Run, parent, culprit int, ready []string) (worker string, position int, ok bool) {
+func Next(runs []Run, parent, culprit int, ready map[string]bool) (worker string, position int, ok bool) {
 	all := turnsOf(runs, parent, culprit)
 	most := 0
-	for _, w := range slices.Sorted(slices.Values(ready)) {
+	for _, w := range slices.Sorted(maps.Keys(ready)) {
 		t, at, times := all[w], culprit, 0
 		if t.n > 0 && t.bad {
 			at = parent
@@ -138,7 +138,7 @@ func Next(runs []Run, parent, culprit int, ready []string) (worker string, posit
 				times++
 			}
 		}
-		if score := 2*t.n - t.other; times < mostOn && (!ok || score > most) {
+		if score := 2*t.n - t.other; ready[w] && times < mostOn && (!ok || score > most) {
 			worker, position, most, ok = w, at, score, true
 		}
 	}

@@ -44,7 +44,7 @@ func TestWitnesses(t *testing.T) {
 		if got := screen.Witnesses(c.runs, 2, 3); !slices.Equal(got, c.want) {
 			t.Errorf("%v: seen by %v", c.runs, got)
 		}
-		if w, p, ok := screen.Next(c.runs, 2, 3, []string{"b", "a"}); w != c.worker || p != c.position || ok != (c.worker != "") {
+		if w, p, ok := screen.Next(c.runs, 2, 3, map[string]bool{"b": true, "a": true, "c": false}); w != c.worker || p != c.position || ok != (c.worker != "") {
 			t.Errorf("%v: asks %q at %d, %v", c.runs, w, p, ok)
 		}
 	}

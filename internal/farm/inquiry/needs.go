@@ -229,7 +229,7 @@ func (n needsOf) tell(e *evidence, r *weir.Regression, victims []int, f bisect.F
 	if f.Kind != bisect.Found && f.Kind != bisect.Range {
 		return
 	}
-	if next, minimal := n.minimal(e, victims, f); next == nil && len(minimal) > 0 && n.sure(e, victims, f, minimal) {
+	if next, minimal := n.minimal(e, victims, f); next == nil && len(minimal) > 0 && blame.Shown(minimal, n.tried(e, victims, f)) {
 		r.Checks.Moved = minimal
 	}
 	for _, key := range n.order {
@@ -239,21 +239,6 @@ func (n needsOf) tell(e *evidence, r *weir.Regression, victims []int, f bisect.F
 			r.Checks.Tried = append(r.Checks.Tried, weir.Combination{Moved: c.moved, Build: c.newest, Said: said})
 		}
 	}
-}
-
-// sure reports whether the tests are known to be good without each of some projects.
-func (n needsOf) sure(e *evidence, victims []int, f bisect.Finding, minimal []string) bool {
-	tried := n.tried(e, victims, f)
-	for _, name := range minimal {
-		less := slices.DeleteFunc(slices.Clone(minimal), func(m string) bool { return m == name })
-		slices.Sort(less)
-		if !slices.ContainsFunc(tried, func(t blame.Tried) bool {
-			return t.Said == weir.ObservedGood && slices.Equal(slices.Sorted(slices.Values(t.Moved)), less)
-		}) {
-			return false
-		}
-	}
-	return true
 }
 
 // together says which projects it takes, if it takes several, as the end of a note.

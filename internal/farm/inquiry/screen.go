@@ -107,13 +107,7 @@ func (s *surroundings) bothSides(e *evidence, victim int, f bisect.Finding) []as
 	if len(screen.Witnesses(runs, parent, culprit)) > 0 {
 		return nil
 	}
-	var ready []string
-	for w, ok := range s.ready {
-		if ok {
-			ready = append(ready, w)
-		}
-	}
-	worker, position, ok := screen.Next(runs, parent, culprit, ready)
+	worker, position, ok := screen.Next(runs, parent, culprit, s.ready)
 	heard := 0
 	for _, r := range runs {
 		if r.Position == position {
