@@ -201,11 +201,8 @@ func (r *replayed) build(e *Event) stretch {
 	if e.Verdict == weir.Flaky && again == againBad {
 		again++ // it is called flaky because of a good one
 	}
-	if again > 0 && kindOf(first) == hidden {
+	if again > againBad && kindOf(first) == hidden {
 		s.status, s.Counts = r.status, Counts{Builds: 1, Runs: 1} // it ran after all
-		if againBad == again {
-			s.Failures = 1
-		}
 	} else {
 		s.Counts = plain(first, 1)
 	}

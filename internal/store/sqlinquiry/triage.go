@@ -244,7 +244,11 @@ func (s Conclusions) Split(ctx context.Context, id weir.RegressionID, victims []
 			return err
 		}
 		for _, p := range probes {
-			if err := t.saveProbe(made, restrict(p, r.Victims, leave)); err != nil {
+			p = restrict(p, r.Victims, leave)
+			if part.Builder.ID != r.Builder.ID && len(p.Victims) > 0 && p.Good+p.Bad == 0 {
+				continue // a build of the builder that it parts from
+			}
+			if err := t.saveProbe(made, p); err != nil {
 				return err
 			}
 		}
