@@ -172,7 +172,7 @@ func Table(w io.Writer, list []weir.Regression) {
 		}
 		rev := r.Culprit.Revision
 		fmt.Fprintf(w, "%s %s  %q\n    by %s, %.2f %% sure", r.Culprit.Project, rev.Short(), rev.Subject(), rev.Author,
-			100*r.Culprit.Confidence)
+			min(100*r.Culprit.Confidence, 99.99))
 		if r.State == weir.Recovered {
 			fmt.Fprint(w, ", good again by now")
 		}

@@ -158,7 +158,7 @@ func Found(w io.Writer, r weir.Regression) {
 		if rev.Author != "" {
 			fmt.Fprintf(w, "  by %s: %s\n", Safe(rev.Author), Safe(changeOf(rev)))
 		}
-		fmt.Fprintf(w, "  %.2f %% sure\n", 100*r.Culprit.Confidence)
+		fmt.Fprintf(w, "  %.2f %% sure\n", min(100*r.Culprit.Confidence, 99.99))
 	}
 	fmt.Fprintf(w, "  %s\n", Safe(r.Note))
 }

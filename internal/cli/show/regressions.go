@@ -27,7 +27,7 @@ func Regression(w io.Writer, d client.RegressionDetail, now time.Time) {
 		if rev.Author != "" {
 			fmt.Fprintf(w, "author    %s\n", Safe(rev.Author))
 		}
-		fmt.Fprintf(w, "change    %s\nsure      %.2f %%\n", Safe(changeOf(rev)), 100*r.Culprit.Confidence)
+		fmt.Fprintf(w, "change    %s\nsure      %.2f %%\n", Safe(changeOf(rev)), min(100*r.Culprit.Confidence, 99.99))
 	}
 	writeCorners(w, blame.GridOf(r))
 	writeChecks(w, r)
