@@ -20,7 +20,8 @@ type Triage interface {
 	// it is open or merged.
 	Reopen(ctx context.Context, id weir.RegressionID, w weir.Word) error
 	// Merge hands the victims of an open regression to another open one.
-	// Conflict if one of them is closed, Invalid if they are the same.
+	// Conflict if one of them is closed or they have different culprits, Invalid
+	// if they are the same.
 	Merge(ctx context.Context, id, into weir.RegressionID, w weir.Word) error
 	// Split takes some victims out of an open regression, with what was observed
 	// of them. They become a regression of their own, which is searched if its

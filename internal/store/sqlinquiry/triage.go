@@ -188,6 +188,10 @@ func (s Conclusions) Merge(ctx context.Context, id, into weir.RegressionID, w we
 			}
 		}
 		r := locked[id]
+		if a, b := r.Culprit, locked[into].Culprit; a.Project != "" && b.Project != "" && (a.Project != b.Project || a.Revision.ID != b.Revision.ID) {
+			return weir.Errorf(weir.Conflict, "regressions %d and %d have different culprits: %s %s and %s %s", id, into,
+				a.Project, a.Revision.Short(), b.Project, b.Revision.Short()).WithHint("merging them would accuse one of what the other did")
+		}
 		if err := t.mergeVictims(locked[into], r.Victims, now); err != nil {
 			return err
 		}

@@ -139,6 +139,15 @@ func testMergeByHand(f *fixture) {
 	f.code(f.Merge(f.ctx, two.ID, one.ID, f.word("")), weir.Conflict)
 	f.code(f.Merge(f.ctx, one.ID, two.ID, f.word("")), weir.Conflict)
 	f.code(f.Reopen(f.ctx, two.ID, f.word("")), weir.Conflict)
+
+	// Nobody is accused of what another one did.
+	three, four := f.open(f.builder("c"), 1, "t1"), f.open(f.builder("d"), 1, "t2")
+	for i, r := range []weir.Regression{three, four} {
+		r.State, r.Culprit = weir.Located, weir.Culprit{Project: "up", Revision: weir.Revision{ID: []string{"b", "c"}[i]}, Confidence: 1}
+		f.advance(store.RegressionUpdate{Regression: r})
+	}
+	f.code(f.Merge(f.ctx, four.ID, three.ID, f.word("the same")), weir.Conflict)
+	equal(f, "state", f.read(four.ID).State, weir.Located)
 }
 
 // testMergeBadAgain merges a regression into one that had its test before.
