@@ -16,7 +16,8 @@ type Triage interface {
 	// Dismiss closes an open regression. Conflict if it is closed already.
 	Dismiss(ctx context.Context, id weir.RegressionID, w weir.Word) error
 	// Reopen searches a regression that is fixed or dismissed again, with all
-	// that was observed; none of its tests counts as good again. Conflict if
+	// that was observed. Tests that are good again stay so: where all are, it
+	// is fixed again when the search has ended. Conflict if
 	// it is open or merged.
 	Reopen(ctx context.Context, id weir.RegressionID, w weir.Word) error
 	// Merge hands the victims of an open regression to another open one.

@@ -85,7 +85,7 @@ func testDismissReopen(f *fixture) {
 	got = f.read(r.ID)
 	equal(f, "state", got.State, weir.Searching)
 	equal(f, "culprit", got.Culprit, weir.Culprit{})
-	equal(f, "fixed in", got.Victims[0].FixedIn, 0)
+	equal(f, "fixed in", got.Victims[0].FixedIn, fixed.ID) // what is good stays good
 	equal(f, "probes", len(must[[]weir.Probe](f)(f.Probes(f.ctx, r.ID))), 1)
 	f.code(f.Reopen(f.ctx, r.ID+100, f.word("")), weir.NotFound)
 }
