@@ -87,7 +87,7 @@ type Regression struct {
 	Aim   Aim          `json:"aim,omitempty"`
 	Of    RegressionID `json:"of,omitempty"`
 	Asked Word         `json:"asked,omitzero"`
-	// Checks are what was looked at before somebody was named.
+	// Checks are what was looked at beside the path.
 	Checks Checks `json:"checks,omitzero"`
 	// Acknowledged is set while somebody has it in hand; see its In.
 	Acknowledged Acknowledgement `json:"acknowledged,omitzero"`
@@ -109,6 +109,15 @@ type Leg struct {
 	Branch  string `json:"branch,omitempty"`
 	From    int64  `json:"from"` // position of the revision it starts at
 	To      int64  `json:"to"`   // position of the revision it ends at; more than From
+}
+
+// Steps counts the steps of a path: the position of its end.
+func Steps(path []Leg) int {
+	n := int64(0)
+	for _, l := range path {
+		n += l.To - l.From
+	}
+	return int(n)
 }
 
 // Span is a range of positions on a path. Position 0 is the good end; position

@@ -39,10 +39,6 @@ func Grounds(r weir.Regression, probes []weir.Probe, beside []weir.Build) []Grou
 			out = append(out, g)
 		}
 	}
-	length := int64(0)
-	for _, leg := range r.Path {
-		length += leg.To - leg.From
-	}
 	for _, p := range probes {
 		listed[p.Build] = true // none of them is an end
 		out = append(out, Ground{Probe: p})
@@ -52,7 +48,7 @@ func Grounds(r weir.Regression, probes []weir.Probe, beside []weir.Build) []Grou
 		return Ground{Probe: p.Says(slices.Repeat([]weir.Observed{o}, heard(r, probes)))}
 	}
 	add(said(r.Good, 0, weir.ObservedGood))
-	add(said(r.Bad, int(length), weir.ObservedBad))
+	add(said(r.Bad, weir.Steps(r.Path), weir.ObservedBad))
 	slices.SortStableFunc(out, func(a, b Ground) int { return a.Position - b.Position })
 	for i, g := range out {
 		out[i].Against = contradicts(r, g.Probe)

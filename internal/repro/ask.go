@@ -136,11 +136,7 @@ type candidate struct {
 func (a *asker) onBuilder(ctx context.Context, d client.RegressionDetail, b weir.Builder, sides []Side) (bool, error) {
 	r := d.Regression
 	victims := slices.DeleteFunc(slices.Clone(r.Victims), func(v weir.Victim) bool { return v.Builder.ID != b.ID })
-	length := 0
-	for _, leg := range r.Path {
-		length += int(leg.To - leg.From)
-	}
-	all := []candidate{{r.Good.Build, 0}, {r.Bad.Build, length}}
+	all := []candidate{{r.Good.Build, 0}, {r.Bad.Build, weir.Steps(r.Path)}}
 	for _, p := range d.Probes {
 		if p.State.Final() && p.Good+p.Bad > 0 {
 			all = append(all, candidate{p.Build, p.Position})

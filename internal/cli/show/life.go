@@ -174,9 +174,5 @@ func Asked(w io.Writer, a client.Asked) {
 	for _, v := range r.Victims[:min(len(r.Victims), shownMoves)] {
 		fmt.Fprintf(w, "  %s  %s\n", Safe(v.Builder.Name()), Safe(v.Test.String()))
 	}
-	steps := int64(0)
-	for _, l := range r.Path {
-		steps += l.To - l.From
-	}
-	fmt.Fprintf(w, "  %s, %s\n", ends(r), Plural(int(steps), "revision", "revisions"))
+	fmt.Fprintf(w, "  %s, %s\n", ends(r), Plural(weir.Steps(r.Path), "revision", "revisions"))
 }

@@ -142,7 +142,7 @@ func (a *Aftermath) fix(ctx context.Context, r *weir.Regression, m mending) (not
 	if recipe != "" {
 		also = "; " + recipe
 	}
-	moved, n := movedBetween(m.bad.Pins, m.good.Pins), trail.Steps(path)
+	moved, n := movedBetween(m.bad.Pins, m.good.Pins), weir.Steps(path)
 	r.FixedBy.Candidates = n
 	switch {
 	case len(moved) == 0 && recipe == "":

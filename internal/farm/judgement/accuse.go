@@ -33,7 +33,7 @@ func (q *Bench) accuse(ctx context.Context, b weir.Build, changes []weir.TestCha
 			}
 			r = &weir.Regression{State: weir.Searching, Builder: b.Builder, Path: path,
 				Good: weir.Evidence{Build: good.ID, Pins: good.Pins}, Bad: weir.Evidence{Build: b.ID, Pins: b.Pins},
-				Opened: q.now(), Updated: q.now(), Suspects: weir.Span{First: 1, Last: trail.Steps(path)},
+				Opened: q.now(), Updated: q.now(), Suspects: weir.Span{First: 1, Last: weir.Steps(path)},
 				Note: "looking for the revision"}
 			byGood[good.ID], order = r, append(order, good.ID)
 		}

@@ -119,15 +119,6 @@ func (t Trail) Path(ctx context.Context, bad, good weir.Build) ([]weir.Leg, erro
 	return legs, nil
 }
 
-// Steps counts the steps of a path: the position of its bad end.
-func Steps(path []weir.Leg) int {
-	n := int64(0)
-	for _, l := range path {
-		n += l.To - l.From
-	}
-	return int(n)
-}
-
 // Unreadable reports whether an error means that what was asked for is gone or
 // damaged for good, so that asking again would not help. A build whose results
 // are says nothing.

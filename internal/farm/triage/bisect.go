@@ -69,7 +69,7 @@ func (d *Desk) Bisect(ctx context.Context, ask Ask) (Asked, error) {
 func (d *Desk) open(ctx context.Context, r weir.Regression) (Asked, error) {
 	r.State, r.Opened, r.Updated, r.Note = weir.Searching, d.now(), d.now(), "looking for the revision"
 	r.Asked.At = r.Opened
-	r.Suspects = weir.Span{First: 1, Last: stepsOf(r.Path)}
+	r.Suspects = weir.Span{First: 1, Last: weir.Steps(r.Path)}
 	id, err := d.store.Ask(ctx, r)
 	if err != nil {
 		return Asked{}, err
@@ -77,14 +77,6 @@ func (d *Desk) open(ctx context.Context, r weir.Regression) (Asked, error) {
 	d.stir()
 	search, err := d.store.Regression(ctx, id)
 	return Asked{Search: search, New: true}, err
-}
-
-func stepsOf(path []weir.Leg) int {
-	n := int64(0)
-	for _, l := range path {
-		n += l.To - l.From
-	}
-	return int(n)
 }
 
 // check is Invalid if nobody could mean that.

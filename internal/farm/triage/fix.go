@@ -40,7 +40,7 @@ func (d *Desk) BisectFix(ctx context.Context, id weir.RegressionID, w weir.Word)
 	if err != nil {
 		return out, err
 	}
-	r.FixedBy = weir.Fix{Build: search.Good.Build, After: search.Bad.Build, Candidates: stepsOf(search.Path), Search: out.Search.ID}
+	r.FixedBy = weir.Fix{Build: search.Good.Build, After: search.Bad.Build, Candidates: weir.Steps(search.Path), Search: out.Search.ID}
 	err = d.store.Relabel(ctx, r, []weir.BuildID{search.Bad.Build, search.Good.Build}, d.now())
 	if weir.CodeOf(err) == weir.Conflict { // it moved meanwhile; the search says itself what it is for
 		err = nil
@@ -100,7 +100,7 @@ func (d *Desk) fixSearch(ctx context.Context, r weir.Regression) (weir.Regressio
 	if out.Path, err = d.path(ctx, out.Builder.ID, bad.Pins, good.Pins); err != nil {
 		return out, err
 	}
-	switch n := stepsOf(out.Path); {
+	switch n := weir.Steps(out.Path); {
 	case n == 0:
 		return out, weir.Errorf(weir.Conflict, "no project moved forward between build %d, which was bad, and build %d", bad.ID, good.ID)
 	case n > maxSteps:

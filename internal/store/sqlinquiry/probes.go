@@ -117,7 +117,7 @@ func (c conn) waitingProbes(id weir.RegressionID) ([]weir.Probe, error) {
 	for _, b := range builds {
 		if at, ok := onPath(path, positions, b.Pins); ok && stands(path, regressions[0].Bad.Pins, b.Pins) {
 			if regressions[0].Aim == weir.AimFix { // walked from its end
-				at = length(path) - at
+				at = weir.Steps(path) - at
 			}
 			waiting = append(waiting, weir.Probe{Build: b.ID, Position: at, State: b.State, Outcome: b.Outcome, Pins: b.Pins})
 		}
@@ -174,12 +174,4 @@ func stands(path []weir.Leg, bad, pins weir.Pins) bool {
 		}
 	}
 	return true
-}
-
-// length is the position of a path's end.
-func length(path []weir.Leg) (n int) {
-	for _, l := range path {
-		n += int(l.To - l.From)
-	}
-	return n
 }

@@ -117,15 +117,7 @@ func unclose(r *weir.Regression) {
 	r.State, r.Closed, r.Culprit, r.Follows = weir.Searching, time.Time{}, weir.Culprit{}, 0
 	r.Blame, r.Corners, r.Checks, r.FixedBy = weir.BlameNone, nil, weir.Checks{}, weir.Fix{}
 	r.Acknowledged = weir.Acknowledgement{}
-	r.Suspects = weir.Span{First: 1, Last: stepsOf(r.Path)}
-}
-
-func stepsOf(path []weir.Leg) int {
-	n := int64(0)
-	for _, l := range path {
-		n += l.To - l.From
-	}
-	return int(n)
+	r.Suspects = weir.Span{First: 1, Last: weir.Steps(r.Path)}
 }
 
 // reopen opens a regression again whose tests are bad again.
@@ -295,7 +287,7 @@ func (s Conclusions) Ask(ctx context.Context, r weir.Regression) (id weir.Regres
 	if r.Aim == weir.AimBreak || !slices.Contains(weir.Aims(), r.Aim) {
 		return 0, weir.Errorf(weir.Invalid, "%.40q is nothing that can be asked", string(r.Aim))
 	}
-	if len(r.Victims) == 0 || stepsOf(r.Path) < 1 {
+	if len(r.Victims) == 0 || weir.Steps(r.Path) < 1 {
 		return 0, weir.Errorf(weir.Invalid, "a search needs tests, and a path with at least one revision")
 	}
 	now := sqltx.TimeOf(sqltx.Micros(r.Opened))
