@@ -120,10 +120,10 @@ func (m Model) MeansNothing(runs int, broken float64) float64 {
 	return nothing / (nothing + broken)
 }
 
-// Repeats is how many bad runs in a row a test must show, the first included,
-// until a test that fails for no reason with this rate would do so with at most
-// the probability doubt: ln(doubt) / ln(rate), rounded up. It is at least 1 and
-// at most 100.
+// Repeats is how many bad runs in a row a test must show until one that fails for
+// no reason with this rate would do so with at most the probability doubt:
+// ln(doubt) / ln(rate), rounded up. It is at least 1 and at most 100. A run that
+// was only looked at because it was bad is none of them.
 func Repeats(rate, doubt float64) int {
 	const most = 100
 	n := math.Ceil(math.Log(doubt)/math.Log(rate) - 1e-9)

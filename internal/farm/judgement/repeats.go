@@ -3,7 +3,6 @@ package judgement
 import (
 	"cmp"
 	"context"
-	"math"
 	"slices"
 
 	"github.com/weir-ci/weir"
@@ -101,10 +100,5 @@ func builds(h store.TestHistory) int {
 }
 
 // repeatsFor is how many repeats it takes for a test that fails for no reason at a
-// rate, 0 < rate < 1.
-func repeatsFor(rate float64) int {
-	if !(rate > 0) {
-		return 1
-	}
-	return min(max(int(math.Ceil(math.Log(doubtLeft)/math.Log(rate)-1e-9)), 1), mostRepeats)
-}
+// rate, 0 to 1.
+func repeatsFor(rate float64) int { return min(flake.Repeats(rate, doubtLeft), mostRepeats) }
