@@ -79,6 +79,8 @@ type Inquiry struct {
 	// and heard up to which build.
 	late  time.Time
 	heard map[weir.RegressionID]weir.BuildID
+	// workers are those of the present pass.
+	workers []weir.Worker
 	// reached is what searches that people asked for found in the past; only Search uses it.
 	reached map[weir.RegressionID]reach
 	// ran remembers where builds ran that have ended; only Search uses it.

@@ -281,10 +281,7 @@ type pastRun struct {
 
 // gatherSurroundings reads where the builds of a search have run.
 func (q *Inquiry) gatherSurroundings(ctx context.Context, r weir.Regression, e *evidence) error {
-	ready, err := q.readyOn(ctx, r.Builder.Platform)
-	if err != nil {
-		return err
-	}
+	ready := q.readyOn(r.Builder.Platform)
 	for _, c := range e.checks {
 		if s, ok := c.(*surroundings); ok {
 			s.ready = ready
@@ -348,13 +345,12 @@ func (q *Inquiry) lastAttempt(ctx context.Context, id weir.BuildID) (weir.Attemp
 const mostRemembered = 10_000
 
 // readyOn names the workers of a platform that get work.
-func (q *Inquiry) readyOn(ctx context.Context, p weir.Platform) (map[string]bool, error) {
-	workers, err := q.store.Workers(ctx)
+func (q *Inquiry) readyOn(p weir.Platform) map[string]bool {
 	ready := map[string]bool{}
-	for _, w := range workers {
+	for _, w := range q.workers {
 		if w.Platform == p && w.State(q.now()) == weir.WorkerReady {
 			ready[w.Name] = true
 		}
 	}
-	return ready, err
+	return ready
 }

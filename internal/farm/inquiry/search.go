@@ -74,10 +74,10 @@ func (q *Inquiry) Search(ctx context.Context) (bool, error) {
 	if err != nil || len(searching) == 0 {
 		return changed, err
 	}
-	width, err := q.width(ctx, len(searching))
-	if err != nil {
+	if q.workers, err = q.store.Workers(ctx); err != nil {
 		return changed, err
 	}
+	width := q.width(len(searching))
 	builders := make([]weir.BuilderID, len(searching))
 	for i, r := range searching {
 		builders[i] = r.Builder.ID
@@ -127,18 +127,14 @@ func (q *Inquiry) forget(searching []weir.Regression) {
 }
 
 // width shares the workers that are there among the searches.
-func (q *Inquiry) width(ctx context.Context, searches int) (int, error) {
-	workers, err := q.store.Workers(ctx)
-	if err != nil {
-		return 0, err
-	}
+func (q *Inquiry) width(searches int) int {
 	slots := 0
-	for _, w := range workers {
+	for _, w := range q.workers {
 		if !w.Away(q.now()) {
 			slots += w.Slots
 		}
 	}
-	return min(max(slots/searches, 1), maxWidth), nil
+	return min(max(slots/searches, 1), maxWidth)
 }
 
 // evidence is what is known about a regression.
