@@ -54,7 +54,8 @@ type Fix struct {
 	Search     RegressionID `json:"search,omitempty"`
 }
 
-// Checks are what was looked at before somebody was named.
+// Checks are what was looked at beside the path: all of it before somebody was
+// named, but Reverted, which is asked once somebody is.
 type Checks struct {
 	// Screen lists what the bad runs have in common and the good ones do not,
 	// beside their revisions; the clearest first.
