@@ -17,6 +17,11 @@ const (
 	CauseForce  Cause = "force"  // a person
 	CauseRetry  Cause = "retry"  // something was newly bad: the same revisions again
 	CauseProbe  Cause = "probe"  // a bisection asks about revisions between good and bad
+	CauseCron   Cause = "cron"   // the time had come
+	CauseTry    Cause = "try"    // somebody's change that is not committed yet
+	CausePull   Cause = "pull"   // a pull request
+	CauseTag    Cause = "tag"    // a new tag
+	CauseRerun  Cause = "rerun"  // a person wants an earlier run, or what failed of it, again at the same revisions
 	// CauseProduct is the cause of a build, never of a run: another build
 	// needs its product at revisions that its own builder does not stand at.
 	CauseProduct Cause = "product"
@@ -24,12 +29,17 @@ const (
 
 // Causes lists every cause.
 func Causes() []Cause {
-	return []Cause{CauseChange, CauseForce, CauseRetry, CauseProbe, CauseProduct}
+	return []Cause{CauseChange, CauseForce, CauseRetry, CauseProbe, CauseCron, CauseTry, CausePull, CauseTag, CauseRerun, CauseProduct}
 }
 
 // Advances reports whether builds of such a run move their builder's
-// baseline forward. Retries and probes only answer questions.
-func (c Cause) Advances() bool { return c == CauseChange || c == CauseForce }
+// baseline forward. Retries and probes only answer questions; what is tried or
+// proposed is on no branch.
+func (c Cause) Advances() bool { return c == CauseChange || c == CauseForce || c == CauseCron }
+
+// Guest reports whether builds of such a run are at a revision of their project
+// that is on no line of the farm. They are held against the baseline, and leave it.
+func (c Cause) Guest() bool { return c == CauseTry || c == CausePull || c == CauseTag }
 
 // Run is everything that one cause sets off.
 type Run struct {
@@ -40,6 +50,15 @@ type Run struct {
 	Created time.Time `json:"created"`
 	// Regression is set for probes.
 	Regression RegressionID `json:"regression,omitempty"`
+	// Config is the version of the configuration that made it.
+	Config string `json:"config,omitempty"`
+	By     string `json:"by,omitempty"` // who set it off; empty: the farm
+	// Params are what that person chose, by the names of the parameters.
+	Params []EnvVar `json:"params,omitempty"`
+	// Of is the run that this one repeats.
+	Of RunID `json:"of,omitempty"`
+	// Proposal is set for pull requests.
+	Proposal ProposalID `json:"proposal,omitempty"`
 }
 
 // BuilderKey says which builds are comparable.
@@ -179,6 +198,9 @@ const (
 	ReasonRequested      ReasonCode = "requested"       // a person cancelled it
 	ReasonSuperseded     ReasonCode = "superseded"      // a newer revision took its place in the queue
 	ReasonNothing        ReasonCode = "nothing"         // nothing to do
+	ReasonNeeds          ReasonCode = "needs"           // a job that it needs did not end as it should
+	ReasonSecret         ReasonCode = "secret"          // a secret that it asks for cannot be had
+	ReasonService        ReasonCode = "service"         // a service did not become ready
 )
 
 var reasonOutcomes = map[ReasonCode]Outcome{
@@ -188,7 +210,8 @@ var reasonOutcomes = map[ReasonCode]Outcome{
 	ReasonLost: Infra, ReasonUndelivered: Infra, ReasonWorker: Infra, ReasonDiskFull: Infra, ReasonSourceDown: Infra,
 	ReasonProductMissing: Infra,
 	ReasonRequested:      OutcomeCancelled, ReasonSuperseded: OutcomeCancelled,
-	ReasonNothing: Skipped,
+	ReasonNothing: Skipped, ReasonNeeds: Skipped,
+	ReasonSecret: Infra, ReasonService: Broken,
 }
 
 // ReasonCodes lists every reason, sorted.
@@ -346,6 +369,14 @@ type Spec struct {
 	// ProductKey names the place of the product on a worker, so that it is
 	// the same for the build that makes it and for those that use it.
 	ProductKey string `json:"product_key,omitempty"`
+	Cause      Cause  `json:"cause,omitempty"`
+	Branch     string `json:"branch,omitempty"` // of the builder
+	// Ref is what must be fetched for the revision to be there; empty: the branch.
+	Ref    string   `json:"ref,omitempty"`
+	Params []EnvVar `json:"params,omitempty"` // as in Run
+	// Untrusted says that the revision comes from somebody who may not see
+	// secrets, and must leave nothing behind for other builds.
+	Untrusted bool `json:"untrusted,omitempty"`
 }
 
 // UpstreamSpec is one upstream of a build.

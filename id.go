@@ -20,6 +20,9 @@ type BuilderID int64
 // RegressionID identifies a regression. Ids are given out by the store, start at 1 and grow.
 type RegressionID int64
 
+// ProposalID identifies a proposal. Ids are given out by the store, start at 1 and grow.
+type ProposalID int64
+
 // AttemptID identifies one attempt: the build and the attempt's number within
 // it, counted from 1. It is the fencing token's public half: a newer attempt
 // of a build always has the higher number.

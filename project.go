@@ -29,10 +29,33 @@ type Project struct {
 	Source    Source     `json:"source"`
 	Upstreams []Upstream `json:"upstreams,omitempty"`
 	Jobs      []Job      `json:"jobs,omitempty"` // sorted by name
+	// Formerly lists names that the project had: their history is this one's.
+	Formerly []string `json:"formerly,omitempty"`
+	// Recipe says where the jobs come from; empty: from the farm file.
+	Recipe RecipeFrom `json:"recipe,omitempty"`
 	// Owners are mail addresses of people who are told what is new of its flaky
 	// tests. They are nobody's business who just looks.
 	Owners []string `json:"-"`
 }
+
+// RecipeFrom says where a project's jobs come from.
+type RecipeFrom string
+
+// Where jobs come from.
+const (
+	RecipeFarm       RecipeFrom = ""           // the farm file
+	RecipeRepository RecipeFrom = "repository" // .weir.yaml at the root of the newest revision
+	RecipeAuto       RecipeFrom = "auto"       // the same, or what is detected if there is none
+)
+
+// RecipeOrigins lists all of them.
+func RecipeOrigins() []RecipeFrom {
+	return []RecipeFrom{RecipeFarm, RecipeRepository, RecipeAuto}
+}
+
+// RepositoryRecipe is the name of the file in a repository that says how it is
+// built and tested.
+const RepositoryRecipe = ".weir.yaml"
 
 // Upstream says that a project is tested against each change of another one.
 type Upstream struct {
@@ -43,43 +66,12 @@ type Upstream struct {
 	Job string `json:"job,omitempty"`
 }
 
-// Job is a named part of a recipe. It expands into one builder per platform.
-type Job struct {
-	Name      string     `json:"name"`
-	Platforms []Platform `json:"platforms,omitempty"` // empty: the platforms of its upstreams' products, else the farm's default
-	Labels    []string   `json:"labels,omitempty"`    // a worker must offer all of them
-	Steps     []Step     `json:"steps"`
-	Env       []EnvVar   `json:"env,omitempty"` // sorted by name
-	// Product is the directory that is handed to downstream builds, usually
-	// $WEIR_PREFIX. Empty: the job has no product.
-	Product string `json:"product,omitempty"`
-	// Results lists the files that tests leave behind.
-	Results []ResultFile `json:"results,omitempty"`
-	// Dir is the name of the checkout's directory, for suites that depend on
-	// it. Empty: the last element of the source's location.
-	Dir string `json:"dir,omitempty"`
-	// Timeout ends a whole attempt; zero means DefaultTimeout.
-	Timeout time.Duration `json:"timeout,omitempty"`
-	// Quiet ends a step that prints nothing for so long; zero means DefaultQuiet.
-	Quiet time.Duration `json:"quiet,omitempty"`
-}
-
 // What holds when a recipe does not say otherwise.
 const (
 	DefaultTimeout = time.Hour
 	DefaultQuiet   = 20 * time.Minute
 	DefaultPoll    = 2 * time.Minute
 )
-
-// Step is one command of a job.
-type Step struct {
-	Name    string        `json:"name"`
-	Run     string        `json:"run"`           // handed to the shell: sh -e on Unix
-	Dir     string        `json:"dir,omitempty"` // below the checkout; empty: the checkout
-	Env     []EnvVar      `json:"env,omitempty"` // sorted by name
-	Timeout time.Duration `json:"timeout,omitempty"`
-	Quiet   time.Duration `json:"quiet,omitempty"`
-}
 
 // EnvVar is one variable of a step's environment.
 type EnvVar struct {
@@ -139,7 +131,12 @@ func ValidName(s string) bool { return nameForm.MatchString(s) }
 // everything but letters and digits turned into underscores. The same name
 // with _REVISION behind it holds the revision.
 func UpstreamVar(project string) string {
-	return "WEIR_UPSTREAM_" + strings.Map(func(r rune) rune {
+	return "WEIR_UPSTREAM_" + upper(project)
+}
+
+// upper makes a part of a variable's name.
+func upper(name string) string {
+	return strings.Map(func(r rune) rune {
 		switch {
 		case r >= 'a' && r <= 'z':
 			return r - 'a' + 'A'
@@ -147,5 +144,5 @@ func UpstreamVar(project string) string {
 			return r
 		}
 		return '_'
-	}, project)
+	}, name)
 }

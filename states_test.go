@@ -93,11 +93,11 @@ func TestReasonsLeadToOutcomes(t *testing.T) {
 	t.Parallel()
 	want := map[weir.Outcome]string{
 		weir.Failed:           "step tests",
-		weir.Broken:           "checkout no_results prepare upstream_build",
+		weir.Broken:           "checkout no_results prepare service upstream_build",
 		weir.TimedOut:         "quiet timeout",
-		weir.Infra:            "disk_full lost product_missing source_down undelivered worker",
+		weir.Infra:            "disk_full lost product_missing secret source_down undelivered worker",
 		weir.OutcomeCancelled: "requested superseded",
-		weir.Skipped:          "nothing",
+		weir.Skipped:          "needs nothing",
 	}
 	got := map[weir.Outcome][]string{}
 	for _, c := range weir.ReasonCodes() {
@@ -131,7 +131,7 @@ func TestWhatOutcomesSay(t *testing.T) {
 func TestOnlySomeCausesMoveTheBaseline(t *testing.T) {
 	t.Parallel()
 	for _, c := range append(weir.Causes(), "", "no such cause") {
-		want := c == weir.CauseChange || c == weir.CauseForce
+		want := c == weir.CauseChange || c == weir.CauseForce || c == weir.CauseCron
 		if got := c.Advances(); got != want {
 			t.Errorf("%q: Advances is %v, want %v", c, got, want)
 		}

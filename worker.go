@@ -81,6 +81,8 @@ const (
 	EventWorker     EventKind = "worker"     // a worker came or changed; Subject is its name
 	EventCancel     EventKind = "cancel"     // a live attempt was fenced by a cancellation; Subject is the build's id
 	EventSource     EventKind = "source"     // a source was polled with another outcome than before
+	EventConfig     EventKind = "config"     // the configuration was read again, or could not be
+	EventProposal   EventKind = "proposal"   // a pull request came or changed; Subject is its id
 )
 
 // Event is one entry of the farm's growing list of what happened. It carries

@@ -54,6 +54,8 @@ const (
 	MaxLeaseWait    = 30 * time.Second
 	MaxPathLength   = 1 << 10
 	MaxHeldAttempts = 1024
+	MaxWarm         = 1000    // entries of Lease.Warm
+	MaxArtifact     = 2 << 30 // one file that a build keeps
 )
 
 // Hello introduces a worker.
@@ -101,6 +103,10 @@ type Lease struct {
 	// there until the server has said that it is over. What else it was given
 	// in answers to earlier leases never reached it, and is queued again at once.
 	Holds []weir.AttemptID `json:"holds,omitempty"`
+	// Warm lists what lies ready on the worker and would have to be fetched or made
+	// elsewhere, at most MaxWarm: digests of products, and PROJECT for the mirror or
+	// the caches of one.
+	Warm []string `json:"warm,omitempty"`
 }
 
 // LeaseAnswer gives work. It is empty if there is none.
@@ -126,6 +132,10 @@ type Assignment struct {
 	Attempt weir.AttemptID `json:"attempt"`
 	Token   string         `json:"token"` // secret of this attempt
 	Spec    weir.Spec      `json:"spec"`
+	// Secrets are the values of those that the job and its steps name, by name. The worker
+	// keeps them from logs and from every disk but its spool's, and there only
+	// for as long as the attempt lives.
+	Secrets []weir.EnvVar `json:"secrets,omitempty"`
 }
 
 // Sync reports on a running attempt.
@@ -158,6 +168,11 @@ type Finish struct {
 	// Set is the packed result set that Results names, if it is small: then it
 	// need not be put before. At most MaxInlineSet bytes.
 	Set []byte `json:"set,omitempty"`
+	// Artifacts have been put as blobs before. Metrics and Summary are what the
+	// steps wrote for people.
+	Artifacts []weir.Artifact `json:"artifacts,omitempty"`
+	Metrics   []weir.Metric   `json:"metrics,omitempty"`
+	Summary   string          `json:"summary,omitempty"`
 	// Surroundings is where it ran, as far as the worker knows. A server that does
 	// not know the field passes it over.
 	Surroundings weir.Surroundings `json:"surroundings,omitzero"`

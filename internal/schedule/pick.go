@@ -19,6 +19,9 @@ type Candidate struct {
 	// Prefer and Avoid name the worker that should run it and one that should
 	// not; empty if it is all the same. They are wishes; see WishTime.
 	Prefer, Avoid string
+	Locks         []weir.LockUse
+	Lane          string        // whose change it serves
+	Products      []weir.Digest // what it will unpack
 }
 
 const (

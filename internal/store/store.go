@@ -80,7 +80,13 @@ type Poll struct {
 	Project, Branch string
 	Revisions       []weir.Revision // oldest first; positions are ignored
 	Now, Next       time.Time       // Next is when the source is due again
+	// Settle is weir.Watch.Settle. While the branch is not quiet, Tip.Due stays
+	// where it was when it last was; after MaxSettle times Settle it moves all the same.
+	Settle time.Duration
 }
+
+// MaxSettle is how many times Watch.Settle a branch that never is quiet is waited for.
+const MaxSettle = 10
 
 // Side is a line of revisions that was merged into a branch.
 type Side struct {
@@ -125,8 +131,15 @@ type NewRun struct {
 	Project    string
 	Reason     string
 	Regression weir.RegressionID
-	Now        time.Time
-	Builds     []NewBuild
+	Config     string // as in weir.Run; and so By, Params and Of
+	By         string
+	Params     []weir.EnvVar
+	Of         weir.RunID
+	// Occasion is what the run is made for, taken in the same transaction so that
+	// nothing is made twice or forgotten; its zero value is nothing.
+	Occasion Occasion
+	Now      time.Time
+	Builds   []NewBuild
 	// Heads says where lines were when the caller looked: for each of these
 	// builders, its newest build that advances the baseline, 0 if it has none.
 	// Conflict if one is elsewhere by now, unless it has the pins of the run's
@@ -143,7 +156,12 @@ type NewBuild struct {
 	Spec  weir.Spec
 	// Needs are indexes of earlier entries of NewRun.Builds whose products
 	// this build uses.
-	Needs    []int
+	Needs []int
+	// After are indexes of earlier entries that must end first, and When says how:
+	// if one ends otherwise this build is skipped, with the reason weir.ReasonNeeds.
+	After    []int
+	When     weir.When
+	Locks    []weir.LockUse
 	Priority int // higher first
 	RetryOf  weir.BuildID
 	Share    Share
@@ -313,6 +331,26 @@ type Candidate struct {
 	Labels   []string // that its job asks for
 	// Prefer and Avoid are as in NewBuild.
 	Prefer, Avoid string
+	Locks         []weir.LockUse
+	// Lane is whose change it serves: the project of its run. Lanes take turns.
+	Lane string
+	// Products are the digests of what it will unpack.
+	Products []weir.Digest
+}
+
+// Queue is what a worker may choose from.
+type Queue struct {
+	Candidates []Candidate
+	// Held lists the locks of builds that are leased or running, if a candidate
+	// wants one.
+	Held []Held
+}
+
+// Held is a build's hold on locks.
+type Held struct {
+	Build  weir.BuildID
+	Worker string
+	Locks  []weir.LockUse
 }
 
 // LeaseAsk is a worker's wish for work.
@@ -386,6 +424,11 @@ type Finish struct {
 	Product weir.Product
 	Results weir.Digest
 	Counts  weir.Counts
+	// Artifacts, Metrics and Summary are kept for people; see Yields. Invalid if
+	// they are over a limit. An outcome of Infra leaves them.
+	Artifacts []weir.Artifact
+	Metrics   []weir.Metric
+	Summary   string
 	// Surroundings is where it ran; Invalid if a number in it is none, and its
 	// directory is cut at MaxDirectory.
 	Surroundings weir.Surroundings

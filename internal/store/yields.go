@@ -1,0 +1,36 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/weir-ci/weir"
+)
+
+// Yields keeps what builds leave for people: files, numbers, a summary. They
+// come with Finish.
+type Yields interface {
+	// Artifacts lists the files that a build keeps and that have not expired, by path.
+	Artifacts(ctx context.Context, id weir.BuildID) ([]weir.Artifact, error)
+	// ExpireArtifacts removes at most limit artifacts whose time has come, and
+	// returns the digests that nothing else refers to any more.
+	ExpireArtifacts(ctx context.Context, now time.Time, limit int) (removed int, unused []weir.Digest, err error)
+	// Notes are the metrics, by name, and the summary of a build.
+	Notes(ctx context.Context, id weir.BuildID) (Notes, error)
+	// MetricHistory lists a builder's newest values of a metric, oldest first.
+	MetricHistory(ctx context.Context, builder weir.BuilderID, name string, limit int) ([]MetricPoint, error)
+}
+
+// Notes are what a build says of itself.
+type Notes struct {
+	Summary string        `json:"summary,omitempty"` // Markdown, at most weir.MaxSummary bytes
+	Metrics []weir.Metric `json:"metrics,omitempty"`
+}
+
+// MetricPoint is a value of a metric.
+type MetricPoint struct {
+	Build weir.BuildID `json:"build"`
+	At    time.Time    `json:"at"` // when the build finished
+	Value float64      `json:"value"`
+	Unit  string       `json:"unit,omitempty"`
+}
