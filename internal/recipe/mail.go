@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/weir-ci/weir/internal/recipe/strict"
 )
 
 // Mail is how the farm sends mail. The zero value sends none.
@@ -58,85 +60,85 @@ const (
 	maxAddress = 254 // bytes of a mail address
 )
 
-func (r *reader) mail(n *yaml.Node) Mail {
+func (r reader) mail(n *yaml.Node) Mail {
 	m := Mail{TLS: StartTLS, Away: DefaultAway, Digest: DefaultDigest}
 	known := []string{"smtp", "from", "tls", "user", "password_file", "away", "digest"}
-	if one := target(n); one.Kind == yaml.MappingNode {
+	if one := strict.Target(n); one.Kind == yaml.MappingNode {
 		for i := 0; i+1 < len(one.Content); i += 2 {
 			if !slices.Contains(known, one.Content[i].Value) {
-				r.hide(one.Content[i+1]) // somebody may have written the password itself
+				r.Hide(one.Content[i+1]) // somebody may have written the password itself
 			}
 		}
 	}
-	f := r.fields(n, "mail", known...)
+	f := r.Fields(n, "mail", strict.Keys{Known: known})
 	for _, needed := range []string{"smtp", "from"} {
-		if _, ok := f[needed]; !ok && target(n).Kind == yaml.MappingNode {
-			r.problem(n, "mail has no %s", needed).hint("write mail: {smtp: smtp.example.org:587, from: weir@example.org}")
+		if _, ok := f[needed]; !ok && strict.Target(n).Kind == yaml.MappingNode {
+			r.Problem(n, "mail has no %s", needed).Hint("write mail: {smtp: smtp.example.org:587, from: weir@example.org}")
 		}
 	}
-	f.with("smtp", func(n *yaml.Node) {
-		s, ok := r.prose(n, "mail.smtp")
+	f.With("smtp", func(n *yaml.Node) {
+		s, ok := r.Prose(n, "mail.smtp")
 		host, port, err := net.SplitHostPort(s)
 		number, portErr := strconv.Atoi(port)
 		if ok && (err != nil || portErr != nil || host == "" || number < 1 || number > 65535) {
-			r.problem(target(n), "mail.smtp is not a server: %s", show(s)).hint("write HOST:PORT, for example smtp.example.org:587")
+			r.Problem(strict.Target(n), "mail.smtp is not a server: %s", strict.Show(s)).Hint("write HOST:PORT, for example smtp.example.org:587")
 		}
 		m.SMTP = s
 	})
-	f.with("from", func(n *yaml.Node) {
+	f.With("from", func(n *yaml.Node) {
 		m.From = r.address(n, "mail.from", "weir@example.org")
 	})
-	f.with("tls", func(n *yaml.Node) {
-		s, ok := r.text(n, "mail.tls")
+	f.With("tls", func(n *yaml.Node) {
+		s, ok := r.Text(n, "mail.tls")
 		switch m.TLS = MailTLS(s); m.TLS {
 		case StartTLS, TLS, NoTLS:
 		default:
 			if ok {
-				r.problem(target(n), "mail.tls is %s", show(s)).hint("write starttls, tls or none")
+				r.Problem(strict.Target(n), "mail.tls is %s", strict.Show(s)).Hint("write starttls, tls or none")
 			}
 		}
 	})
-	f.with("user", func(n *yaml.Node) { m.User, _ = r.text(n, "mail.user") })
-	f.with("password_file", func(n *yaml.Node) { m.PasswordFile = r.localPath(n, "mail.password_file") })
-	f.with("away", func(n *yaml.Node) { m.Away = r.duration(n, "mail.away", minAway, maxAway) })
-	f.with("digest", func(n *yaml.Node) { m.Digest = r.duration(n, "mail.digest", minDigest, maxDigest) })
+	f.With("user", func(n *yaml.Node) { m.User, _ = r.Text(n, "mail.user") })
+	f.With("password_file", func(n *yaml.Node) { m.PasswordFile = r.LocalPath(n, "mail.password_file") })
+	f.With("away", func(n *yaml.Node) { m.Away = r.Duration(n, "mail.away", minAway, maxAway) })
+	f.With("digest", func(n *yaml.Node) { m.Digest = r.Duration(n, "mail.digest", minDigest, maxDigest) })
 	user, hasUser := f["user"]
 	password, hasPassword := f["password_file"]
 	switch {
 	case hasUser && !hasPassword:
-		r.problem(user.key, "mail has a user, but no password_file").hint("put the password into a file of its own, and name it here")
+		r.Problem(user.Key, "mail has a user, but no password_file").Hint("put the password into a file of its own, and name it here")
 	case hasPassword && !hasUser:
-		r.problem(password.key, "mail has a password_file, but no user").hint("say who logs in: user: NAME")
+		r.Problem(password.Key, "mail has a password_file, but no user").Hint("say who logs in: user: NAME")
 	case hasUser && m.TLS == NoTLS:
-		r.problem(user.key, "mail would send the password without encryption").hint("write tls: starttls, or leave user out")
+		r.Problem(user.Key, "mail would send the password without encryption").Hint("write tls: starttls, or leave user out")
 	}
 	return m
 }
 
 // address reads a mail address, which has to be bare; empty if it is none.
-func (r *reader) address(n *yaml.Node, what, example string) string {
-	s, ok := r.prose(n, what)
+func (r reader) address(n *yaml.Node, what, example string) string {
+	s, ok := r.Prose(n, what)
 	if !ok {
 		return ""
 	}
 	if a, err := mail.ParseAddress(s); err != nil || a.Address != s || len(s) > maxAddress {
-		r.problem(target(n), "%s is not a mail address: %s", what, show(s)).hint("write it like %s", example)
+		r.Problem(strict.Target(n), "%s is not a mail address: %s", what, strict.Show(s)).Hint("write it like %s", example)
 		return ""
 	}
 	return s
 }
 
 // owners reads the mail addresses of a project's owners.
-func (r *reader) owners(n *yaml.Node, what string) []string {
+func (r reader) owners(n *yaml.Node, what string) []string {
 	var out []string
-	r.list(n, "owners of "+what, func(_ int, n *yaml.Node) {
+	r.List(n, "owners of "+what, func(_ int, n *yaml.Node) {
 		a := r.address(n, "an owner of "+what, "alice@example.org")
 		switch {
 		case a == "":
 		case slices.Contains(out, a):
-			r.problem(n, "%s names the owner %s twice", what, show(a))
+			r.Problem(n, "%s names the owner %s twice", what, strict.Show(a))
 		case len(out) == maxOwners:
-			r.problem(n, "%s has more than %d owners", what, maxOwners)
+			r.Problem(n, "%s has more than %d owners", what, maxOwners)
 		default:
 			out = append(out, a)
 		}

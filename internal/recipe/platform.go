@@ -7,6 +7,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/recipe/strict"
 )
 
 // systems and architectures are the ones a worker can be built for.
@@ -38,19 +39,19 @@ func otherName(s string) string {
 }
 
 // platforms reads a list of platforms. Their order is kept.
-func (r *reader) platforms(n *yaml.Node, what string) []weir.Platform {
+func (r reader) platforms(n *yaml.Node, what string) []weir.Platform {
 	var out []weir.Platform
-	r.list(n, what, func(_ int, n *yaml.Node) {
-		s, ok := r.text(n, "a platform in "+what)
+	r.List(n, what, func(_ int, n *yaml.Node) {
+		s, ok := r.Text(n, "a platform in "+what)
 		if !ok {
 			return
 		}
 		p := weir.Platform(s)
 		switch {
 		case !p.Valid() || !slices.Contains(systems(), p.OS()) || !slices.Contains(architectures(), p.Arch()):
-			r.badPlatform(target(n), s)
+			r.badPlatform(strict.Target(n), s)
 		case slices.Contains(out, p):
-			r.problem(n, "%s names %s twice", what, p)
+			r.Problem(n, "%s names %s twice", what, p)
 		default:
 			out = append(out, p)
 		}
@@ -58,21 +59,21 @@ func (r *reader) platforms(n *yaml.Node, what string) []weir.Platform {
 	return out
 }
 
-func (r *reader) badPlatform(n *yaml.Node, s string) {
-	p := r.problem(n, "unknown platform %s", show(s)).
-		hint("a platform is an operating system and an architecture as Go names them, for example linux/amd64")
+func (r reader) badPlatform(n *yaml.Node, s string) {
+	p := r.Problem(n, "unknown platform %s", strict.Show(s)).
+		Hint("a platform is an operating system and an architecture as Go names them, for example linux/amd64")
 	system, arch, _ := strings.Cut(s, "/")
 	if arch == "" {
 		arch = "amd64"
 	}
 	system, arch = otherName(system), otherName(arch)
 	if !slices.Contains(systems(), system) {
-		system = nearest(system, systems())
+		system = strict.Nearest(system, systems())
 	}
 	if !slices.Contains(architectures(), arch) {
-		arch = nearest(arch, architectures())
+		arch = strict.Nearest(arch, architectures())
 	}
 	if system != "" && arch != "" {
-		p.hint("did you mean %q?", system+"/"+arch)
+		p.Hint("did you mean %q?", system+"/"+arch)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/recipe/strict"
 )
 
 // Limits on projects.
@@ -36,19 +37,19 @@ type ref struct {
 }
 
 // projects reads all projects and resolves their names.
-func (r *reader) projects(n *yaml.Node, defaults []weir.Platform) []weir.Project {
+func (r reader) projects(n *yaml.Node, defaults []weir.Platform) []weir.Project {
 	var drafts []*draft
-	entries := r.entries(n, "projects")
-	if len(entries) == 0 && target(n).Kind == yaml.MappingNode {
-		r.warn(n, "the farm has no projects").hint("add some under the key projects")
+	entries := r.Entries(n, "projects")
+	if len(entries) == 0 && strict.Target(n).Kind == yaml.MappingNode {
+		r.Warn(n, "the farm has no projects").Hint("add some under the key projects")
 	}
 	if len(entries) > maxProjects {
-		r.problem(n, "the farm has more than %d projects", maxProjects)
+		r.Problem(n, "the farm has more than %d projects", maxProjects)
 		return nil
 	}
 	for _, e := range entries {
-		if !weir.ValidName(e.name) {
-			r.badName(e.key, "a project", e.name)
+		if !weir.ValidName(e.Name) {
+			r.BadName(e.Key, "a project", e.Name)
 		}
 		drafts = append(drafts, r.project(e))
 	}
@@ -62,32 +63,32 @@ func (r *reader) projects(n *yaml.Node, defaults []weir.Platform) []weir.Project
 	return out
 }
 
-func (r *reader) project(e entry) *draft {
-	name := clip(e.name)
+func (r reader) project(e strict.Entry) *draft {
+	name := strict.Clip(e.Name)
 	what := "project " + name
-	d := &draft{project: weir.Project{Name: e.name}, name: e.key, jobs: map[string]*yaml.Node{}}
-	f := r.fields(e.value, what, "source", "upstreams", "jobs", "owners")
+	d := &draft{project: weir.Project{Name: e.Name}, name: e.Key, jobs: map[string]*yaml.Node{}}
+	f := r.Fields(e.Value, what, strict.Keys{Known: []string{"source", "upstreams", "jobs", "owners"}})
 	if s, ok := f["source"]; ok {
-		d.project.Source = r.source(s.value, name)
-	} else if target(e.value).Kind == yaml.MappingNode {
-		r.problem(e.key, "%s has no source", what).
-			hint("write source: {git: URL}, source: {go: MODULE}, or source: none if there is nothing to check out")
+		d.project.Source = r.source(s.Value, name)
+	} else if strict.Target(e.Value).Kind == yaml.MappingNode {
+		r.Problem(e.Key, "%s has no source", what).
+			Hint("write source: {git: URL}, source: {go: MODULE}, or source: none if there is nothing to check out")
 	}
-	f.with("upstreams", func(n *yaml.Node) { d.refs = r.upstreams(n, what) })
-	f.with("owners", func(n *yaml.Node) { d.project.Owners = r.owners(n, what) })
-	f.with("jobs", func(n *yaml.Node) {
-		entries := r.entries(n, "the jobs of "+name)
-		if len(entries) == 0 && target(n).Kind == yaml.MappingNode {
-			r.problem(n, "jobs is empty").hint("give it a job or remove the line")
+	f.With("upstreams", func(n *yaml.Node) { d.refs = r.upstreams(n, what) })
+	f.With("owners", func(n *yaml.Node) { d.project.Owners = r.owners(n, what) })
+	f.With("jobs", func(n *yaml.Node) {
+		entries := r.Entries(n, "the jobs of "+name)
+		if len(entries) == 0 && strict.Target(n).Kind == yaml.MappingNode {
+			r.Problem(n, "jobs is empty").Hint("give it a job or remove the line")
 		}
 		if len(entries) > maxJobs {
-			r.problem(n, "%s has more than %d jobs", what, maxJobs)
+			r.Problem(n, "%s has more than %d jobs", what, maxJobs)
 			return
 		}
 		for _, j := range entries {
-			d.jobs[j.name] = j.key
-			if !weir.ValidName(j.name) {
-				r.badName(j.key, "a job", j.name)
+			d.jobs[j.Name] = j.Key
+			if !weir.ValidName(j.Name) {
+				r.BadName(j.Key, "a job", j.Name)
 			}
 			d.project.Jobs = append(d.project.Jobs, r.job(j, name))
 		}
@@ -97,16 +98,16 @@ func (r *reader) project(e entry) *draft {
 }
 
 // upstreams reads the names of a project's upstreams.
-func (r *reader) upstreams(n *yaml.Node, what string) []ref {
+func (r reader) upstreams(n *yaml.Node, what string) []ref {
 	var out []ref
-	r.list(n, "upstreams of "+what, func(_ int, n *yaml.Node) {
+	r.List(n, "upstreams of "+what, func(_ int, n *yaml.Node) {
 		u := r.upstream(n, what)
 		switch {
 		case u.project == "":
 		case slices.ContainsFunc(out, func(o ref) bool { return o.project == u.project }):
-			r.problem(u.node, "%s names the upstream %s twice", what, show(u.project))
+			r.Problem(u.node, "%s names the upstream %s twice", what, strict.Show(u.project))
 		case len(out) == maxUpstreams:
-			r.problem(u.node, "%s has more than %d upstreams", what, maxUpstreams)
+			r.Problem(u.node, "%s has more than %d upstreams", what, maxUpstreams)
 		default:
 			out = append(out, u)
 		}
@@ -114,17 +115,17 @@ func (r *reader) upstreams(n *yaml.Node, what string) []ref {
 	return out
 }
 
-func (r *reader) upstream(n *yaml.Node, what string) ref {
-	if target(n).Kind != yaml.MappingNode {
-		name, _ := r.text(n, "an upstream of "+what)
+func (r reader) upstream(n *yaml.Node, what string) ref {
+	if strict.Target(n).Kind != yaml.MappingNode {
+		name, _ := r.Text(n, "an upstream of "+what)
 		return ref{project: name, node: n, jobNode: n}
 	}
 	u := ref{node: n, jobNode: n}
-	f := r.fields(n, "an upstream of "+what, "project", "job")
+	f := r.Fields(n, "an upstream of "+what, strict.Keys{Known: []string{"project", "job"}})
 	if _, ok := f["project"]; !ok {
-		r.problem(n, "an upstream of %s names no project", what).hint("write {project: NAME, job: JOB}, or just NAME")
+		r.Problem(n, "an upstream of %s names no project", what).Hint("write {project: NAME, job: JOB}, or just NAME")
 	}
-	f.with("project", func(n *yaml.Node) { u.project, _ = r.text(n, "project"); u.node = n })
-	f.with("job", func(n *yaml.Node) { u.job, _ = r.text(n, "job"); u.jobNode = n })
+	f.With("project", func(n *yaml.Node) { u.project, _ = r.Text(n, "project"); u.node = n })
+	f.With("job", func(n *yaml.Node) { u.job, _ = r.Text(n, "job"); u.jobNode = n })
 	return u
 }

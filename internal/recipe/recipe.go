@@ -4,10 +4,9 @@
 // Reading goes through four stages, and each one adds what it finds wrong to
 // one list, so that a person sees every mistake of a file at once:
 //
-//	document.go  bytes -> YAML nodes; refuses what is too large, too deep or
-//	             grows without end through aliases
-//	walk.go      nodes -> Go values, strictly: unknown keys, duplicate keys
-//	             and wrong types are problems with a line and a column
+//	strict       bytes -> YAML nodes -> Go values: what is too large or too deep,
+//	             unknown keys, duplicate keys and wrong types are problems with a
+//	             line and a column
 //	farm.go, project.go, source.go, job.go, step.go
 //	             the keys of the file, each checked where it stands
 //	resolve.go   names -> other projects and jobs; circles
@@ -28,9 +27,9 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 
 	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/recipe/strict"
 )
 
 // FileName is the name of the farm file.
@@ -70,6 +69,24 @@ type Worker struct {
 	Labels []string // what it offers besides its platform
 }
 
+// Problem and Problems are what is wrong with a file; see package strict.
+type (
+	Problem  = strict.Problem
+	Problems = strict.Problems
+)
+
+// The severities of a problem.
+const (
+	Error   = strict.Error
+	Warning = strict.Warning
+)
+
+// MaxFile is how large a file may be, in bytes.
+const MaxFile = strict.MaxFile
+
+// reader reads the keys of a farm file.
+type reader struct{ *strict.Reader }
+
 // Project finds a project by name.
 func (f *Farm) Project(name string) (*weir.Project, bool) {
 	for i := range f.Projects {
@@ -86,13 +103,13 @@ func (f *Farm) Project(name string) (*weir.Project, bool) {
 // The problems are all there are, in the order of the file. The farm is nil if
 // one of them is an error; warnings come together with a farm.
 func Parse(file string, data []byte) (*Farm, Problems) {
-	r := newReader(file, data)
-	root := r.document(data)
+	r := reader{strict.New(file, data)}
+	root := r.Document()
 	var farm *Farm
 	if root != nil {
 		farm = r.farm(root)
 	}
-	problems := r.finish()
+	problems := r.Finish()
 	if problems.Err() != nil {
 		return nil, problems
 	}
@@ -123,7 +140,7 @@ func readFile(path string) ([]byte, error) {
 		return nil, unreadable(path, err)
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, MaxFile+1))
+	data, err := io.ReadAll(io.LimitReader(f, strict.MaxFile+1))
 	if err != nil {
 		return nil, unreadable(path, err)
 	}
@@ -133,13 +150,4 @@ func readFile(path string) ([]byte, error) {
 func unreadable(path string, err error) error {
 	return weir.Errorf(weir.Invalid, "cannot read the farm file %s", path).
 		WithHint("it must be a file that this user may read").WithCause(err)
-}
-
-// directory is where relative paths of a file start.
-func directory(file string) string {
-	dir := filepath.Dir(file)
-	if abs, err := filepath.Abs(dir); err == nil {
-		return abs
-	}
-	return dir // the working directory is gone; leave it relative
 }

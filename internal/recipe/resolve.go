@@ -5,18 +5,19 @@ import (
 	"strings"
 
 	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/recipe/strict"
 )
 
 // resolver gives the names in a file their meaning, once all projects are read.
 type resolver struct {
-	*reader
+	reader
 	drafts   []*draft // in the order of the file
 	byName   map[string]*draft
 	names    []string
 	defaults []weir.Platform
 }
 
-func newResolver(r *reader, drafts []*draft, defaults []weir.Platform) *resolver {
+func newResolver(r reader, drafts []*draft, defaults []weir.Platform) *resolver {
 	g := &resolver{reader: r, drafts: drafts, byName: map[string]*draft{}, defaults: defaults}
 	for _, d := range drafts {
 		g.byName[d.project.Name] = d
@@ -36,8 +37,8 @@ func (g *resolver) resolve() {
 	}
 	for _, d := range g.drafts {
 		if len(d.jobs) == 0 && !used[d.project.Name] {
-			g.warn(d.name, "project %s has no jobs, and nobody is downstream of it", clip(d.project.Name)).
-				hint("give it jobs, or name it among the upstreams of another project")
+			g.Warn(d.name, "project %s has no jobs, and nobody is downstream of it", strict.Clip(d.project.Name)).
+				Hint("give it jobs, or name it among the upstreams of another project")
 		}
 	}
 	if !g.circles() {
@@ -52,10 +53,10 @@ func (g *resolver) ref(d *draft, u *ref) {
 	up, ok := g.byName[u.project]
 	switch {
 	case u.project == name:
-		g.problem(u.node, "project %s is its own upstream", clip(name)).hint("remove it from the list")
+		g.Problem(u.node, "project %s is its own upstream", strict.Clip(name)).Hint("remove it from the list")
 		return
 	case !ok:
-		g.unknown(u.node, "project", u.project, " among the upstreams of "+clip(name), without(g.names, name))
+		g.Unknown(u.node, "project", u.project, " among the upstreams of "+strict.Clip(name), without(g.names, name))
 		return
 	}
 	u.resolved = true
@@ -71,20 +72,20 @@ func (g *resolver) productJob(u *ref, up *draft) string {
 			products = append(products, j.Name)
 		}
 	}
-	project := clip(u.project)
+	project := strict.Clip(u.project)
 	switch {
 	case u.job == "" && len(products) == 0:
 		return ""
 	case u.job == "" && len(products) == 1:
 		return products[0]
 	case u.job == "":
-		g.problem(u.node, "project %s has several products, of the jobs %s", project, strings.Join(products, ", ")).
-			hint("say which: {project: %s, job: %s}", project, products[0])
+		g.Problem(u.node, "project %s has several products, of the jobs %s", project, strings.Join(products, ", ")).
+			Hint("say which: {project: %s, job: %s}", project, products[0])
 	case !slices.Contains(all, u.job):
-		g.unknown(u.jobNode, "job", u.job, " of project "+project, all)
+		g.Unknown(u.jobNode, "job", u.job, " of project "+project, all)
 	case !slices.Contains(products, u.job):
-		g.problem(u.jobNode, "job %s of project %s has no product", show(u.job), project).
-			hint("add product: %s to it, or remove job to hand down only the revision", prefix)
+		g.Problem(u.jobNode, "job %s of project %s has no product", strict.Show(u.job), project).
+			Hint("add product: %s to it, or remove job to hand down only the revision", prefix)
 	}
 	return u.job
 }
@@ -114,7 +115,7 @@ func (g *resolver) circles() bool {
 				visit(g.byName[u.project])
 			case open:
 				found = true
-				if len(g.problems) >= maxProblems {
+				if g.Full() {
 					continue // dense graphs have very many circles
 				}
 				g.circle(slices.Clone(path[slices.Index(path, u.project):]))
@@ -146,8 +147,8 @@ func (g *resolver) circle(names []string) {
 	if len(shown) > most {
 		shown = append(shown[:most], "...")
 	}
-	g.problem(at, "projects are upstream of each other in a circle: %s", strings.Join(append(shown, names[0]), " -> ")).
-		hint("one of them must do without the other")
+	g.Problem(at, "projects are upstream of each other in a circle: %s", strings.Join(append(shown, names[0]), " -> ")).
+		Hint("one of them must do without the other")
 }
 
 // variables reports upstreams of one project whose variables have the same name.
@@ -157,14 +158,14 @@ func (g *resolver) variables() {
 		owners := map[string]string{}
 		closure := graph.closure(d.project.Name)
 		if len(closure) > maxClosure {
-			g.problem(d.name, "project %s has more than %d upstreams, near and far", clip(d.project.Name), maxClosure)
+			g.Problem(d.name, "project %s has more than %d upstreams, near and far", strict.Clip(d.project.Name), maxClosure)
 			return // those behind it have even more
 		}
 		for _, up := range closure {
 			for _, v := range []string{weir.UpstreamVar(up), weir.UpstreamVar(up) + "_REVISION"} {
 				if other, taken := owners[v]; taken {
-					g.problem(d.name, "the upstreams %s and %s of project %s both set the variable %s",
-						clip(other), clip(up), clip(d.project.Name), clip(v)).hint("rename one of them")
+					g.Problem(d.name, "the upstreams %s and %s of project %s both set the variable %s",
+						strict.Clip(other), strict.Clip(up), strict.Clip(d.project.Name), strict.Clip(v)).Hint("rename one of them")
 					break
 				}
 				owners[v] = up
@@ -185,13 +186,13 @@ func (g *resolver) common() {
 		}
 		for _, j := range d.project.Jobs {
 			if len(j.Platforms) == 0 && len(needed) == 0 {
-				g.problem(d.jobs[j.Name], "job %s/%s can run nowhere: no platform has the products of all its upstreams",
-					clip(d.project.Name), clip(j.Name)).hint("give the upstreams' jobs a platform in common")
+				g.Problem(d.jobs[j.Name], "job %s/%s can run nowhere: no platform has the products of all its upstreams",
+					strict.Clip(d.project.Name), strict.Clip(j.Name)).Hint("give the upstreams' jobs a platform in common")
 			}
 			for _, p := range j.Platforms {
 				if !slices.Contains(needed, p) {
-					g.problem(d.jobs[j.Name], "job %s/%s runs on %s, where an upstream has no product",
-						clip(d.project.Name), clip(j.Name), p).hint("build the upstream there too, or remove the platform")
+					g.Problem(d.jobs[j.Name], "job %s/%s runs on %s, where an upstream has no product",
+						strict.Clip(d.project.Name), strict.Clip(j.Name), p).Hint("build the upstream there too, or remove the platform")
 				}
 			}
 		}

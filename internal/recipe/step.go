@@ -9,24 +9,25 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/recipe/strict"
 )
 
 // steps reads the commands of a job and gives a name to those that have none.
-func (r *reader) steps(n *yaml.Node, what string) []weir.Step {
+func (r reader) steps(n *yaml.Node, what string) []weir.Step {
 	var out []weir.Step
 	taken := map[string]int{}
-	r.list(n, "steps of "+what, func(i int, n *yaml.Node) {
+	r.List(n, "steps of "+what, func(i int, n *yaml.Node) {
 		if i >= maxSteps {
 			if i == maxSteps {
-				r.problem(n, "%s has more than %d steps", what, maxSteps).hint("put commands that belong together into one step, with run: |")
+				r.Problem(n, "%s has more than %d steps", what, maxSteps).Hint("put commands that belong together into one step, with run: |")
 			}
 			return
 		}
 		s, named := r.step(n, i)
 		if named != nil {
 			if before, dup := taken[s.Name]; dup {
-				r.problem(named, "two steps of %s have the name %s", what, show(s.Name)).
-					hint("the other one is step %d", before)
+				r.Problem(named, "two steps of %s have the name %s", what, strict.Show(s.Name)).
+					Hint("the other one is step %d", before)
 			}
 			taken[s.Name] = i + 1
 		}
@@ -41,42 +42,42 @@ func (r *reader) steps(n *yaml.Node, what string) []weir.Step {
 }
 
 // step reads one step, and where its name stands if it has one.
-func (r *reader) step(n *yaml.Node, i int) (s weir.Step, name *yaml.Node) {
-	t := target(n)
+func (r reader) step(n *yaml.Node, i int) (s weir.Step, name *yaml.Node) {
+	t := strict.Target(n)
 	if t.Kind != yaml.MappingNode {
 		if t.Kind == yaml.ScalarNode && t.ShortTag() == "!!str" {
 			s.Run = r.run(t)
 		} else {
-			p := r.wrong(t, "a step", "a command or a mapping with run")
+			p := r.Wrong(t, "a step", "a command or a mapping with run")
 			if t.Kind == yaml.ScalarNode && t.ShortTag() != "!!null" {
-				p.hint("put the command in quotes: %q", clip(t.Value))
+				p.Hint("put the command in quotes: %q", strict.Clip(t.Value))
 			}
 		}
 		return s, nil
 	}
 	what := fmt.Sprintf("step %d", i+1)
-	f := r.fields(t, what, "name", "run", "dir", "env", "timeout", "quiet")
-	f.with("name", func(n *yaml.Node) {
-		if s.Name = r.title(n, "the name of "+what); s.Name != "" {
+	f := r.Fields(t, what, strict.Keys{Known: []string{"name", "run", "dir", "env", "timeout", "quiet"}})
+	f.With("name", func(n *yaml.Node) {
+		if s.Name = r.Title(n, "the name of "+what); s.Name != "" {
 			name = n
 		}
 	})
 	if run, ok := f["run"]; ok {
-		s.Run = r.run(run.value)
+		s.Run = r.run(run.Value)
 	} else {
-		r.problem(n, "%s has no command", what).hint("write run: COMMAND; a line that holds \": \" must be in quotes or behind run: |")
+		r.Problem(n, "%s has no command", what).Hint("write run: COMMAND; a line that holds \": \" must be in quotes or behind run: |")
 	}
-	f.with("dir", func(n *yaml.Node) { s.Dir = r.relative(n, "dir") })
-	f.with("env", func(n *yaml.Node) { s.Env = r.env(n, "env of "+what) })
-	f.with("timeout", func(n *yaml.Node) { s.Timeout = r.duration(n, "timeout", minTimeout, maxTimeout) })
-	f.with("quiet", func(n *yaml.Node) { s.Quiet = r.duration(n, "quiet", minTimeout, maxTimeout) })
+	f.With("dir", func(n *yaml.Node) { s.Dir = r.Relative(n, "dir") })
+	f.With("env", func(n *yaml.Node) { s.Env = r.env(n, "env of "+what) })
+	f.With("timeout", func(n *yaml.Node) { s.Timeout = r.Duration(n, "timeout", minTimeout, maxTimeout) })
+	f.With("quiet", func(n *yaml.Node) { s.Quiet = r.Duration(n, "quiet", minTimeout, maxTimeout) })
 	return s, name
 }
 
-func (r *reader) run(n *yaml.Node) string {
-	s, ok := r.prose(n, "run")
+func (r reader) run(n *yaml.Node) string {
+	s, ok := r.Prose(n, "run")
 	if ok && len(s) > maxRun {
-		r.problem(target(n), "run is longer than %d KiB", maxRun>>10).hint("put it into a script in the repository")
+		r.Problem(strict.Target(n), "run is longer than %d KiB", maxRun>>10).Hint("put it into a script in the repository")
 		return ""
 	}
 	return s

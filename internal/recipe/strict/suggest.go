@@ -1,4 +1,4 @@
-package recipe
+package strict
 
 import "strings"
 
@@ -7,7 +7,7 @@ const maxNear = 64
 
 // nearest returns the name of known that s is most likely a slip of, or "".
 // Of names that are equally near, the first one wins.
-func nearest(s string, known []string) string {
+func Nearest(s string, known []string) string {
 	if len(s) > maxNear {
 		return ""
 	}

@@ -1,4 +1,4 @@
-package recipe
+package strict
 
 import (
 	"bytes"
@@ -23,12 +23,13 @@ const (
 	maxSearch = 256 << 10
 )
 
-// document turns the file into nodes. It returns nil if there is nothing to
+// Document turns the file into nodes. It returns nil if there is nothing to
 // walk; the problems say why.
-func (r *reader) document(data []byte) *yaml.Node {
+func (r *Reader) Document() *yaml.Node {
+	data := r.data
 	if len(data) > MaxFile {
 		r.at(1, 1, "the file is larger than %d MiB", MaxFile>>20).
-			hint("generated projects fit better behind an anchor that they share")
+			Hint("generated projects fit better behind an anchor that they share")
 		return nil
 	}
 	if !r.plainText(data) {
@@ -40,23 +41,23 @@ func (r *reader) document(data []byte) *yaml.Node {
 		return nil
 	}
 	if second != nil {
-		r.problem(second, "the file holds a second YAML document").
-			hint("remove the line --- ; a farm has one document")
+		r.Problem(second, "the file holds a second YAML document").
+			Hint("remove the line --- ; a farm has one document")
 		return nil
 	}
 	if doc == nil || len(doc.Content) == 0 {
-		r.at(1, 1, "the file is empty").hint("weir init writes one with explanations")
+		r.at(1, 1, "the file is empty").Hint("weir init writes one with explanations")
 		return nil
 	}
 	root := doc.Content[0]
 	if root.Kind == yaml.ScalarNode && root.ShortTag() == "!!null" {
-		r.problem(root, "the file is empty").hint("weir init writes one with explanations")
+		r.Problem(root, "the file is empty").Hint("weir init writes one with explanations")
 		return nil
 	}
 	m := measurer{known: map[*yaml.Node]extent{}, open: map[*yaml.Node]bool{}}
 	m.measure(root, 0)
 	if m.culprit != nil {
-		r.problem(m.culprit, "%s", m.reason).hint("write the value out where it is used")
+		r.Problem(m.culprit, "%s", m.reason).Hint("write the value out where it is used")
 		return nil
 	}
 	return root
@@ -64,17 +65,17 @@ func (r *reader) document(data []byte) *yaml.Node {
 
 // plainText refuses what YAML cannot hold, with a better place than the
 // parser gives.
-func (r *reader) plainText(data []byte) bool {
+func (r *Reader) plainText(data []byte) bool {
 	line, column := 1, 1
 	for len(data) > 0 {
 		c, size := utf8.DecodeRune(data)
 		switch {
 		case c == utf8.RuneError && size == 1:
-			r.at(line, column, "the file is not UTF-8 text").hint("save it in the encoding UTF-8")
+			r.at(line, column, "the file is not UTF-8 text").Hint("save it in the encoding UTF-8")
 			return false
 		case c < ' ' && c != '\t' && c != '\n' && c != '\r', c == 0x7f:
 			r.at(line, column, "the file holds the control character %#02x", c).
-				hint(`in a text in double quotes, write it as \x%02x`, c)
+				Hint(`in a text in double quotes, write it as \x%02x`, c)
 			return false
 		case c == '\n':
 			line, column = line+1, 0
@@ -116,7 +117,7 @@ var (
 )
 
 // syntax reports the parser's error.
-func (r *reader) syntax(data []byte, err error) {
+func (r *Reader) syntax(data []byte, err error) {
 	message := strings.TrimPrefix(err.Error(), errorLine.FindString(err.Error()))
 	line, column := r.findError(data, err), 0
 	text := ""
@@ -125,7 +126,7 @@ func (r *reader) syntax(data []byte, err error) {
 		if i := strings.Index(r.line(line), text); i >= 0 {
 			column = utf8.RuneCountInString(r.line(line)[:i]) + 1
 		}
-		message = fmt.Sprintf("the alias %s has no anchor &%s above it", show(text), m[1])
+		message = fmt.Sprintf("the alias %s has no anchor &%s above it", Show(text), m[1])
 	} else {
 		message = "this is not valid YAML: " + message
 	}
@@ -134,14 +135,14 @@ func (r *reader) syntax(data []byte, err error) {
 		column = len(l) - len(strings.TrimLeft(l, " \t")) + 1
 	}
 	p := r.at(line, column, "%s", message)
-	p.Text = clip(text)
-	p.Hint = syntaxHint(message, r.line(line))
+	p.Text = Clip(text)
+	p.Problem.Hint = syntaxHint(message, r.line(line))
 }
 
 // findError finds the line of an error that the parser made. The parser often
 // names the line where the broken value starts, or the one before it, or none,
 // so this searches for the first line with which the error is there.
-func (r *reader) findError(data []byte, err error) int {
+func (r *Reader) findError(data []byte, err error) int {
 	if len(data) > maxSearch {
 		line := 1
 		if m := errorLine.FindStringSubmatch(err.Error()); m[1] != "" {
@@ -200,7 +201,7 @@ func (m *measurer) measure(n *yaml.Node, depth int) extent {
 	}
 	if n.Kind == yaml.AliasNode {
 		if m.open[n.Alias] {
-			m.blame(n, fmt.Sprintf("the anchor &%s contains itself", clip(n.Value)))
+			m.blame(n, fmt.Sprintf("the anchor &%s contains itself", Clip(n.Value)))
 			return extent{}
 		}
 		size, ok := m.known[n.Alias]
