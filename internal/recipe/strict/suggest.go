@@ -5,7 +5,7 @@ import "strings"
 // maxNear is the longest name, in bytes, for which a near one is looked for.
 const maxNear = 64
 
-// nearest returns the name of known that s is most likely a slip of, or "".
+// Nearest returns the name of known that s is most likely a slip of, or "".
 // Of names that are equally near, the first one wins.
 func Nearest(s string, known []string) string {
 	if len(s) > maxNear {
