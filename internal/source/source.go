@@ -6,6 +6,8 @@
 // its kind says which adapter answers:
 //
 //	git  internal/source/git    anything that git can clone, by the git command
+//	hg   internal/source/hg     anything that Mercurial can clone, by the hg command
+//	svn  internal/source/svn    a path in a Subversion repository, by the svn command
 //	go   internal/source/gomod  Go modules through the user's GOPROXY, by the go command
 //	none this package           nothing to check out: one revision, an empty directory
 //
@@ -14,6 +16,8 @@
 //
 //	sources := source.New(source.Adapters{
 //		weir.Git: git.New(filepath.Join(cache, "git"), nil),
+//		weir.Hg:  hg.New(filepath.Join(cache, "hg"), nil),
+//		weir.Svn: svn.New(filepath.Join(cache, "svn"), nil),
 //		weir.Go:  gomod.New(nil),
 //	})
 //
@@ -21,7 +25,16 @@
 // merge brought in, and which paths a revision changed. That is what a
 // [MergeLister] and a [PathLister] know. Both are optional for adapters: for a
 // source whose adapter has no such thing, as registries have none, [Sources]
-// answers that there is nothing.
+// answers that there is nothing. Optional as well:
+//
+//	Preparer    a checkout with a ref of its own, a patch, or in a used directory
+//	RefLister   the branches and tags there are
+//	Resolver    what one revision is about, and which one a name stands for
+//	FileReader  single files, without a checkout
+//
+// Private sources name a secret. Whoever calls puts the secrets that the call
+// may use into the context, with [WithSecrets]; adapters look there with
+// [CredentialOf], and nothing keeps what they find.
 //
 // A search also builds what nobody pushed: a revision with the culprit's change
 // taken back, named by [weir.Without]. Only git can check that out; the other
@@ -161,73 +174,9 @@ type PathLister interface {
 }
 
 // Adapter reads one kind of source. It is safe for concurrent use. It may be a
-// MergeLister and a PathLister as well.
+// MergeLister, a PathLister, a Preparer, a RefLister, a Resolver and a
+// FileReader as well.
 type Adapter interface {
 	Lister
 	Checkouter
-}
-
-// Adapters says which adapter reads which kind.
-type Adapters map[weir.SourceKind]Adapter
-
-// Sources reads every kind of source it has an adapter for. It is an Adapter, a
-// MergeLister and a PathLister itself, and safe for concurrent use.
-type Sources struct{ adapters Adapters }
-
-// New makes Sources. It keeps adapters, which must not change afterwards.
-func New(adapters Adapters) *Sources { return &Sources{adapters} }
-
-// Revisions asks the adapter for src's kind. See Lister.
-func (s *Sources) Revisions(ctx context.Context, src weir.Source, known string) (Listing, error) {
-	a, err := s.adapter(src.Kind)
-	if err != nil {
-		return Listing{}, err
-	}
-	return a.Revisions(ctx, src, known)
-}
-
-// Checkout asks the adapter for src's kind. See Checkouter.
-func (s *Sources) Checkout(ctx context.Context, src weir.Source, revision, dir string, log io.Writer) error {
-	a, err := s.adapter(src.Kind)
-	if err != nil {
-		return err
-	}
-	return a.Checkout(ctx, src, revision, dir, log)
-}
-
-// Merged asks the adapter for src's kind; if that knows no merges there are
-// none. See MergeLister.
-func (s *Sources) Merged(ctx context.Context, src weir.Source, revision string) ([]Side, error) {
-	a, err := s.adapter(src.Kind)
-	if err != nil {
-		return nil, err
-	}
-	if m, ok := a.(MergeLister); ok {
-		return m.Merged(ctx, src, revision)
-	}
-	return nil, nil
-}
-
-// Touched asks the adapter for src's kind; if that knows no paths there are
-// none. See PathLister.
-func (s *Sources) Touched(ctx context.Context, src weir.Source, revision string) (Paths, error) {
-	a, err := s.adapter(src.Kind)
-	if err != nil {
-		return Paths{}, err
-	}
-	if p, ok := a.(PathLister); ok {
-		return p.Touched(ctx, src, revision)
-	}
-	return Paths{}, nil
-}
-
-func (s *Sources) adapter(kind weir.SourceKind) (Adapter, error) {
-	if a, ok := s.adapters[kind]; ok {
-		return a, nil
-	}
-	if kind == weir.None {
-		return nothing{}, nil
-	}
-	return nil, weir.Errorf(weir.Unsupported, "no reader for sources of kind %.20q", string(kind)).
-		WithHint("the kinds are %v", weir.SourceKinds())
 }
