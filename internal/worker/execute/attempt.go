@@ -13,6 +13,7 @@ import (
 	"github.com/weir-ci/weir/internal/source"
 	"github.com/weir-ci/weir/internal/worker/disk"
 	"github.com/weir-ci/weir/internal/worker/product"
+	"github.com/weir-ci/weir/internal/worker/shell"
 )
 
 // attempt is a build that is being run.
@@ -77,10 +78,10 @@ func (a *attempt) start() {
 
 // release ends what escaped the steps and gives places of products free.
 func (a *attempt) release() {
-	if !a.r.Alone || !childless() {
+	if !a.r.Alone || !shell.Childless() {
 		KillStrays(a.job.Dir)
 		if a.r.Alone {
-			childless()
+			shell.Childless()
 		}
 	}
 	for _, h := range a.holds {
@@ -90,7 +91,7 @@ func (a *attempt) release() {
 
 // KillStrays ends the processes that a build in dir left running, as far as
 // this system tells them apart.
-func KillStrays(dir string) { killStrays("TMPDIR=" + filepath.Join(dir, "tmp")) }
+func KillStrays(dir string) { shell.KillStrays("TMPDIR=" + filepath.Join(dir, "tmp")) }
 
 // begin marks a step as running and returns its log.
 func (a *attempt) begin(i int) io.Writer {
@@ -204,11 +205,11 @@ func (a *attempt) interrupted(ctx context.Context, i int) (weir.Reason, bool) {
 	if ctx.Err() == nil {
 		return weir.Reason{}, false
 	}
-	if limit, ok := errors.AsType[limitError](context.Cause(ctx)); ok {
+	if limit, ok := errors.AsType[shell.Limit](context.Cause(ctx)); ok {
 		if i >= 0 {
 			a.end(i, weir.StepKilled, limit.Error())
 		}
-		return reason(limit.code, "the build %v, in step %q", limit, a.steps[max(i, 0)].Name), true
+		return reason(limit.Code, "the build %v, in step %q", limit, a.steps[max(i, 0)].Name), true
 	}
 	if i >= 0 {
 		a.end(i, weir.StepKilled, "cancelled")

@@ -27,6 +27,7 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/worker/product"
+	"github.com/weir-ci/weir/internal/worker/shell"
 )
 
 // Checkouter checks out sources.
@@ -141,7 +142,7 @@ func (r *Runner) Run(ctx context.Context, job Job, obs Observer) Report {
 	a := newAttempt(r, job, obs)
 	defer a.release()
 	limit := orDefault(job.Spec.Job.Timeout, weir.DefaultTimeout)
-	limited, cancel := context.WithTimeoutCause(ctx, limit, limitError{weir.ReasonTimeout, limit})
+	limited, cancel := context.WithTimeoutCause(ctx, limit, shell.Limit{Code: weir.ReasonTimeout, After: limit})
 	defer cancel()
 	a.start()
 	if reason, ok := a.prepare(limited); !ok {
@@ -170,19 +171,6 @@ func (r *Runner) Run(ctx context.Context, job Job, obs Observer) Report {
 
 // afterTime is how long reading results may take.
 const afterTime = 10 * time.Minute
-
-// limitError is the cause of a context or of a step that ran into a limit.
-type limitError struct {
-	code  weir.ReasonCode
-	limit time.Duration
-}
-
-func (e limitError) Error() string {
-	if e.code == weir.ReasonQuiet {
-		return "no output for " + e.limit.String()
-	}
-	return "took longer than " + e.limit.String()
-}
 
 func orDefault[T int | time.Duration](v, otherwise T) T {
 	if v <= 0 {

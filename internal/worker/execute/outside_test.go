@@ -3,43 +3,11 @@
 package execute
 
 import (
-	"errors"
-	"os"
 	"testing"
 	"time"
 
 	"github.com/weir-ci/weir"
 )
-
-func TestFromOutside(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		name      string
-		e         exit
-		told, oom bool
-		want      bool
-	}{
-		{"passed", exit{}, true, false, false},
-		{"failed", exit{code: 1}, true, false, false},
-		{"failed while the machine goes down", exit{code: 2}, true, false, false},
-		{"killed", exit{signal: "killed", number: 9}, false, false, true},
-		{"killed for want of memory", exit{signal: "killed", number: 9}, false, true, false},
-		{"killed while the machine goes down", exit{signal: "killed", number: 9}, true, true, true},
-		{"a command was killed", exit{code: 137}, false, false, false},
-		{"a command was killed while the machine goes down", exit{code: 137}, true, false, true},
-		{"terminated itself", exit{signal: "terminated", number: 15}, false, false, false},
-		{"terminated while the machine goes down", exit{signal: "terminated", number: 15}, true, false, true},
-		{"a command was terminated", exit{code: 143}, true, false, true},
-		{"crashed", exit{signal: "segmentation fault", number: 11}, true, false, false},
-		{"a command crashed", exit{code: 139}, true, false, false},
-		{"ended by the worker", exit{signal: "killed", number: 9, why: errors.New("limit")}, true, false, false},
-		{"never started", exit{start: os.ErrNotExist}, true, false, false},
-	} {
-		if got := fromOutside(c.e, c.told, c.oom); got != c.want {
-			t.Errorf("%s: from outside is %v", c.name, got)
-		}
-	}
-}
 
 func TestOutside(t *testing.T) {
 	t.Parallel()

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/worker/shell"
 )
 
 type ioWriter = io.Writer
@@ -238,7 +239,7 @@ func TestCommandAfterCancel(t *testing.T) {
 	cause := errors.New("no")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(cause)
-	if e := (command{run: "true"}).execute(ctx); !errors.Is(e.why, cause) {
+	if e := (shell.Command{}).Execute(ctx); !errors.Is(e.Why, cause) {
 		t.Errorf("got %+v", e)
 	}
 }

@@ -4,13 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/worker/shell"
 )
 
 // runSteps runs the job's steps in order, up to the first that fails.
@@ -46,40 +45,41 @@ func (a *attempt) runStep(ctx context.Context, index int, step weir.Step) bool {
 		a.fail(index, log, err.Error())
 		return false
 	}
-	memory := outOfMemory()
-	e := command{
-		run: step.Run, dir: dir, env: a.environment(step), out: log,
-		timeout: step.Timeout, quiet: orDefault(step.Quiet, orDefault(a.job.Spec.Job.Quiet, weir.DefaultQuiet)),
-		grace: orDefault(a.r.Grace, DefaultGrace), linger: orDefault(a.r.Linger, DefaultLinger),
-	}.execute(ctx)
-	rec.ExitCode, rec.Signal = e.code, e.signal
-	switch limit, isLimit := errors.AsType[limitError](e.why); {
+	memory := shell.OutOfMemory()
+	line, _ := shell.Program{Run: step.Run}.Line()
+	e := shell.Command{
+		Line: line, Dir: dir, Env: a.environment(step), Out: log,
+		Timeout: step.Timeout, Quiet: orDefault(step.Quiet, orDefault(a.job.Spec.Job.Quiet, weir.DefaultQuiet)),
+		Grace: orDefault(a.r.Grace, DefaultGrace), Linger: orDefault(a.r.Linger, DefaultLinger),
+	}.Execute(ctx)
+	rec.ExitCode, rec.Signal = e.Code, e.Signal
+	switch limit, isLimit := errors.AsType[shell.Limit](e.Why); {
 	case log.err != nil:
 		a.end(index, weir.StepKilled, "its output could not be kept")
 		a.stop(a.machine(log.err, fmt.Sprintf("the output of step %q cannot be kept", step.Name)))
-	case e.passed():
+	case e.Passed():
 		a.end(index, weir.StepPassed, "")
 		return true
 	case isLimit:
 		a.tails[index] = log.lines()
 		a.end(index, weir.StepKilled, limit.Error())
-		a.stop(reason(limit.code, "step %q: %v", step.Name, limit))
-		if context.Cause(ctx) == e.why {
-			a.stop(reason(limit.code, "the build %v, in step %q", limit, step.Name))
+		a.stop(reason(limit.Code, "step %q: %v", step.Name, limit))
+		if context.Cause(ctx) == e.Why {
+			a.stop(reason(limit.Code, "the build %v, in step %q", limit, step.Name))
 		}
-	case e.why != nil:
+	case e.Why != nil:
 		a.end(index, weir.StepKilled, "cancelled")
 		a.stop(weir.Reason{Code: weir.ReasonRequested, Text: "the build was cancelled"})
-	case e.start != nil && errors.Is(e.start, fs.ErrNotExist):
+	case e.Start != nil && errors.Is(e.Start, fs.ErrNotExist):
 		a.end(index, weir.StepFailed, "there is no shell on this machine")
-		a.stop(reason(weir.ReasonWorker, "step %q cannot be started: %v", step.Name, e.start))
+		a.stop(reason(weir.ReasonWorker, "step %q cannot be started: %v", step.Name, e.Start))
 	case a.endedOutside(e, memory):
-		note := e.note() + ", from outside"
+		note := e.Note() + ", from outside"
 		a.tails[index] = log.lines()
 		a.end(index, weir.StepKilled, note)
 		a.stop(reason(weir.ReasonWorker, "step %q: %s: the machine is going down, or somebody ended it", step.Name, note))
 	default:
-		a.fail(index, log, e.note())
+		a.fail(index, log, e.Note())
 	}
 	return false
 }
@@ -114,41 +114,4 @@ func (a *attempt) stepDir(dir string) (string, error) {
 		return "", weir.Errorf(weir.NotFound, "the directory %.200s is not in the checkout", dir).WithCause(err)
 	}
 	return filepath.Join(a.checkout, name), nil
-}
-
-// command is a shell command to run.
-type command struct {
-	run, dir       string
-	env            []string
-	out            io.Writer // an error from it ends the command
-	timeout, quiet time.Duration
-	grace, linger  time.Duration
-}
-
-// exit is how a command ended.
-type exit struct {
-	code   int
-	signal string
-	number int   // of the signal; 0 if there was none
-	why    error // why it was ended; nil if it ended by itself
-	start  error // why it could not be started
-}
-
-func (e exit) passed() bool {
-	return e.why == nil && e.start == nil && e.code == 0 && e.signal == ""
-}
-
-// note says in one line what happened.
-func (e exit) note() string {
-	switch {
-	case e.start != nil:
-		return fmt.Sprintf("cannot be started: %v", e.start)
-	case e.signal != "":
-		return "killed by signal: " + e.signal
-	}
-	note := fmt.Sprintf("exit status %d", e.code)
-	if hint := exitHint(e.code); hint != "" {
-		note += " (" + hint + ")"
-	}
-	return note
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/weir-ci/weir/internal/protocol"
 	"github.com/weir-ci/weir/internal/worker/disk"
 	"github.com/weir-ci/weir/internal/worker/execute"
+	"github.com/weir-ci/weir/internal/worker/shell"
 	"github.com/weir-ci/weir/internal/worker/spool"
 )
 
@@ -84,7 +85,7 @@ func Program(ctx context.Context, in io.Reader, out io.Writer, build func(Config
 		<-done
 	}()
 	Modest()
-	adopted := execute.Adopt() == nil
+	adopted := shell.Adopt() == nil
 	s := newSupervisor(func(c Config) (execute.Runner, error) {
 		runner, err := build(c)
 		runner.Alone = adopted

@@ -1,4 +1,4 @@
-package execute
+package shell
 
 import (
 	"bytes"
@@ -18,9 +18,9 @@ const strayRounds = 5
 // so that Runner.Alone may be set.
 func Adopt() error { return unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) }
 
-// childless reports whether this process has no children. Those that are dead
+// Childless reports whether this process has no children. Those that are dead
 // are buried on the way.
-func childless() bool {
+func Childless() bool {
 	for {
 		pid, err := syscall.Wait4(-1, nil, syscall.WNOHANG, nil)
 		switch {
@@ -31,10 +31,10 @@ func childless() bool {
 	}
 }
 
-// killStrays ends the processes that have the entry in their environment.
+// KillStrays ends the processes that have the entry in their environment.
 // Daemons leave the process group of the step that started them, but they
 // rarely forget where they came from.
-func killStrays(entry string) {
+func KillStrays(entry string) {
 	for range strayRounds {
 		found := false
 		files, _ := filepath.Glob("/proc/[0-9]*/environ")

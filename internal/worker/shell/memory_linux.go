@@ -1,4 +1,4 @@
-package execute
+package shell
 
 import (
 	"bytes"
@@ -6,10 +6,10 @@ import (
 	"strconv"
 )
 
-// outOfMemory counts the processes that the system has killed for want of
+// OutOfMemory counts the processes that the system has killed for want of
 // memory, on the whole machine or within a limit of a container, since it
 // started; 0 if that cannot be known.
-func outOfMemory() int64 {
+func OutOfMemory() int64 {
 	data, err := os.ReadFile("/proc/vmstat")
 	if err != nil {
 		return 0

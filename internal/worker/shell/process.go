@@ -1,8 +1,7 @@
-package execute
+package shell
 
 import (
 	"context"
-	"errors"
 	"io"
 	"os"
 	"sync/atomic"
@@ -14,31 +13,31 @@ import (
 // groupPoll is how often it is looked whether an asked process group is gone.
 const groupPoll = 20 * time.Millisecond
 
-// execute runs the command until it and all of its group have ended.
+// Execute runs the command until it and all of its group have ended.
 //
 // Both output streams are one pipe, so that their order is kept. The pipe is
 // read by a goroutine of its own until every process that holds it is gone;
 // one that left the group, and so survives, is no longer listened to after
 // linger.
-func (c command) execute(ctx context.Context) exit {
+func (c Command) Execute(ctx context.Context) Exit {
 	if err := context.Cause(ctx); err != nil {
-		return exit{why: err}
+		return Exit{Why: err}
 	}
 	r, w, err := os.Pipe()
 	if err != nil {
-		return exit{start: err}
+		return Exit{Start: err}
 	}
-	cmd := shell(c.run)
-	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = c.dir, c.env, w, w
+	cmd := c.Line.command()
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = c.Dir, c.Env, w, w
 	err = cmd.Start()
 	_ = w.Close()
 	if err != nil {
 		_ = r.Close()
-		return exit{start: err}
+		return Exit{Start: err}
 	}
 	group := newGroup(cmd.Process)
 	defer group.close()
-	pump := newPump(r, c.out)
+	pump := newPump(r, c.Out)
 	exited := make(chan struct{})
 	go func() {
 		defer close(exited)
@@ -51,22 +50,26 @@ func (c command) execute(ctx context.Context) exit {
 	}
 	group.kill()
 	<-exited
-	pump.stop(c.linger)
-	e := exit{why: why}
-	e.code, e.signal, e.number = ending(cmd.ProcessState)
+	pump.stop(c.Linger)
+	e := Exit{Why: why}
+	e.Code, e.Signal, e.Number = ending(cmd.ProcessState)
 	return e
 }
 
 // watch waits for the end of the command, or for a reason to end it.
-func (c command) watch(ctx context.Context, exited <-chan struct{}, p *pump) error {
+func (c Command) watch(ctx context.Context, exited <-chan struct{}, p *pump) error {
 	var limit <-chan time.Time
-	if c.timeout > 0 {
-		t := time.NewTimer(c.timeout)
+	if c.Timeout > 0 {
+		t := time.NewTimer(c.Timeout)
 		defer t.Stop()
 		limit = t.C
 	}
-	quiet := time.NewTimer(c.quiet)
+	var silence <-chan time.Time
+	quiet := time.NewTimer(max(c.Quiet, time.Nanosecond))
 	defer quiet.Stop()
+	if c.Quiet > 0 {
+		silence = quiet.C
+	}
 	for {
 		select {
 		case <-exited:
@@ -74,23 +77,23 @@ func (c command) watch(ctx context.Context, exited <-chan struct{}, p *pump) err
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-limit:
-			return limitError{weir.ReasonTimeout, c.timeout}
+			return Limit{weir.ReasonTimeout, c.Timeout}
 		case err := <-p.failed:
 			return err
-		case <-quiet.C:
+		case <-silence:
 			idle := p.idle()
-			if idle >= c.quiet {
-				return limitError{weir.ReasonQuiet, c.quiet}
+			if idle >= c.Quiet {
+				return Limit{weir.ReasonQuiet, c.Quiet}
 			}
-			quiet.Reset(c.quiet - idle)
+			quiet.Reset(c.Quiet - idle)
 		}
 	}
 }
 
 // await gives the group time to end by itself. It waits for all of it: the
 // shell usually goes first, while what it ran is still cleaning up.
-func (c command) await(exited <-chan struct{}, g group) {
-	grace := time.NewTimer(c.grace)
+func (c Command) await(exited <-chan struct{}, g group) {
+	grace := time.NewTimer(c.Grace)
 	defer grace.Stop()
 	select {
 	case <-exited:
@@ -170,27 +173,4 @@ func (p *pump) stop(linger time.Duration) {
 		}
 	}
 	_ = p.r.Close()
-}
-
-// tail passes output on and remembers its end, for messages.
-type tail struct {
-	w   io.Writer
-	buf []byte
-	err error
-}
-
-// errOutput hides the writer's error from processes; tail.err has it.
-var errOutput = errors.New("the output cannot be kept")
-
-func (t *tail) Write(p []byte) (int, error) {
-	t.buf = append(t.buf, p[max(0, len(p)-tailBytes):]...)
-	if len(t.buf) > 2*tailBytes {
-		t.buf = append(t.buf[:0], t.buf[len(t.buf)-tailBytes:]...)
-	}
-	n, err := t.w.Write(p)
-	if err != nil {
-		t.err = err
-		return n, errOutput
-	}
-	return n, nil
 }

@@ -1,22 +1,62 @@
 //go:build unix
 
-package execute
+package shell
 
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"syscall"
+
+	"github.com/weir-ci/weir"
 )
 
-// shell makes the command for a step. Its standard input is empty, since
+// command makes the process to start. Its standard input is empty, since
 // exec.Cmd opens the null device for it.
-func shell(run string) *exec.Cmd {
-	cmd := exec.Command("/bin/sh", "-e", "-c", run)
+func (l Line) command() *exec.Cmd {
+	cmd := exec.Command(l.argv[0], l.argv[1:]...) //nolint:gosec // running what recipes say is what this is for
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	return cmd
 }
+
+// native is the shell that every system of this kind has.
+func (p Program) native() (Line, error) {
+	return Line{argv: []string{"/bin/sh", "-e", "-c", p.Run}}, nil
+}
+
+// self runs a script as it wants to be run: as the kernel does if it is
+// executable, else by what its first line names.
+func (p Program) self() (Line, error) {
+	info, err := os.Stat(p.Script)
+	if err != nil {
+		return Line{}, err
+	}
+	words, err := shebang(p.Script)
+	switch {
+	case err == nil && len(words) > 0 && filepath.IsAbs(words[0]):
+		// Also if it is executable: so it may lie on a disk from which the kernel
+		// runs nothing.
+		return Line{argv: append(words, p.Script)}, nil
+	case executable(info):
+		return Line{argv: []string{p.Script}}, nil
+	case err != nil:
+		return Line{}, err
+	}
+	return Line{}, weir.Errorf(weir.Invalid, "the script %s is neither executable nor begins with #!", filepath.Base(p.Script)).
+		WithHint("name the shell that runs it, or make it executable: git update-index --chmod=+x")
+}
+
+func (p Program) cmd() (Line, error) {
+	return Line{}, weir.Errorf(weir.Invalid, "the shell cmd is there on Windows only").
+		WithHint("leave the shell out: it is sh here and cmd there")
+}
+
+func extensions() []string { return []string{""} }
+
+func runnable(info fs.FileInfo) bool { return info.Mode().IsRegular() && executable(info) }
 
 // group is the process group of a command; its id is that of its first process.
 type group int
