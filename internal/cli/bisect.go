@@ -11,6 +11,7 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/client"
+	"github.com/weir-ci/weir/internal/cli/console"
 	"github.com/weir-ci/weir/internal/cli/show"
 )
 
@@ -46,8 +47,8 @@ It needs an admin's token; see weir token --help.`,
 			"  weir bisect mill TestUpper --suite mill/text --platform linux/arm64 --wait\n  weir bisect --fix r3\n  weir bisect --list",
 		Args: cobra.MaximumNArgs(2),
 	}
-	server := serverFlag(c)
-	admin := adminClient(c, server)
+	server := console.ServerFlag(c)
+	admin := console.AdminClient(c, server)
 	var f bisectFlags
 	flags := c.Flags()
 	flags.StringVar(&f.suite, "suite", "", "the test's suite, if it has one")
@@ -94,33 +95,33 @@ func (f bisectFlags) ask(c *cobra.Command, args []string) (client.Ask, error) {
 		Of: f.of, Good: f.good, Bad: f.bad}
 	switch {
 	case f.list && (len(args) > 0 || f.fix != ""):
-		return ask, usageError{fmt.Errorf("--list goes alone"), seeHelp(c)}
+		return ask, console.UsageHint(fmt.Errorf("--list goes alone"), console.SeeHelp(c))
 	case f.list:
 		return ask, nil
 	case f.fix != "":
-		id, err := parseID(f.fix, "regression")
+		id, err := console.ParseID(f.fix, "regression")
 		if err != nil {
 			return ask, err
 		}
 		if len(args) > 0 || f.suite+f.job+f.platform+f.builder+f.of+f.good+f.bad != "" || len(f.at) > 0 {
-			return ask, usageError{fmt.Errorf("--fix goes without a test and revisions: the regression knows them"), seeHelp(c)}
+			return ask, console.UsageHint(fmt.Errorf("--fix goes without a test and revisions: the regression knows them"), console.SeeHelp(c))
 		}
 		ask.Fix = weir.RegressionID(id)
 		return ask, nil
 	case len(args) != 2:
-		return ask, usageError{fmt.Errorf("name a project and one of its tests, or a regression with --fix"), seeHelp(c)}
+		return ask, console.UsageHint(fmt.Errorf("name a project and one of its tests, or a regression with --fix"), console.SeeHelp(c))
 	}
 	ask.Project, ask.Name = args[0], args[1]
 	for _, pin := range f.at {
 		project, rev, ok := strings.Cut(pin, "=")
 		if !ok || project == "" || rev == "" {
-			return ask, usageError{fmt.Errorf("--at %.80q is not of the form PROJECT=REV", pin), seeHelp(c)}
+			return ask, console.UsageHint(fmt.Errorf("--at %.80q is not of the form PROJECT=REV", pin), console.SeeHelp(c))
 		}
 		if ask.At == nil {
 			ask.At = map[string]string{}
 		}
 		if old, ok := ask.At[project]; ok && old != rev {
-			return ask, usageError{fmt.Errorf("--at pins %.80q twice", project), seeHelp(c)}
+			return ask, console.UsageHint(fmt.Errorf("--at pins %.80q twice", project), console.SeeHelp(c))
 		}
 		ask.At[project] = rev
 	}
@@ -168,7 +169,7 @@ func follow(c *cobra.Command, farm *client.Client, id weir.RegressionID) error {
 			show.Found(c.OutOrStdout(), r)
 			fmt.Fprintf(c.OutOrStdout(), "all of it: weir regressions %d\n", id)
 			if r.Culprit.Project == "" {
-				return errBadNews
+				return console.ErrBadNews
 			}
 			return nil
 		case r.Note != note:

@@ -12,6 +12,7 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/client"
+	"github.com/weir-ci/weir/internal/cli/console"
 	"github.com/weir-ci/weir/internal/server/api"
 	"github.com/weir-ci/weir/internal/server/servertest"
 )
@@ -48,7 +49,7 @@ func TestFollowInterrupted(t *testing.T) {
 	c.SetOut(out)
 	c.SetErr(told)
 	go func() { <-out.written; interrupt() }()
-	if err := follow(c, farm, servertest.Asked); !errors.Is(err, context.Canceled) || exitCode(ctx, err) != ExitInterrupted {
+	if err := follow(c, farm, servertest.Asked); !errors.Is(err, context.Canceled) || console.ExitCode(ctx, err) != console.ExitInterrupted {
 		t.Errorf("it ends with %v", err)
 	}
 	if !strings.Contains(out.String(), "8 of 8 revisions are left") || !strings.Contains(told.String(), "the search goes on; to look at it: weir regressions 79") {

@@ -9,38 +9,15 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
 
-	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/cli/console"
 )
-
-// The exit codes.
-const (
-	ExitOK          = 0
-	ExitBad         = 1 // the answer is bad news: a build failed, a file has problems, regressions are open
-	ExitUsage       = 2 // the command line is wrong
-	ExitUntried     = 2 // of weir repro alone: it could not find out
-	ExitUnavailable = 3 // something outside does not answer
-	ExitDenied      = 4 // not allowed
-	ExitInternal    = 5 // a bug or an unknown failure
-	ExitInterrupted = 130
-)
-
-// badNews ends a verb whose answer is bad news that it has printed already.
-var errBadNews = errors.New("bad news")
-
-// usageError marks mistakes on the command line.
-type usageError struct {
-	error
-	hint string // empty: see the help
-}
 
 // Main runs the command line and returns the exit code.
 func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
@@ -52,9 +29,9 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
-	code := exitCode(ctx, err)
-	if err != nil && code != ExitInterrupted && !errors.Is(err, errBadNews) { // who interrupts knows
-		printError(stderr, err)
+	code := console.ExitCode(ctx, err)
+	if err != nil && code != console.ExitInterrupted && !errors.Is(err, console.ErrBadNews) { // who interrupts knows
+		console.PrintError(stderr, err)
 	}
 	return code
 }
@@ -80,97 +57,13 @@ are regressions), 2 wrong command line, 3 something does not answer,
 		SilenceUsage:  true,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	root.Args, root.SuggestionsMinimumDistance = subcommands, 2
-	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usageError{err, seeHelp(c)} })
+	root.Args, root.SuggestionsMinimumDistance = console.Subcommands, 2
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return console.UsageHint(err, console.SeeHelp(c)) })
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(newInit(), newCheck(), newServe(), newWorker(), newUp(), newRun(), newStatus(),
 		newLogs(), newRegressions(), newBisect(), newHistory(), newFlaky(), newForce(), newCancel(), newWorkers(), newToken(), newDemo(), newVersion(), newSupervise(), newRepro())
 	for _, c := range root.Commands() {
-		wrapArgs(c)
+		console.WrapArgs(c)
 	}
 	return root
-}
-
-func seeHelp(c *cobra.Command) string { return "see " + c.CommandPath() + " --help" }
-
-// subcommands are the arguments of a verb that has verbs of its own: whatever
-// gets here is none of them.
-func subcommands(c *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return nil
-	}
-	hint := seeHelp(c)
-	if names := c.SuggestionsFor(args[0]); len(names) > 0 {
-		hint = fmt.Sprintf("did you mean %s %s? ", c.CommandPath(), strings.Join(names, " or ")) + hint
-	}
-	return usageError{fmt.Errorf("unknown command %.80q", args[0]), hint}
-}
-
-// wrapArgs marks errors about positional arguments as usage errors.
-func wrapArgs(c *cobra.Command) {
-	if check := c.Args; check != nil {
-		c.Args = func(c *cobra.Command, args []string) error {
-			if err := check(c, args); err != nil {
-				var usage usageError
-				if !errors.As(err, &usage) {
-					usage = usageError{err, seeHelp(c)}
-				}
-				return usage
-			}
-			return nil
-		}
-	}
-	for _, sub := range c.Commands() {
-		wrapArgs(sub)
-	}
-}
-
-// printError prints an error the way all verbs do: what is wrong, and below
-// it what to do next.
-func printError(w io.Writer, err error) {
-	var usage usageError
-	var e *weir.Error
-	switch {
-	case errors.As(err, &usage):
-		if usage.hint == "" {
-			usage.hint = "see weir --help"
-		}
-		fmt.Fprintf(w, "weir: %v\nhint: %s\n", usage.error, usage.hint)
-	case errors.As(err, &e):
-		fmt.Fprintf(w, "weir: %s\n", e.Message)
-		if e.Hint != "" {
-			fmt.Fprintf(w, "hint: %s\n", e.Hint)
-		}
-		if e.Code == weir.Internal && e.Err != nil {
-			fmt.Fprintf(w, "cause: %v\n", e.Err)
-		}
-	default:
-		fmt.Fprintf(w, "weir: %v\n", err)
-	}
-}
-
-func exitCode(ctx context.Context, err error) int {
-	var usage usageError
-	var untried untriedError
-	switch {
-	case err == nil:
-		return ExitOK
-	case errors.Is(err, errBadNews):
-		return ExitBad
-	case errors.As(err, &usage):
-		return ExitUsage
-	case ctx.Err() != nil && errors.Is(err, context.Canceled):
-		return ExitInterrupted
-	case errors.As(err, &untried):
-		return ExitUntried
-	}
-	switch weir.CodeOf(err) {
-	case weir.Unavailable:
-		return ExitUnavailable
-	case weir.Unauthenticated, weir.Forbidden:
-		return ExitDenied
-	case weir.Internal:
-		return ExitInternal
-	}
-	return ExitBad
 }

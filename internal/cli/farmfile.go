@@ -3,78 +3,16 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"net"
 	"os"
 
 	"github.com/spf13/cobra"
 
 	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/cli/console"
 	"github.com/weir-ci/weir/internal/cli/show"
 	"github.com/weir-ci/weir/internal/recipe"
 )
-
-// loadFarm reads the farm file: the argument, or weir.yaml here. Warnings go
-// to stderr; problems are the error.
-func loadFarm(c *cobra.Command, args []string) (*recipe.Farm, error) {
-	path := recipe.FileName
-	if len(args) > 0 {
-		path = args[0]
-	}
-	farm, problems, err := recipe.Load(path)
-	if err != nil {
-		if len(problems) > 0 {
-			return nil, showProblems(c.ErrOrStderr(), path, problems)
-		}
-		return nil, err
-	}
-	if len(problems) > 0 {
-		fmt.Fprint(c.ErrOrStderr(), problems.Format())
-	}
-	return farm, nil
-}
-
-// showProblems prints what is wrong with a farm file and ends the verb.
-func showProblems(w io.Writer, path string, problems recipe.Problems) error {
-	fmt.Fprint(w, problems.Format())
-	fmt.Fprintf(w, "\n%s has %s\n", path, show.Plural(len(problems), "problem", "problems"))
-	return errBadNews
-}
-
-// serverFlag adds --server and returns how to find the farm's address: the
-// flag, WEIR_SERVER, the farm file here, or the default.
-func serverFlag(c *cobra.Command) func() string {
-	flag := c.Flags().String("server", "", "address of the farm (default: $WEIR_SERVER, or what weir.yaml here says)")
-	return func() string {
-		if *flag != "" {
-			return *flag
-		}
-		if env := os.Getenv("WEIR_SERVER"); env != "" {
-			return env
-		}
-		if farm, _, err := recipe.Load(recipe.FileName); err == nil {
-			if farm.URL != "" {
-				return farm.URL
-			}
-			return localURL(farm.Listen)
-		}
-		return localURL(recipe.DefaultListen)
-	}
-}
-
-// localURL is the address under which this machine reaches a server that
-// listens at an address.
-func localURL(listen string) string {
-	host, port, err := net.SplitHostPort(listen)
-	if err != nil {
-		return "http://" + listen
-	}
-	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-		host = "127.0.0.1"
-	}
-	return "http://" + net.JoinHostPort(host, port)
-}
 
 func newInit() *cobra.Command {
 	c := &cobra.Command{
@@ -123,11 +61,11 @@ started and nothing outside the file is looked at.`,
 		Args:    cobra.MaximumNArgs(1),
 	}
 	c.RunE = func(c *cobra.Command, args []string) error {
-		farm, err := loadFarm(c, args)
+		farm, err := console.LoadFarm(c, args)
 		if err != nil {
 			return err
 		}
-		plans := recipe.Expand(farm, hostPlatform())
+		plans := recipe.Expand(farm, console.HostPlatform())
 		fmt.Fprintf(c.OutOrStdout(), "fine: %s, %s\n", show.Plural(len(farm.Projects), "project", "projects"),
 			show.Plural(len(plans), "builder", "builders"))
 		for _, p := range plans {

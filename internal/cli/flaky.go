@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/weir-ci/weir/client"
+	"github.com/weir-ci/weir/internal/cli/console"
 	"github.com/weir-ci/weir/internal/cli/show"
 )
 
@@ -24,7 +25,7 @@ changed since they were told the last time.`,
 		Example: "  weir flaky\n  weir flaky twisted\n  weir flaky twisted --digest",
 		Args:    cobra.MaximumNArgs(1),
 	}
-	server := serverFlag(c)
+	server := console.ServerFlag(c)
 	digest := c.Flags().Bool("digest", false, "print what the owners of PROJECT would be told now")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		project := ""
@@ -32,7 +33,7 @@ changed since they were told the last time.`,
 			project = args[0]
 		}
 		if *digest && project == "" {
-			return usageError{fmt.Errorf("--digest is about one project"), "weir flaky PROJECT --digest"}
+			return console.UsageHint(fmt.Errorf("--digest is about one project"), "weir flaky PROJECT --digest")
 		}
 		farm, err := client.New(server(), nil)
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/client"
+	"github.com/weir-ci/weir/internal/cli/console"
 	"github.com/weir-ci/weir/internal/cli/show"
 )
 
@@ -26,7 +27,7 @@ Exits with 1 if the test is bad now on any builder.`,
 		Example: "  weir history twisted test_connect --suite twisted.test.test_tcp\n  weir history app test --suite '(step)' --job test",
 		Args:    cobra.ExactArgs(2),
 	}
-	server := serverFlag(c)
+	server := console.ServerFlag(c)
 	suite := c.Flags().String("suite", "", "the test's suite, if it has one")
 	job := c.Flags().String("job", "", "only builders of this job")
 	c.RunE = func(c *cobra.Command, args []string) error {
@@ -40,7 +41,7 @@ Exits with 1 if the test is bad now on any builder.`,
 		}
 		show.History(c.OutOrStdout(), h)
 		if slices.ContainsFunc(h.Builders, func(b client.BuilderHistory) bool { return !b.Now.Removed && b.Now.Status.Bad() }) {
-			return errBadNews
+			return console.ErrBadNews
 		}
 		return nil
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/client"
+	"github.com/weir-ci/weir/internal/cli/console"
 	"github.com/weir-ci/weir/internal/cli/show"
 )
 
@@ -34,7 +35,7 @@ those of RE2.`,
   weir logs -i --search 'segmentation fault' 41`,
 		Args: cobra.ExactArgs(1),
 	}
-	server := serverFlag(c)
+	server := console.ServerFlag(c)
 	var o logOptions
 	follow := c.Flags().BoolP("follow", "f", false, "go on until the build ends")
 	c.Flags().StringVar(&o.step, "step", "", "only the step with this name")
@@ -48,13 +49,13 @@ those of RE2.`,
 		for _, pair := range [][2]string{{"search", "regex"}, {"follow", "attempt"}, {"follow", "search"}, {"follow", "regex"},
 			{"tail", "search"}, {"tail", "regex"}, {"timestamps", "search"}, {"timestamps", "regex"}} {
 			if c.Flags().Changed(pair[0]) && c.Flags().Changed(pair[1]) {
-				return usageError{fmt.Errorf("--%s and --%s do not go together", pair[0], pair[1]), seeHelp(c)}
+				return console.UsageHint(fmt.Errorf("--%s and --%s do not go together", pair[0], pair[1]), console.SeeHelp(c))
 			}
 		}
 		if o.tail < 0 || o.attempt < 0 {
-			return usageError{errors.New("--tail and --attempt take numbers above 0"), seeHelp(c)}
+			return console.UsageHint(errors.New("--tail and --attempt take console.Numbers above 0"), console.SeeHelp(c))
 		}
-		id, err := parseID(args[0], "build")
+		id, err := console.ParseID(args[0], "build")
 		if err != nil {
 			return err
 		}
@@ -294,7 +295,7 @@ func (p *logPrinter) search(ctx context.Context) error {
 	case ok && p.step != "" && !p.found:
 		return p.noStep()
 	case total == 0:
-		return errBadNews
+		return console.ErrBadNews
 	}
 	return nil
 }
@@ -354,9 +355,9 @@ func (p *logPrinter) follow(ctx context.Context) error {
 		// not printed again.
 		seen = true
 		if b.State.Final() {
-			fmt.Fprintf(p.notes, "--- build %d %s%s\n", p.id, b.Outcome, reasonText(b.Reason))
+			fmt.Fprintf(p.notes, "--- build %d %s%s\n", p.id, b.Outcome, console.ReasonText(b.Reason))
 			if b.Outcome != weir.Passed {
-				return errBadNews
+				return console.ErrBadNews
 			}
 			return nil
 		}
@@ -367,11 +368,4 @@ func (p *logPrinter) follow(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
-}
-
-func reasonText(r weir.Reason) string {
-	if r.Text == "" {
-		return ""
-	}
-	return ": " + show.Safe(r.Text)
 }

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -10,52 +9,9 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/client"
+	"github.com/weir-ci/weir/internal/cli/console"
 	"github.com/weir-ci/weir/internal/cli/show"
 )
-
-// adminFlags adds what a verb needs that changes something, and returns how to
-// make its client.
-func adminFlags(c *cobra.Command) func() (*client.Client, error) {
-	return adminClient(c, serverFlag(c))
-}
-
-// adminClient is adminFlags for a verb that wants to know the server itself.
-func adminClient(c *cobra.Command, server func() string) func() (*client.Client, error) {
-	file := c.Flags().String("token-file", "", "file that holds an admin's token (default: $WEIR_ADMIN_TOKEN)")
-	return func() (*client.Client, error) {
-		token, err := readToken("WEIR_ADMIN_TOKEN", *file)
-		if err != nil {
-			return nil, err
-		}
-		if token == "" {
-			return nil, weir.Errorf(weir.Unauthenticated, "this needs an admin's token").
-				WithHint("make one on the server with: weir token add NAME --admin; then set WEIR_ADMIN_TOKEN or --token-file")
-		}
-		farm, err := client.New(server(), nil)
-		if err != nil {
-			return nil, err
-		}
-		return farm.WithToken(token), nil
-	}
-}
-
-// readToken reads a token from a file, or from the environment. It is empty if
-// there is none.
-func readToken(variable, file string) (string, error) {
-	token := os.Getenv(variable)
-	if file != "" {
-		data, err := os.ReadFile(file)
-		if err != nil {
-			return "", weir.Errorf(weir.Invalid, "the token file cannot be read: %w", err)
-		}
-		token = strings.TrimSpace(string(data))
-	}
-	if strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return "", weir.Errorf(weir.Unauthenticated, "what was given as the token is none: it has spaces, line ends or other odd characters").
-			WithHint("a token is one word, as weir token add NAME prints it on its standard output")
-	}
-	return token, nil
-}
 
 func newForce() *cobra.Command {
 	c := &cobra.Command{
@@ -69,13 +25,13 @@ It needs an admin's token; see weir token --help.`,
 		Example: "  weir force hello\n  weir force hello --job test --reason \"is it flaky?\" --count 20",
 		Args:    cobra.ExactArgs(1),
 	}
-	farm := adminFlags(c)
+	farm := console.AdminFlags(c)
 	job := c.Flags().String("job", "", "only this job (default: all)")
 	reason := c.Flags().String("reason", "", "one line for people")
 	count := c.Flags().Int("count", 1, "how many builds of each job and platform, at most 1000")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if *count < 1 || *count > 1000 {
-			return usageError{error: fmt.Errorf("--count is %d, it must be 1 to 1000", *count)}
+			return console.Usage(fmt.Errorf("--count is %d, it must be 1 to 1000", *count))
 		}
 		farm, err := farm()
 		if err != nil {
@@ -85,26 +41,10 @@ It needs an admin's token; see weir token --help.`,
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(c.OutOrStdout(), "run %d: %s%s\n", out.Run, show.Plural(len(out.Builds), "build", "builds"), numbers(out.Builds))
+		fmt.Fprintf(c.OutOrStdout(), "run %d: %s%s\n", out.Run, show.Plural(len(out.Builds), "build", "builds"), console.Numbers(out.Builds))
 		return nil
 	}
 	return c
-}
-
-// numbers lists builds, shortly.
-func numbers(ids []weir.BuildID) string {
-	const most = 8
-	if len(ids) == 0 {
-		return ""
-	}
-	var parts []string
-	for i, id := range ids {
-		if i == most {
-			return fmt.Sprintf(", %s ... %d", strings.Join(parts, " "), ids[len(ids)-1])
-		}
-		parts = append(parts, fmt.Sprint(id))
-	}
-	return ", " + strings.Join(parts, " ")
 }
 
 func newCancel() *cobra.Command {
@@ -118,10 +58,10 @@ It needs an admin's token; see weir token --help.`,
 		Example: "  weir cancel 41\n  weir cancel 41 --reason \"wrong branch\"",
 		Args:    cobra.ExactArgs(1),
 	}
-	farm := adminFlags(c)
+	farm := console.AdminFlags(c)
 	reason := c.Flags().String("reason", "", "one line for people")
 	c.RunE = func(c *cobra.Command, args []string) error {
-		id, err := parseID(args[0], "build")
+		id, err := console.ParseID(args[0], "build")
 		if err != nil {
 			return err
 		}
@@ -151,12 +91,12 @@ Listing is open to everybody; the other verbs need an admin's token, see
 weir token --help.`,
 		Example: "  weir workers\n  weir workers pause alices-laptop --reason \"new disk\"\n" +
 			"  weir workers resume alices-laptop\n  weir workers forget alices-laptop",
-		Args: subcommands,
+		Args: console.Subcommands,
 
 		SuggestionsMinimumDistance: 2,
 	}
 	list := listWorkers()
-	server := serverFlag(c)
+	server := console.ServerFlag(c)
 	c.RunE = func(c *cobra.Command, _ []string) error { return showWorkers(c, server()) }
 	c.AddCommand(list,
 		workerVerb("pause NAME", "give a worker nothing more", "  weir workers pause alices-laptop --reason \"new disk\"",
@@ -164,7 +104,7 @@ weir token --help.`,
 				reason := c.Flags().String("reason", "", "why, for those who find it paused (needed)")
 				return func(farm *client.Client, name string) (string, error) {
 					if strings.TrimSpace(*reason) == "" {
-						return "", usageError{fmt.Errorf("--reason is missing: say why, for those who find the worker paused"), seeHelp(c)}
+						return "", console.UsageHint(fmt.Errorf("--reason is missing: say why, for those who find the worker paused"), console.SeeHelp(c))
 					}
 					return "is paused", farm.PauseWorker(c.Context(), name, *reason)
 				}
@@ -187,7 +127,7 @@ weir token --help.`,
 func listWorkers() *cobra.Command {
 	c := &cobra.Command{Use: "list", Short: "list workers and what can be expected of them", Args: cobra.NoArgs,
 		Example: "  weir workers list"}
-	server := serverFlag(c)
+	server := console.ServerFlag(c)
 	c.RunE = func(c *cobra.Command, _ []string) error { return showWorkers(c, server()) }
 	return c
 }
@@ -196,7 +136,7 @@ func listWorkers() *cobra.Command {
 // flags and returns what it does.
 func workerVerb(use, short, example string, add func(*cobra.Command) func(*client.Client, string) (string, error)) *cobra.Command {
 	c := &cobra.Command{Use: use, Short: short, Example: example, Args: cobra.ExactArgs(1)}
-	farm := adminFlags(c)
+	farm := console.AdminFlags(c)
 	act := add(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		farm, err := farm()
@@ -214,7 +154,7 @@ func workerVerb(use, short, example string, add func(*cobra.Command) func(*clien
 }
 
 func showWorkers(c *cobra.Command, server string) error {
-	token, err := readToken("WEIR_ADMIN_TOKEN", "")
+	token, err := console.ReadToken("WEIR_ADMIN_TOKEN", "")
 	if err != nil {
 		return err
 	}

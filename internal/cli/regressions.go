@@ -5,14 +5,13 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/client"
+	"github.com/weir-ci/weir/internal/cli/console"
 	"github.com/weir-ci/weir/internal/cli/show"
 )
 
@@ -37,7 +36,7 @@ Exits with 1 if any is open.`,
 
 		SuggestionsMinimumDistance: 2,
 	}
-	server := serverFlag(c)
+	server := console.ServerFlag(c)
 	all := c.Flags().Bool("all", false, "list closed ones too")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		farm, err := client.New(server(), nil)
@@ -57,7 +56,7 @@ Exits with 1 if any is open.`,
 		}
 		show.Regressions(c.OutOrStdout(), list, time.Now())
 		if slices.ContainsFunc(list, func(r weir.Regression) bool { return r.State.Open() }) {
-			return errBadNews
+			return console.ErrBadNews
 		}
 		return nil
 	}
@@ -72,30 +71,14 @@ func oneRegression(c *cobra.Command, args []string) error {
 		return nil
 	}
 	if len(c.SuggestionsFor(args[0])) > 0 {
-		return subcommands(c, args)
+		return console.Subcommands(c, args)
 	}
 	return cobra.MaximumNArgs(1)(c, args)
 }
 
-func parseID(s, what string) (int64, error) {
-	digits := s
-	if what == "regression" { // weir repro has to tell the two apart, and others may copy its r3
-		digits = strings.TrimPrefix(s, "r")
-	}
-	n, err := strconv.ParseInt(digits, 10, 64)
-	if err != nil || n < 1 {
-		hint := "weir status lists the newest ones"
-		if what == "regression" {
-			hint = "weir regressions lists them"
-		}
-		return 0, usageError{fmt.Errorf("%.40q is not the number of a %s", s, what), hint}
-	}
-	return n, nil
-}
-
 // tellRegression prints the whole story of one.
 func tellRegression(ctx context.Context, w io.Writer, farm *client.Client, arg string) error {
-	id, err := parseID(arg, "regression")
+	id, err := console.ParseID(arg, "regression")
 	if err != nil {
 		return err
 	}
@@ -105,7 +88,7 @@ func tellRegression(ctx context.Context, w io.Writer, farm *client.Client, arg s
 	}
 	show.Regression(w, d, time.Now())
 	if d.Regression.Aim == weir.AimBreak && d.Regression.State.Open() {
-		return errBadNews
+		return console.ErrBadNews
 	}
 	return nil
 }

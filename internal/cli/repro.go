@@ -19,16 +19,11 @@ import (
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/client"
 	"github.com/weir-ci/weir/internal/app"
+	"github.com/weir-ci/weir/internal/cli/console"
 	"github.com/weir-ci/weir/internal/cli/show"
 	"github.com/weir-ci/weir/internal/repro"
 	"github.com/weir-ci/weir/internal/worker/execute"
 )
-
-// untriedError ends weir repro when it could not find out, whatever the reason.
-type untriedError struct{ error }
-
-// Unwrap is the reason.
-func (e untriedError) Unwrap() error { return e.error }
 
 func newRepro() *cobra.Command {
 	c := &cobra.Command{
@@ -54,7 +49,7 @@ not be tried: there is no such build, the farm does not answer, nobody agreed.`,
   weir repro break.weir`,
 		Args: cobra.ExactArgs(1),
 	}
-	server := serverFlag(c)
+	server := console.ServerFlag(c)
 	var o reproOptions
 	c.Flags().StringVar(&o.dir, "dir", "", "work in this directory, and keep it (default: a scratch directory, which is removed)")
 	c.Flags().StringVar(&o.save, "save", "", "write a capsule to this `FILE` instead of running anything")
@@ -65,17 +60,17 @@ not be tried: there is no such build, the farm does not answer, nobody agreed.`,
 	c.Flags().BoolVarP(&o.quiet, "quiet", "q", false, "do not print what the steps print")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if o.parent && o.both {
-			return usageError{errors.New("--parent and --both do not go together"), seeHelp(c)}
+			return console.UsageHint(errors.New("--parent and --both do not go together"), console.SeeHelp(c))
 		}
 		if o.dir != "" && o.save != "" {
-			return usageError{errors.New("--dir and --save do not go together: a capsule is saved without running anything"), seeHelp(c)}
+			return console.UsageHint(errors.New("--dir and --save do not go together: a capsule is saved without running anything"), console.SeeHelp(c))
 		}
 		o.in, o.out, o.notes, o.server = c.InOrStdin(), c.OutOrStdout(), c.ErrOrStderr(), server
 		err := o.do(c.Context(), args[0])
-		if err == nil || errors.Is(err, errBadNews) || c.Context().Err() != nil {
+		if err == nil || errors.Is(err, console.ErrBadNews) || c.Context().Err() != nil {
 			return err
 		}
-		return untriedError{err}
+		return console.Untried(err)
 	}
 	return c
 }
@@ -185,7 +180,7 @@ func (o reproOptions) ask(ctx context.Context, server, kind, number, scratch str
 	if err != nil || id < 1 {
 		return nil, weir.Errorf(weir.NotFound, "there is no number %.40s of %s", number, kind)
 	}
-	lab := &repro.Lab{Supply: farm, Dir: scratch, Rebuild: o.rebuild, Host: hostPlatform(), Observe: o.observe}
+	lab := &repro.Lab{Supply: farm, Dir: scratch, Rebuild: o.rebuild, Host: console.HostPlatform(), Observe: o.observe}
 	if kind == "builds" {
 		lab.Case, err = repro.AskBuild(ctx, farm, weir.BuildID(id))
 	} else {
@@ -254,7 +249,7 @@ func (o reproOptions) openCapsule(path, scratch string) (*repro.Lab, error) {
 	}
 	runner.Checkout = capsule
 	return &repro.Lab{Runner: *runner, Supply: capsule, Case: capsule.Case, Dir: scratch, Rebuild: o.rebuild,
-		Host: hostPlatform(), Observe: o.observe}, nil
+		Host: console.HostPlatform(), Observe: o.observe}, nil
 }
 
 func (o reproOptions) observe(title string) execute.Observer {
@@ -339,7 +334,7 @@ func (o reproOptions) try(ctx context.Context, lab *repro.Lab) error {
 		fmt.Fprintf(o.notes, "everything is still in %s\n", lab.Dir)
 	}
 	if !same {
-		return errBadNews
+		return console.ErrBadNews
 	}
 	return nil
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/app"
+	"github.com/weir-ci/weir/internal/cli/console"
 	"github.com/weir-ci/weir/internal/cli/show"
 	"github.com/weir-ci/weir/internal/recipe"
 	"github.com/weir-ci/weir/internal/worker/execute"
@@ -39,11 +40,11 @@ passed and 1 if not.`,
 	pins := c.Flags().StringToString("pin", nil, "use this revision of a project: PROJECT=REVISION; may be repeated")
 	quiet := c.Flags().BoolP("quiet", "q", false, "print only how it ended")
 	c.RunE = func(c *cobra.Command, args []string) error {
-		farm, err := loadFarm(c, []string{*file})
+		farm, err := console.LoadFarm(c, []string{*file})
 		if err != nil {
 			return err
 		}
-		plans := recipe.Expand(farm, hostPlatform())
+		plans := recipe.Expand(farm, console.HostPlatform())
 		plan, err := choosePlan(plans, strings.Join(args, ""), *file)
 		if err != nil {
 			return err
@@ -69,7 +70,7 @@ passed and 1 if not.`,
 		}
 		summarise(c.OutOrStdout(), plan.Key.Name(), report)
 		if report.Outcome != weir.Passed {
-			return errBadNews
+			return console.ErrBadNews
 		}
 		return nil
 	}
@@ -82,7 +83,7 @@ func choosePlan(plans []recipe.Plan, want, file string) (recipe.Plan, error) {
 	var names []string
 	var fit []recipe.Plan
 	for _, p := range plans {
-		if p.Key.Platform != hostPlatform() {
+		if p.Key.Platform != console.HostPlatform() {
 			continue
 		}
 		names = append(names, p.Key.Project+"/"+p.Key.Job)
@@ -96,9 +97,9 @@ func choosePlan(plans []recipe.Plan, want, file string) (recipe.Plan, error) {
 	}
 	switch {
 	case len(names) == 0:
-		return recipe.Plan{}, weir.Errorf(weir.NotFound, "%s has no job that runs on %s", file, hostPlatform())
+		return recipe.Plan{}, weir.Errorf(weir.NotFound, "%s has no job that runs on %s", file, console.HostPlatform())
 	case len(fit) == 0:
-		return recipe.Plan{}, weir.Errorf(weir.NotFound, "%s has no job %q that runs on %s", file, want, hostPlatform()).
+		return recipe.Plan{}, weir.Errorf(weir.NotFound, "%s has no job %q that runs on %s", file, want, console.HostPlatform()).
 			WithHint("there are: %s", list)
 	case len(fit) > 1:
 		return recipe.Plan{}, weir.Errorf(weir.Invalid, "%q may be several jobs", want).
@@ -126,8 +127,8 @@ func (r *localRun) pin(ctx context.Context, plan recipe.Plan, wanted map[string]
 	names := append(slices.Clone(plan.Upstreams), plan.Key.Project)
 	for name := range wanted {
 		if !slices.Contains(names, name) {
-			return usageError{error: fmt.Errorf("--pin %s: %s takes no part in %s; these do: %s",
-				name, name, plan.Key.Name(), strings.Join(names, ", "))}
+			return console.Usage(fmt.Errorf("--pin %s: %s takes no part in %s; these do: %s",
+				name, name, plan.Key.Name(), strings.Join(names, ", ")))
 		}
 	}
 	for _, name := range names {
@@ -200,7 +201,7 @@ func (r *localRun) build(ctx context.Context, plan recipe.Plan) (execute.Report,
 		}
 		if made.Outcome != weir.Passed {
 			return made, weir.Errorf(weir.Unavailable, "the product of %s could not be built: it %s%s",
-				input.Project, made.Outcome, reasonText(made.Reason))
+				input.Project, made.Outcome, console.ReasonText(made.Reason))
 		}
 		spec.Inputs[i].Product = made.Product
 	}
@@ -272,7 +273,7 @@ func summarise(w io.Writer, name string, r execute.Report) {
 		took = r.Steps[len(r.Steps)-1].Ended.Sub(r.Steps[0].Started).Round(10 * time.Millisecond)
 	}
 	counts := r.Set.Count()
-	fmt.Fprintf(w, "=== %s %s%s", name, r.Outcome, reasonText(r.Reason))
+	fmt.Fprintf(w, "=== %s %s%s", name, r.Outcome, console.ReasonText(r.Reason))
 	if counts.Total() > 0 {
 		noun := "tests"
 		if counts.Total() == 1 {

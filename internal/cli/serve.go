@@ -14,6 +14,7 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/app"
+	"github.com/weir-ci/weir/internal/cli/console"
 	"github.com/weir-ci/weir/internal/recipe"
 )
 
@@ -42,7 +43,7 @@ again goes on where it stopped. Workers on other machines need a token: see weir
 	}
 	logger := logFlag(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
-		farm, err := loadFarm(c, args)
+		farm, err := console.LoadFarm(c, args)
 		if err != nil {
 			return err
 		}
@@ -70,7 +71,7 @@ you do not trust. It is called local-HOST, and gets a new token at each start.`,
 	logger := logFlag(c)
 	slots := c.Flags().Int("slots", 0, "how many builds run at once (default: what the file says, or 1)")
 	c.RunE = func(c *cobra.Command, args []string) error {
-		farm, err := loadFarm(c, args)
+		farm, err := console.LoadFarm(c, args)
 		if err != nil {
 			return err
 		}
@@ -90,7 +91,7 @@ you do not trust. It is called local-HOST, and gets a new token at each start.`,
 
 func checkSlots(n int) error {
 	if n < 1 || n > recipe.MaxSlots {
-		return usageError{error: fmt.Errorf("--slots is %d, it must be 1 to %d", n, recipe.MaxSlots)}
+		return console.Usage(fmt.Errorf("--slots is %d, it must be 1 to %d", n, recipe.MaxSlots))
 	}
 	return nil
 }

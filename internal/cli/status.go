@@ -4,6 +4,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/weir-ci/weir/client"
+	"github.com/weir-ci/weir/internal/cli/console"
 	"github.com/weir-ci/weir/internal/cli/show"
 )
 
@@ -22,7 +23,7 @@ Exits with 1 if there are open regressions.`,
 		Example: "  weir status\n  weir status --server https://weir.example.org",
 		Args:    cobra.NoArgs,
 	}
-	server := serverFlag(c)
+	server := console.ServerFlag(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		farm, err := client.New(server(), nil)
 		if err != nil {
@@ -34,7 +35,7 @@ Exits with 1 if there are open regressions.`,
 		}
 		show.Status(c.OutOrStdout(), o)
 		if len(o.Regressions) > 0 {
-			return errBadNews
+			return console.ErrBadNews
 		}
 		return nil
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/weir-ci/weir/internal/cli/console"
 	"github.com/weir-ci/weir/internal/demo"
 )
 
@@ -35,5 +36,5 @@ func tell(ctx context.Context, out io.Writer, show *demo.Show) error {
 	for _, d := range differences {
 		fmt.Fprintln(out, "  "+d.What)
 	}
-	return errBadNews
+	return console.ErrBadNews
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/weir-ci/weir/internal/app"
+	"github.com/weir-ci/weir/internal/cli/console"
 	"github.com/weir-ci/weir/internal/cli/show"
 	"github.com/weir-ci/weir/internal/recipe"
 	"github.com/weir-ci/weir/internal/store"
@@ -23,16 +24,16 @@ runs; the server need not be running. A token is shown once, when it is made;
 only a hash of it is kept.`,
 		Example: "  weir token add alices-laptop --owner alice@example.org\n  weir token add alice --admin\n" +
 			"  weir token list\n  weir token revoke alices-laptop",
-		Args: subcommands,
+		Args: console.Subcommands,
 
 		SuggestionsMinimumDistance: 2,
 		RunE: func(*cobra.Command, []string) error {
-			return usageError{fmt.Errorf("token what: add, list or revoke?"), "see weir token --help"}
+			return console.UsageHint(fmt.Errorf("token what: add, list or revoke?"), "see weir token --help")
 		},
 	}
 	file := c.PersistentFlags().StringP("file", "f", recipe.FileName, "the farm file")
 	open := func(c *cobra.Command, use func(db app.Tokens) error) error {
-		farm, err := loadFarm(c, []string{*file})
+		farm, err := console.LoadFarm(c, []string{*file})
 		if err != nil {
 			return err
 		}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/client"
+	"github.com/weir-ci/weir/internal/cli/console"
 )
 
 // triageVerbs are what people may say of a regression.
@@ -42,9 +43,9 @@ stays in its log.`, "  weir regressions reopen 3 --why \"it was no flake\"",
 // wordVerb makes a verb that needs no more than a regression and a reason.
 func wordVerb(use, short, long, example string, do func(context.Context, *client.Client, weir.RegressionID, string) (string, error)) *cobra.Command {
 	c := &cobra.Command{Use: use, Short: short, Long: long, Example: example, Args: cobra.ExactArgs(1)}
-	farm, why := adminFlags(c), whyFlag(c)
+	farm, why := console.AdminFlags(c), whyFlag(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
-		id, err := parseID(args[0], "regression")
+		id, err := console.ParseID(args[0], "regression")
 		if err != nil {
 			return err
 		}
@@ -76,19 +77,19 @@ if it is still open then, it speaks again. 90 days are the most.`,
 		Example: "  weir regressions acknowledge 3 --for 7d --why \"a fix is in review\"\n  weir regressions acknowledge 3 --until 2026-03-21",
 		Args:    cobra.ExactArgs(1),
 	}
-	farm, why := adminFlags(c), whyFlag(c)
+	farm, why := console.AdminFlags(c), whyFlag(c)
 	length := c.Flags().String("for", "", "for how long, for example 12h, 7d or 2w")
 	date := c.Flags().String("until", "", "until when, for example 2026-03-21 (the beginning of that day in UTC)")
 	c.RunE = func(c *cobra.Command, args []string) error {
-		id, err := parseID(args[0], "regression")
+		id, err := console.ParseID(args[0], "regression")
 		if err != nil {
 			return err
 		}
 		if *length != "" && *date != "" {
-			return usageError{fmt.Errorf("--for and --until do not go together"), seeHelp(c)}
+			return console.UsageHint(fmt.Errorf("--for and --until do not go together"), console.SeeHelp(c))
 		}
 		if *length == "" && *date == "" {
-			return usageError{fmt.Errorf("say for how long you have it in hand, with --for or with --until"), seeHelp(c)}
+			return console.UsageHint(fmt.Errorf("say for how long you have it in hand, with --for or with --until"), console.SeeHelp(c))
 		}
 		farm, err := farm()
 		if err != nil {
@@ -130,7 +131,7 @@ func parseLength(s string) (time.Duration, error) {
 	if d, err := time.ParseDuration(s); err == nil && d >= time.Second {
 		return d, nil
 	}
-	return 0, usageError{fmt.Errorf("%.40q is not how long something can hold", s), "write it like 12h, 7d or 2w"}
+	return 0, console.UsageHint(fmt.Errorf("%.40q is not how long something can hold", s), "write it like 12h, 7d or 2w")
 }
 
 func parseDate(s string) (time.Time, error) {
@@ -139,7 +140,7 @@ func parseDate(s string) (time.Time, error) {
 			return t, nil
 		}
 	}
-	return time.Time{}, usageError{fmt.Errorf("%.40q is not a date", s), "write it like 2026-03-21 or 2026-03-21T15:04:05Z"}
+	return time.Time{}, console.UsageHint(fmt.Errorf("%.40q is not a date", s), "write it like 2026-03-21 or 2026-03-21T15:04:05Z")
 }
 
 func newMerge() *cobra.Command {
@@ -150,13 +151,13 @@ func newMerge() *cobra.Command {
 		Example: "  weir regressions merge 4 3 --why \"the same assertion\"",
 		Args:    cobra.ExactArgs(2),
 	}
-	farm, why := adminFlags(c), whyFlag(c)
+	farm, why := console.AdminFlags(c), whyFlag(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
-		id, err := parseID(args[0], "regression")
+		id, err := console.ParseID(args[0], "regression")
 		if err != nil {
 			return err
 		}
-		into, err := parseID(args[1], "regression")
+		into, err := console.ParseID(args[1], "regression")
 		if err != nil {
 			return err
 		}
@@ -185,10 +186,10 @@ if several suites have one of that name.`,
 		Example: "  weir regressions split 3 TestUpper 'mill/text TestLower' --why \"another message\"",
 		Args:    cobra.MinimumNArgs(2),
 	}
-	farm, why := adminFlags(c), whyFlag(c)
+	farm, why := console.AdminFlags(c), whyFlag(c)
 	builder := c.Flags().String("builder", "", "on the builder of this name, if several have the tests")
 	c.RunE = func(c *cobra.Command, args []string) error {
-		id, err := parseID(args[0], "regression")
+		id, err := console.ParseID(args[0], "regression")
 		if err != nil {
 			return err
 		}

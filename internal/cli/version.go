@@ -2,17 +2,14 @@ package cli
 
 import (
 	"fmt"
-	"runtime"
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
-	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/app"
+	"github.com/weir-ci/weir/internal/cli/console"
 	"github.com/weir-ci/weir/internal/protocol"
 )
-
-func hostPlatform() weir.Platform { return weir.Platform(runtime.GOOS + "/" + runtime.GOARCH) }
 
 func newVersion() *cobra.Command {
 	return &cobra.Command{
@@ -26,7 +23,7 @@ func newVersion() *cobra.Command {
 				built = "with " + info.GoVersion
 			}
 			_, err := fmt.Fprintf(c.OutOrStdout(), "weir %s %s, built %s, worker protocol %d\n",
-				app.Version, hostPlatform(), built, protocol.Version)
+				app.Version, console.HostPlatform(), built, protocol.Version)
 			return err
 		},
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/app"
+	"github.com/weir-ci/weir/internal/cli/console"
 	"github.com/weir-ci/weir/internal/cli/show"
 )
 
@@ -83,12 +84,12 @@ where other users of this machine could see it.`,
 // options checks the flags.
 func (f *workerFlags) options(c *cobra.Command) (o app.WorkerOptions, err error) {
 	if f.server == "" {
-		return o, usageError{fmt.Errorf("--server is missing: the address of the farm"), seeHelp(c)}
+		return o, console.UsageHint(fmt.Errorf("--server is missing: the address of the farm"), console.SeeHelp(c))
 	}
 	if err := checkSlots(f.slots); err != nil {
 		return o, err
 	}
-	token, err := readToken("WEIR_TOKEN", f.tokenFile)
+	token, err := console.ReadToken("WEIR_TOKEN", f.tokenFile)
 	if err != nil {
 		return o, err
 	}
