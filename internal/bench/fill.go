@@ -115,9 +115,9 @@ func (h *history) lease(ctx context.Context) ([]store.Leased, error) {
 	for i := range 100 {
 		ask.Tokens = append(ask.Tokens, fmt.Sprint("token", i))
 	}
-	return h.db.Lease(ctx, ask, func(offered []store.Candidate) []weir.BuildID {
+	return h.db.Lease(ctx, ask, func(q store.Queue) []weir.BuildID {
 		var ids []weir.BuildID
-		for _, c := range offered[:min(len(offered), len(ask.Tokens))] {
+		for _, c := range q.Candidates[:min(len(q.Candidates), len(ask.Tokens))] {
 			ids = append(ids, c.Build)
 		}
 		return ids

@@ -21,7 +21,7 @@ type countedStore struct {
 }
 
 // Lease counts.
-func (c *countedStore) Lease(ctx context.Context, ask store.LeaseAsk, choose func([]store.Candidate) []weir.BuildID) ([]store.Leased, error) {
+func (c *countedStore) Lease(ctx context.Context, ask store.LeaseAsk, choose func(store.Queue) []weir.BuildID) ([]store.Leased, error) {
 	c.looks.Add(1)
 	return c.Store.Lease(ctx, ask, choose)
 }

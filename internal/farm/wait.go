@@ -118,9 +118,9 @@ func (f *Farm) tryLease(ctx context.Context, worker weir.Worker, want protocol.L
 		secrets[hash] = secret
 		ask.Tokens = append(ask.Tokens, hash)
 	}
-	leased, err := f.store.Lease(ctx, ask, func(candidates []store.Candidate) []weir.BuildID {
-		left = make([]schedule.Candidate, len(candidates))
-		for i, c := range candidates {
+	leased, err := f.store.Lease(ctx, ask, func(q store.Queue) []weir.BuildID {
+		left = make([]schedule.Candidate, len(q.Candidates))
+		for i, c := range q.Candidates {
 			left[i] = schedule.Candidate(c)
 		}
 		f.alike.saw(worker.Platform, left)

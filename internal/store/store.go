@@ -192,12 +192,14 @@ type Leaser interface {
 	// own. Leases of earlier epochs are refused from now on.
 	Hello(ctx context.Context, w weir.Worker, holds []weir.AttemptID) (epoch int64, keep []weir.AttemptID, err error)
 	// Lease gives queued builds to a worker. In one transaction it reads up to
-	// CandidateLimit queued builds of the worker's platform, by priority and
-	// age, lets choose pick from them, and turns the picked ones into
-	// attempts. It returns at once, with none if there are none, or if the
-	// worker is paused, draining or barred. Builds that wait for their next
-	// try are no candidates.
-	Lease(ctx context.Context, ask LeaseAsk, choose func([]Candidate) []weir.BuildID) ([]Leased, error)
+	// CandidateLimit queued builds of the worker's platform (see Queue), lets
+	// choose pick from them, and turns the picked ones into attempts. It returns
+	// at once, with none if there are none, or if the worker is paused, draining
+	// or barred. Builds that wait for their next try are no candidates.
+	//
+	// While choose sees a candidate that wants locks no other lease does, of this
+	// server or another: what Held says stays true until the picked ones are leased.
+	Lease(ctx context.Context, ask LeaseAsk, choose func(Queue) []weir.BuildID) ([]Leased, error)
 	// Sync extends a lease and records step events and log frames. It is
 	// idempotent: frames and events known already are passed over. Fenced if
 	// the attempt is not live or the token is not its own.
@@ -317,8 +319,13 @@ type LogSegment struct {
 // database itself.
 const MaxInlineSegment = 64 << 10
 
-// CandidateLimit is how many queued builds a lease looks at.
-const CandidateLimit = 200
+// Limits of what a lease looks at.
+const (
+	CandidateLimit = 200 // queued builds
+	// LaneLimit is how many lanes these are of. Where more have queued builds,
+	// leases look at them by turns.
+	LaneLimit = 50
+)
 
 // Candidate is a queued build a worker might get.
 type Candidate struct {
@@ -340,6 +347,9 @@ type Candidate struct {
 
 // Queue is what a worker may choose from.
 type Queue struct {
+	// Candidates are queued builds, by priority and age. However many one lane
+	// has, the others are among them: of each lane that a lease looks at those
+	// that come first and the oldest one, and of all lanes those that come first.
 	Candidates []Candidate
 	// Held lists the locks of builds that are leased or running, if a candidate
 	// wants one.
@@ -373,7 +383,7 @@ type LeaseAsk struct {
 	// that, by the number of attempts that it has had; nil means at once. It
 	// keeps a worker that dies of an assignment from getting it without end.
 	Undelivered func(attempts int) time.Time
-	// Glance is how many candidates are read first, if the caller knows that
+	// Glance is about how many candidates are read first, if the caller knows that
 	// they are alike; all are read if choose takes none of those. 0 means all.
 	Glance int
 }

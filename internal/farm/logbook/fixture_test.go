@@ -83,7 +83,7 @@ func newDesk(t testing.TB) *desk {
 		t.Fatal(err)
 	}
 	leased, err := db.Lease(ctx, store.LeaseAsk{Worker: "w", Platform: "linux/amd64", Now: time.Now(), Deadline: time.Now().Add(weir.LeaseTime),
-		Tokens: []string{"token"}}, func(c []store.Candidate) []weir.BuildID { return []weir.BuildID{c[0].Build} })
+		Tokens: []string{"token"}}, func(q store.Queue) []weir.BuildID { return []weir.BuildID{q.Candidates[0].Build} })
 	if err != nil || len(leased) != 1 {
 		t.Fatalf("leased %+v, %v", leased, err)
 	}

@@ -194,8 +194,8 @@ func (w *world) lease(c call) (r result) {
 	if known := w.epochs[c.worker]; int(c.epoch) <= len(known) {
 		ask.Epoch = known[c.epoch-1]
 	}
-	leased, err := w.Lease(w.Context(), ask, func(offered []store.Candidate) []weir.BuildID {
-		first := slices.MinFunc(offered, func(a, b store.Candidate) int { return cmp.Compare(a.Build, b.Build) })
+	leased, err := w.Lease(w.Context(), ask, func(q store.Queue) []weir.BuildID {
+		first := slices.MinFunc(q.Candidates, func(a, b store.Candidate) int { return cmp.Compare(a.Build, b.Build) })
 		return []weir.BuildID{first.Build}
 	})
 	r.verdict = w.verdict(err)

@@ -85,7 +85,7 @@ func (c *client) live() {
 		c.seq++
 		leased, err = c.store.Lease(c.Context(), store.LeaseAsk{Worker: c.name, Platform: "linux/amd64", Now: now, Deadline: now.Add(weir.LeaseTime),
 			Tokens: []string{token}, Epoch: c.epoch, Seq: c.seq},
-			func(offered []store.Candidate) []weir.BuildID { return []weir.BuildID{offered[0].Build} })
+			func(q store.Queue) []weir.BuildID { return []weir.BuildID{q.Candidates[0].Build} })
 	}
 	if err != nil {
 		c.Error(err)

@@ -93,7 +93,7 @@ func trivial(tb testing.TB, s store.Store, b weir.Builder, epoch int64, i int) {
 	token := string(weir.DigestOf(fmt.Appendf(nil, "token %d", i)))
 	leased, err := s.Lease(tb.Context(), store.LeaseAsk{Worker: "worker-7", Platform: b.Platform, Now: now, Deadline: now.Add(weir.LeaseTime),
 		Tokens: []string{token}, Epoch: epoch, Seq: int64(i + 1)},
-		func(offered []store.Candidate) []weir.BuildID { return []weir.BuildID{offered[0].Build} })
+		func(q store.Queue) []weir.BuildID { return []weir.BuildID{q.Candidates[0].Build} })
 	must(err)
 	if len(leased) != 1 || leased[0].Build.Run != run.ID {
 		tb.Fatalf("leased %+v", leased)

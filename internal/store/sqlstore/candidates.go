@@ -1,9 +1,12 @@
 package sqlstore
 
 import (
+	"cmp"
 	"encoding/json"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/store"
@@ -11,73 +14,308 @@ import (
 	"github.com/weir-ci/weir/internal/store/sqltx"
 )
 
-// askCandidates asks for queued builds that may be leased. It reads as little of
-// each as it can: nothing else costs a lease as much.
-func (c conn) askCandidates(ask store.LeaseAsk, limit int) sqltx.Asked {
-	return c.Later(`SELECT b.id, b.builder_id, b.priority, b.queued, b.attempts, b.cause, b.labels FROM builds b
-		WHERE b.platform = $1 AND b.state = 'queued' AND b.not_before <= $2 ORDER BY b.priority DESC, b.id LIMIT $3`,
-		sqltx.Clean(string(ask.Platform)), sqltx.Micros(ask.Now), limit)
+// A look at the queue costs the same however long it is. The lanes are found by
+// skipping: from each one index leads straight to the next. Of each the first few
+// builds are read, and the oldest, which may be none of those. A few builds that
+// come first of all are read too, because there may be more lanes than one look
+// takes in. Nothing else costs a lease as much, so little is read of each build,
+// and those of a lane are one text.
+
+// foremost is how many builds a look reads that come first of all lanes.
+const foremost = 10
+
+// between stands between the builds of a lane. It is in no JSON.
+const between = "\x1e"
+
+// rowText is a candidate, of alias x, as text.
+const rowText = `CAST(x.id AS TEXT) || ' ' || x.builder_id || ' ' || x.priority || ' ' || x.queued || ' ' || x.attempts || ' ' || x.cause || ' ' || x.labels`
+
+// isQueued is the condition that a build, of alias x, may be leased.
+const isQueued = `x.platform = $1 AND x.state = 'queued' AND x.not_before <= $2`
+
+// lookSQL renders the query of a look: from the first lane on, or from the one
+// behind $5. Its columns are 1 for a lane or 0 for a single build, the lane, the
+// builds that come first there, and the oldest one.
+func lookSQL(behind bool) string {
+	from := ""
+	if behind {
+		from = ` AND y.lane > $5`
+	}
+	return `WITH RECURSIVE lanes (lane, place) AS (
+			SELECT MIN(y.lane), 1 FROM builds y WHERE y.platform = $1 AND y.state = 'queued'` + from + `
+			UNION ALL SELECT (SELECT MIN(y.lane) FROM builds y WHERE y.platform = $1 AND y.state = 'queued' AND y.lane > l.lane), l.place + 1
+			FROM lanes l WHERE l.lane IS NOT NULL AND l.place < ` + strconv.Itoa(store.LaneLimit) + `)
+		SELECT 1, l.lane,
+			COALESCE((SELECT string_agg(w.line, '` + between + `') FROM (SELECT ` + rowText + ` AS line FROM builds x WHERE ` + isQueued + ` AND x.lane = l.lane
+				ORDER BY x.priority DESC, x.id LIMIT (SELECT (CAST($3 AS BIGINT) + COUNT(z.lane) - 1) / COUNT(z.lane) FROM lanes z)) w), ''),
+			COALESCE((SELECT ` + rowText + ` FROM builds x WHERE ` + isQueued + ` AND x.lane = l.lane ORDER BY x.id LIMIT 1), '')
+		FROM lanes l WHERE l.lane IS NOT NULL
+		UNION ALL SELECT 0, w.lane, w.line, '' FROM (SELECT x.lane, ` + rowText + ` AS line FROM builds x WHERE ` + isQueued + `
+			ORDER BY x.priority DESC, x.id LIMIT $4) w`
 }
 
-// candidates reads queued builds that were asked for.
-func (c conn) candidates(k *sqlroster.Builders, queue sqltx.Asked) ([]store.Candidate, error) {
-	var builders []weir.BuilderID
-	var wishing []weir.BuildID
-	var id, builder, priority, queued, attempts, cause, labels any // what drivers give, unchanged
-	into := []any{&id, &builder, &priority, &queued, &attempts, &cause, &labels}
-	offers, err := sqltx.Collect(queue, func(row sqltx.Scanner) (o store.Candidate, err error) {
-		if err := row.Scan(into...); err != nil {
-			return o, err
-		}
-		o = store.Candidate{Build: weir.BuildID(number(id)), Cause: weir.Cause(text(cause)), Priority: int(number(priority)),
-			Queued: sqltx.TimeOf(number(queued)), Attempts: int(number(attempts))}
-		list, wishes := strings.CutSuffix(text(labels), wishMark)
-		if wishes {
-			wishing = append(wishing, o.Build)
-		}
-		if list != "null" && list != "[]" {
-			err = json.Unmarshal([]byte(list), &o.Labels)
-		}
-		builders = append(builders, weir.BuilderID(number(builder)))
-		return o, err
-	}, "")
-	if err != nil || len(offers) == 0 {
-		return nil, err
+// look is a look at the queue that was asked for.
+type look struct {
+	platform weir.Platform
+	limit    int
+	asked    sqltx.Asked
+}
+
+// askCandidates asks for queued builds that may be leased.
+func (c conn) askCandidates(lanes *turns, ask store.LeaseAsk, limit int) look {
+	args := []any{sqltx.Clean(string(ask.Platform)), sqltx.Micros(ask.Now), limit, min(foremost, limit)}
+	behind := lanes.next(ask.Platform)
+	if behind != "" {
+		args = append(args, behind)
 	}
-	found, err := k.Of(c.Conn, builders)
+	return look{ask.Platform, limit, c.Later(lookSQL(behind != ""), args...)}
+}
+
+// offer is a candidate with what is needed to read the rest of it.
+type offer struct {
+	store.Candidate
+	builder weir.BuilderID
+	place   int // in its lane; 0 if it is among the foremost or the oldest there
+	marks   string
+}
+
+// candidates reads queued builds that were asked for, and reports whether there
+// may be more than those.
+func (t *tx) candidates(k *sqlroster.Builders, lanes *turns, queue look) (q store.Queue, more bool, err error) {
+	offers, more, err := queue.read(lanes)
+	if err != nil || len(offers) == 0 {
+		return q, more, err
+	}
+	builders := make([]weir.BuilderID, len(offers))
+	for i, o := range offers {
+		builders[i] = o.builder
+	}
+	found, err := k.Of(t.Conn, builders)
+	if err != nil {
+		return q, more, err
+	}
 	for i := range offers {
 		offers[i].Builder = found[builders[i]]
 	}
-	if err == nil && len(wishing) > 0 {
-		err = c.wishes(offers, wishing)
+	if err := t.complete(offers); err != nil {
+		return q, more, err
 	}
-	return offers, err
+	locking := false
+	for _, o := range offers {
+		q.Candidates = append(q.Candidates, o.Candidate)
+		locking = locking || len(o.Locks) > 0
+	}
+	if locking {
+		q.Held, err = t.heldLocks()
+	}
+	return q, more, err
 }
 
-// wishMark ends the labels of a build that wishes for a worker. There are few
-// such builds, so candidates are read without asking each of them.
-const wishMark = "\n"
-
-// wishes fills in the workers that some of the candidates wish for.
-func (c conn) wishes(offers []store.Candidate, wishing []weir.BuildID) error {
-	among, arg := sqltx.Among(c.Conn, 1, wishing)
-	found, err := sqltx.Collect(c, func(row sqltx.Scanner) (o store.Candidate, err error) {
-		err = row.Scan(&o.Build, &o.Prefer, &o.Avoid)
-		return o, err
-	}, `SELECT b.id, b.prefer, b.avoid FROM builds b WHERE b.id `+among, arg)
-	for _, w := range found {
-		i := slices.IndexFunc(offers, func(o store.Candidate) bool { return o.Build == w.Build })
-		offers[i].Prefer, offers[i].Avoid = w.Prefer, w.Avoid
+// read reads a look: at most store.CandidateLimit builds, by priority and age.
+func (l look) read(turn *turns) (offers []offer, more bool, err error) {
+	type row struct {
+		lane         bool
+		name         string
+		first, other string
 	}
+	rows, err := sqltx.Collect(l.asked, func(s sqltx.Scanner) (r row, err error) {
+		var kind int
+		err = s.Scan(&kind, &r.name, &r.first, &r.other)
+		r.lane = kind == 1
+		return r, err
+	}, "")
+	if err != nil {
+		return nil, false, err
+	}
+	lanes, last := 0, ""
+	for _, r := range rows {
+		if r.lane {
+			lanes, last = lanes+1, max(last, r.name)
+		}
+	}
+	turn.took(l.platform, lanes, last)
+	more = lanes == store.LaneLimit
+	seen := map[weir.BuildID]bool{}
+	add := func(lane, text string, place int) {
+		o, bad := parseOffer(text)
+		err = cmp.Or(err, bad)
+		if !seen[o.Build] {
+			seen[o.Build] = true
+			o.Lane, o.place = lane, place
+			offers = append(offers, o)
+		}
+	}
+	for _, r := range rows { // first those that no lane's many keep out
+		switch {
+		case !r.lane:
+			add(r.name, r.first, 0)
+		case r.other != "":
+			add(r.name, r.other, 0)
+		}
+	}
+	for _, r := range rows {
+		if !r.lane || r.first == "" {
+			continue
+		}
+		texts := strings.Split(r.first, between)
+		more = more || len(texts) >= (l.limit+lanes-1)/lanes
+		for i, text := range texts {
+			add(r.name, text, i+1)
+		}
+	}
+	return inOrder(offers), more, err
+}
+
+// inOrder cuts offers at what a lease looks at, each lane as much as the others,
+// and sorts them by priority and age.
+func inOrder(offers []offer) []offer {
+	if len(offers) > store.CandidateLimit {
+		slices.SortFunc(offers, func(a, b offer) int {
+			return cmp.Or(cmp.Compare(a.place, b.place), cmp.Compare(a.Build, b.Build))
+		})
+		offers = offers[:store.CandidateLimit]
+	}
+	slices.SortFunc(offers, func(a, b offer) int {
+		return cmp.Or(cmp.Compare(b.Priority, a.Priority), cmp.Compare(a.Build, b.Build))
+	})
+	return offers
+}
+
+// parseOffer reads what rowText wrote.
+func parseOffer(text string) (o offer, err error) {
+	var n [5]int64
+	for i := range n {
+		var part string
+		part, text, _ = strings.Cut(text, " ")
+		if n[i], err = strconv.ParseInt(part, 10, 64); err != nil {
+			return o, err
+		}
+	}
+	cause, rest, _ := strings.Cut(text, " ")
+	list, marks, marked := strings.Cut(rest, "\n")
+	o.Candidate = store.Candidate{Build: weir.BuildID(n[0]), Cause: weir.Cause(cause), Priority: int(n[2]), Queued: sqltx.TimeOf(n[3]), Attempts: int(n[4])}
+	o.builder, o.marks = weir.BuilderID(n[1]), marks
+	if marked && marks == "" { // as version 9 of the schema had it
+		o.marks = string(markWish)
+	}
+	if list != "null" && list != "[]" {
+		err = json.Unmarshal([]byte(list), &o.Labels)
+	}
+	return o, err
+}
+
+// Marks stand behind the labels of a build, after a newline. They say what else
+// there is to be known of it: candidates are read without asking each of them.
+const (
+	markWish    = 'w' // it prefers a worker, avoids one, or wants locks
+	markProduct = 'p' // it needs products
+)
+
+// marksOf are those of a build to be made.
+func marksOf(nb store.NewBuild) string {
+	marks := ""
+	if nb.Prefer != "" || nb.Avoid != "" || len(nb.Locks) > 0 {
+		marks += string(markWish)
+	}
+	if len(nb.Needs) > 0 {
+		marks += string(markProduct)
+	}
+	if marks == "" {
+		return ""
+	}
+	return "\n" + marks
+}
+
+// complete fills in what the marks of offers tell of.
+func (c conn) complete(offers []offer) error {
+	at := map[weir.BuildID]*offer{}
+	var wishing, needing []weir.BuildID
+	for i := range offers {
+		o := &offers[i]
+		at[o.Build] = o
+		if strings.ContainsRune(o.marks, markWish) {
+			wishing = append(wishing, o.Build)
+		}
+		if strings.ContainsRune(o.marks, markProduct) {
+			needing = append(needing, o.Build)
+		}
+	}
+	if len(wishing) > 0 {
+		among, arg := sqltx.Among(c.Conn, 1, wishing)
+		if _, err := sqltx.Collect(c, func(row sqltx.Scanner) (_ struct{}, err error) {
+			var w store.Candidate
+			if err = row.Scan(&w.Build, &w.Prefer, &w.Avoid, sqltx.JSON(&w.Locks)); err == nil {
+				o := at[w.Build]
+				o.Prefer, o.Avoid, o.Locks = w.Prefer, w.Avoid, w.Locks
+			}
+			return struct{}{}, err
+		}, `SELECT b.id, b.prefer, b.avoid, b.locks FROM builds b WHERE b.id `+among, arg); err != nil {
+			return err
+		}
+	}
+	if len(needing) == 0 {
+		return nil
+	}
+	among, arg := sqltx.Among(c.Conn, 1, needing)
+	_, err := sqltx.Collect(c, func(row sqltx.Scanner) (_ struct{}, err error) {
+		var id weir.BuildID
+		var product weir.Digest
+		if err = row.Scan(&id, &product); err == nil {
+			at[id].Products = append(at[id].Products, product)
+		}
+		return struct{}{}, err
+	}, `SELECT n.build_id, p.product_digest FROM needs n JOIN builds p ON p.id = n.need_id
+		WHERE n.build_id `+among+` AND n.ending = '' AND p.product_digest <> '' ORDER BY n.build_id, n.ordinal`, arg)
 	return err
 }
 
-func number(column any) int64 {
-	n, _ := column.(int64) // as the schema has it
-	return n
+// heldLocks lists the locks of builds that are leased or running. From then on
+// until the transaction ends no other one reads them to lease more: two servers
+// must not both find the same lock free.
+func (t *tx) heldLocks() ([]store.Held, error) {
+	if err := t.guard("locks"); err != nil {
+		return nil, err
+	}
+	return sqltx.Collect(t, func(row sqltx.Scanner) (h store.Held, err error) {
+		err = row.Scan(&h.Build, &h.Worker, sqltx.JSON(&h.Locks))
+		return h, err
+	}, `SELECT b.id, b.worker, b.locks FROM builds b WHERE b.locks <> '' AND b.state IN ('leased', 'running') ORDER BY b.id`)
 }
 
-func text(column any) string {
-	s, _ := column.(string) // as the schema has it
-	return s
+// guard takes a lock that is nothing but a name, until the transaction ends.
+func (t *tx) guard(name string) error {
+	if t.Lock() == "" { // there is one writer at a time
+		return nil
+	}
+	if err := t.Put(`INSERT INTO guards (name) VALUES ($1) ON CONFLICT DO NOTHING`, name); err != nil {
+		return err
+	}
+	return t.Row(`SELECT b.name FROM guards b WHERE b.name = $1`+t.Lock(), name).Scan(&name)
+}
+
+// turns remembers, where there are more lanes than one look takes in, behind
+// which the next one begins. The zero value begins with the first.
+type turns struct {
+	mu   sync.Mutex
+	last map[weir.Platform]string
+}
+
+func (t *turns) next(p weir.Platform) string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.last[p]
+}
+
+// took notes how many lanes a look took in, and the last of them.
+func (t *turns) took(p weir.Platform, lanes int, last string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.last == nil {
+		t.last = map[weir.Platform]string{}
+	}
+	if lanes < store.LaneLimit {
+		delete(t.last, p)
+		return
+	}
+	t.last[p] = last
 }

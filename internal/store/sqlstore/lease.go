@@ -132,7 +132,7 @@ func (a attempt) spoke(t *tx, now time.Time) error {
 //
 // A lease that changes nothing notes nothing, so that idle workers cost no
 // writing and may ask under the same number until there is something.
-func (s *Store) Lease(ctx context.Context, ask store.LeaseAsk, choose func([]store.Candidate) []weir.BuildID) (leased []store.Leased, err error) {
+func (s *Store) Lease(ctx context.Context, ask store.LeaseAsk, choose func(store.Queue) []weir.BuildID) (leased []store.Leased, err error) {
 	if err := sqlroster.CheckHeld(ask.Worker, len(ask.Holds)); err != nil {
 		return nil, err
 	}
@@ -148,7 +148,7 @@ func (s *Store) Lease(ctx context.Context, ask store.LeaseAsk, choose func([]sto
 		leased = nil
 		worker := sqlroster.AskWorker(t.Tx, ask.Worker)
 		live := sqlroster.AskLive(t.Conn, ask.Worker)
-		first := t.askCandidates(ask, glance(ask))
+		first := t.askCandidates(&s.lanes, ask, glance(ask))
 		w, known, err := sqlroster.ReadWorker(worker)
 		if err != nil {
 			return err
@@ -162,13 +162,13 @@ func (s *Store) Lease(ctx context.Context, ask store.LeaseAsk, choose func([]sto
 				return err
 			}
 			if back { // the queue is not what it was
-				first = t.askCandidates(ask, glance(ask))
+				first = t.askCandidates(&s.lanes, ask, glance(ask))
 			}
 		}
 		if w.Held(ask.Now) {
 			return sqlroster.Seen(t.Tx, w, ask.Now)
 		}
-		if leased, err = t.give(&s.builders, ask, first, choose); err != nil || !known {
+		if leased, err = t.give(s, ask, first, choose); err != nil || !known {
 			return err
 		}
 		if len(leased) == 0 || ask.Epoch == 0 {
@@ -185,12 +185,12 @@ func (s *Store) Lease(ctx context.Context, ask store.LeaseAsk, choose func([]sto
 }
 
 // give leases what choose picks from the queue.
-func (t *tx) give(k *sqlroster.Builders, ask store.LeaseAsk, queue sqltx.Asked, choose func([]store.Candidate) []weir.BuildID) ([]store.Leased, error) {
-	for limit := glance(ask); ; limit, queue = store.CandidateLimit, t.askCandidates(ask, store.CandidateLimit) {
-		offers, err := t.candidates(k, queue)
-		all := len(offers) < limit || limit == store.CandidateLimit
-		for err == nil && len(offers) > 0 {
-			picked := pick(choose(slices.Clone(offers)), offers, len(ask.Tokens))
+func (t *tx) give(s *Store, ask store.LeaseAsk, first look, choose func(store.Queue) []weir.BuildID) ([]store.Leased, error) {
+	for next := first; ; next = t.askCandidates(&s.lanes, ask, store.CandidateLimit) {
+		q, more, err := t.candidates(&s.builders, &s.lanes, next)
+		for err == nil && len(q.Candidates) > 0 {
+			offered := store.Queue{Candidates: slices.Clone(q.Candidates), Held: slices.Clone(q.Held)}
+			picked := pick(choose(offered), q.Candidates, len(ask.Tokens))
 			if len(picked) == 0 {
 				break
 			}
@@ -201,9 +201,9 @@ func (t *tx) give(k *sqlroster.Builders, ask store.LeaseAsk, queue sqltx.Asked, 
 			if len(got) > 0 {
 				return t.assign(ask, picked, got, specs)
 			}
-			offers = slices.DeleteFunc(offers, func(c store.Candidate) bool { return slices.Contains(picked, c.Build) })
+			q.Candidates = slices.DeleteFunc(q.Candidates, func(c store.Candidate) bool { return slices.Contains(picked, c.Build) })
 		}
-		if err != nil || all {
+		if err != nil || !more || next.limit == store.CandidateLimit {
 			return nil, err
 		}
 	}

@@ -272,8 +272,12 @@ func (p *plan) insert(b *weir.Build, i int, needs []weir.BuildID) error {
 	if err != nil {
 		return err
 	}
-	if nb.Prefer != "" || nb.Avoid != "" {
-		labels += wishMark
+	labels += marksOf(nb)
+	locks := ""
+	if len(nb.Locks) > 0 {
+		if locks, err = sqltx.Encode(nb.Locks); err != nil {
+			return err
+		}
 	}
 	recipe, err := p.recipe(i)
 	if err != nil {
@@ -285,11 +289,13 @@ func (p *plan) insert(b *weir.Build, i int, needs []weir.BuildID) error {
 		p.tellQueue(b.Builder.Platform)
 	}
 	number, err := p.add(p.asked.builds, "builds", `run_id, builder_id, platform, cause, advances, unsettled, state, outcome,
-			reason_code, reason_text, priority, labels, pins, pins_key, created, queued, finished, retry_of, recipe_id, product_key, prefer, avoid`,
+			reason_code, reason_text, priority, labels, pins, pins_key, created, queued, finished, retry_of, recipe_id, product_key, prefer, avoid,
+			lane, locks, lenient, superseded`,
 		int64(b.Run), int64(b.Builder.ID), string(b.Builder.Platform), string(b.Cause), sqltx.Flag(b.Cause.Advances()), sqltx.Flag(b.Cause.Advances()),
 		string(b.State), string(b.Outcome), string(b.Reason.Code), sqltx.Clip(b.Reason.Text, weir.MaxReason), nb.Priority, labels, pins, key,
 		sqltx.Micros(b.Created), sqltx.Micros(queued), sqltx.Micros(b.Finished), int64(b.RetryOf),
-		recipe, sqltx.Clean(nb.Spec.ProductKey), sqltx.Clean(nb.Prefer), sqltx.Clean(nb.Avoid))
+		recipe, sqltx.Clean(nb.Spec.ProductKey), sqltx.Clean(nb.Prefer), sqltx.Clean(nb.Avoid),
+		p.run.Project, sqltx.Clean(locks), sqltx.Flag(nb.Spec.Job.AllowFailure), sqltx.Clean(string(nb.Spec.Job.Superseded)))
 	if err != nil {
 		return err
 	}

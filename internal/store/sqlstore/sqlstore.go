@@ -20,6 +20,7 @@ type Store struct {
 	sqlroster.Store
 	sqllog.Logs
 	builders sqlroster.Builders
+	lanes    turns
 }
 
 // New makes a store of a database.

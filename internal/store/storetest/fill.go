@@ -69,8 +69,8 @@ func (p *pastFiller) finished() []weir.BuildID {
 		for i := range min(left, store.CandidateLimit) {
 			ask.Tokens = append(ask.Tokens, fmt.Sprintf("token-%d-%d", left, i))
 		}
-		leased, err := p.Lease(p.Context(), ask, func(offered []store.Candidate) (all []weir.BuildID) {
-			for _, c := range offered {
+		leased, err := p.Lease(p.Context(), ask, func(q store.Queue) (all []weir.BuildID) {
+			for _, c := range q.Candidates {
 				all = append(all, c.Build)
 			}
 			return all

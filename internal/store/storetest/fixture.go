@@ -194,9 +194,9 @@ func (f *fixture) lease(n int) []store.Leased {
 }
 
 // firstOffered picks the first n candidates.
-func firstOffered(n int) func([]store.Candidate) []weir.BuildID {
-	return func(offered []store.Candidate) (picked []weir.BuildID) {
-		for _, c := range offered[:min(n, len(offered))] {
+func firstOffered(n int) func(store.Queue) []weir.BuildID {
+	return func(q store.Queue) (picked []weir.BuildID) {
+		for _, c := range q.Candidates[:min(n, len(q.Candidates))] {
 			picked = append(picked, c.Build)
 		}
 		return picked
@@ -208,7 +208,7 @@ func (f *fixture) leaseBuild(id weir.BuildID) store.Leased {
 	f.Helper()
 	ask := f.ask(1)
 	ask.Platform = f.get(id).Builder.Platform
-	got, err := f.Lease(f.ctx, ask, func([]store.Candidate) []weir.BuildID { return []weir.BuildID{id} })
+	got, err := f.Lease(f.ctx, ask, func(store.Queue) []weir.BuildID { return []weir.BuildID{id} })
 	f.ok(err)
 	if len(got) != 1 || got[0].Build.ID != id || got[0].Attempt.Build != id {
 		f.Fatalf("lease of build %d gives %+v", id, got)

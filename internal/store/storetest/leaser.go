@@ -27,8 +27,8 @@ func leaserTests() []subtest {
 // offered returns the candidates for a worker of linux/amd64, leasing none.
 func (f *fixture) offered() (got []store.Candidate) {
 	f.Helper()
-	leased, err := f.Lease(f.ctx, f.ask(1), func(c []store.Candidate) []weir.BuildID {
-		got = slices.Clone(c)
+	leased, err := f.Lease(f.ctx, f.ask(1), func(q store.Queue) []weir.BuildID {
+		got = slices.Clone(q.Candidates)
 		return nil
 	})
 	f.ok(err)
@@ -87,7 +87,7 @@ func testCandidateContent(f *fixture) {
 	run := f.run(weir.CauseForce, build(a, own(a, 1), priority(7), labels("gpu", "big")))
 	_, made, err := f.CreateRun(f.ctx, run)
 	f.ok(err)
-	want := store.Candidate{Build: made[0], Builder: a, Cause: weir.CauseForce, Priority: 7, Queued: run.Now, Labels: []string{"gpu", "big"}}
+	want := store.Candidate{Build: made[0], Builder: a, Cause: weir.CauseForce, Priority: 7, Queued: run.Now, Labels: []string{"gpu", "big"}, Lane: "p"}
 	got := f.offered()
 	if len(got) != 1 {
 		f.Fatalf("%d candidates", len(got))
@@ -160,12 +160,12 @@ func testLeaseBounds(f *fixture) {
 		"not queued":         {1, []weir.BuildID{pair[0]}},
 		"unknown":            {1, []weir.BuildID{999}},
 	} {
-		got, err := f.Lease(f.ctx, f.ask(c.tokens), func([]store.Candidate) []weir.BuildID { return c.pick })
+		got, err := f.Lease(f.ctx, f.ask(c.tokens), func(store.Queue) []weir.BuildID { return c.pick })
 		if len(got) != 0 {
 			f.Errorf("%s: leased %+v, %v", name, got, err)
 		}
 	}
-	got, err := f.Lease(f.ctx, f.ask(1), func([]store.Candidate) []weir.BuildID { return []weir.BuildID{one, one, two} })
+	got, err := f.Lease(f.ctx, f.ask(1), func(store.Queue) []weir.BuildID { return []weir.BuildID{one, one, two} })
 	if err == nil && len(got) != 1 {
 		f.Errorf("one token, %d leases", len(got))
 	}
@@ -255,9 +255,9 @@ func (f *fixture) leaseAll(n int, handles ...store.Store) map[weir.BuildID][]sto
 		s := handles[i%len(handles)]
 		for {
 			var offered int
-			got, err := s.Lease(f.ctx, f.ask(1+i%4), func(c []store.Candidate) []weir.BuildID {
-				offered = len(c)
-				return firstOffered(1 + i%4)(c)
+			got, err := s.Lease(f.ctx, f.ask(1+i%4), func(q store.Queue) []weir.BuildID {
+				offered = len(q.Candidates)
+				return firstOffered(1 + i%4)(q)
 			})
 			if err != nil {
 				f.Errorf("Lease: %v", err)

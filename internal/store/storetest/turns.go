@@ -121,7 +121,7 @@ func testIdleTurn(f *fixture) {
 	}
 	f.change(f.builder("a"), 1)
 	equal(f, "nothing chosen", len(must[[]store.Leased](f)(f.Lease(f.ctx, f.turn(epoch, 3, 1),
-		func([]store.Candidate) []weir.BuildID { return nil }))), 0)
+		func(store.Queue) []weir.BuildID { return nil }))), 0)
 	equal(f, "leased", len(f.take(f.turn(epoch, 3, 1))), 1)
 }
 
@@ -301,7 +301,7 @@ func testRetryWaits(f *fixture) {
 	equal(f, "offered", candidateIDs(f.offered()), []weir.BuildID{other})
 	ask := f.ask(1)
 	ask.Now = e.Retry.Add(-time.Microsecond)
-	_, err := f.Lease(f.ctx, ask, func([]store.Candidate) []weir.BuildID { return []weir.BuildID{id} })
+	_, err := f.Lease(f.ctx, ask, func(store.Queue) []weir.BuildID { return []weir.BuildID{id} })
 	f.ok(err)
 	f.state(id, weir.Queued)
 	ask.Now, ask.Deadline = e.Retry, e.Retry.Add(weir.LeaseTime)
