@@ -138,11 +138,7 @@ func (c *comparison) add(what What, kind Kind, name string) *Change {
 
 // settings compares the keys of the farm itself.
 func (c *comparison) settings() {
-	keys := differing(reflect.ValueOf(*c.before), reflect.ValueOf(*c.after), "Projects")
-	for _, key := range keys {
-		if key == "name" {
-			key = "farm.name"
-		}
+	for _, key := range Settings(c.before, c.after) {
 		c.add(Changed, Setting, key)
 	}
 }
@@ -347,4 +343,17 @@ const maxNotes = 100
 
 func offers(w weir.Worker, labels []string) bool {
 	return !slices.ContainsFunc(labels, func(l string) bool { return !slices.Contains(w.Labels, l) })
+}
+
+// Settings lists the keys of the farm itself that differ, such as listen or
+// worker.slots, sorted.
+func Settings(before, after *recipe.Farm) []string {
+	keys := differing(reflect.ValueOf(*before), reflect.ValueOf(*after), "Projects")
+	for i, key := range keys {
+		if key == "name" {
+			keys[i] = "farm.name"
+		}
+	}
+	slices.Sort(keys)
+	return keys
 }
