@@ -14,14 +14,21 @@ const maxDirName = 100
 var majorSuffix = regexp.MustCompile(`(/|\.)v[0-9]+$`)
 
 // DirName names the directory of a checkout: the last element of the source's
-// location, without .git, and for Go modules without the major version. It is
+// location, without .git, for Go modules without the major version, and for
+// archives what stands before the version. It is
 // always one plain path element: characters that could mean something else
 // to a shell or a file system become underscores.
 func DirName(src weir.Source) string {
 	loc := strings.TrimRight(strings.ReplaceAll(src.Location, `\`, "/"), "/")
-	if src.Kind == weir.Go {
+	switch src.Kind {
+	case weir.Go:
 		loc = majorSuffix.ReplaceAllString(loc, "")
-	} else {
+	case weir.Archive:
+		// tool-{version}.tar.gz is tool; where nothing stands before the version
+		// it is the directory above.
+		at := strings.LastIndex(loc, "{version}")
+		loc = strings.TrimSuffix(strings.TrimRight(loc[:max(at, 0)], "/-_."), "-v")
+	default:
 		loc = strings.TrimRight(strings.TrimSuffix(loc, ".git"), "/")
 	}
 	name := loc[strings.LastIndexAny(loc, "/:")+1:]

@@ -11,6 +11,7 @@ import (
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/source"
 	"github.com/weir-ci/weir/internal/source/command"
+	"github.com/weir-ci/weir/internal/source/mirror"
 )
 
 // Checkout implements source.Checkouter. The checkout is a repository of its
@@ -37,19 +38,19 @@ func (m *Mirrors) Checkout(ctx context.Context, src weir.Source, revision, dir s
 	if err != nil {
 		return explain(ctx, src, err)
 	}
-	if err := emptyDir(dir); err != nil {
+	if err := mirror.CheckEmpty(dir); err != nil {
 		return err
 	}
 	mir := m.mirrorOf(src)
 	mir.log = log
 	err = mir.having(ctx, head, func() error {
-		if err := clearDir(dir); err != nil { // of what an earlier try left
+		if err := mirror.Clear(dir); err != nil { // of what an earlier try left
 			return err
 		}
-		return mir.clone(ctx, head, culprit, dir)
+		return mir.checkOut(ctx, head, culprit, dir)
 	})
 	if err != nil {
-		_ = clearDir(dir)
+		_ = mirror.Clear(dir)
 		return explain(ctx, src, err)
 	}
 	_, _ = fmt.Fprintf(log, "checked out %s of %s\n", weir.ShortRevision(revision), src.Location)
@@ -58,7 +59,7 @@ func (m *Mirrors) Checkout(ctx context.Context, src weir.Source, revision, dir s
 
 // having runs f with the mirror locked for reading and the commit in it. It tries
 // with what is there, then with the commit fetched, and at last with a new mirror.
-func (m *mirror) having(ctx context.Context, revision string, f func() error) error {
+func (m *clone) having(ctx context.Context, revision string, f func() error) error {
 	var err error
 	for range 3 {
 		err = m.locked(ctx, false, func() error {
@@ -86,7 +87,7 @@ func (m *mirror) having(ctx context.Context, revision string, f func() error) er
 
 // provide brings a commit into the mirror: with its branch if it is on it,
 // else by its hash, which most servers allow. broken asks for a new mirror.
-func (m *mirror) provide(ctx context.Context, revision string, broken bool) error {
+func (m *clone) provide(ctx context.Context, revision string, broken bool) error {
 	at, err := m.lookup(ctx, m.src)
 	if weir.CodeOf(err) == weir.NotFound {
 		at.branch = "" // a branch that is gone may have left the commit behind
@@ -115,7 +116,7 @@ func (m *mirror) provide(ctx context.Context, revision string, broken bool) erro
 }
 
 // fetchCommit asks the remote for one commit by its hash.
-func (m *mirror) fetchCommit(ctx context.Context, revision string) error {
+func (m *clone) fetchCommit(ctx context.Context, revision string) error {
 	err := m.fetch(ctx, "+"+revision+":refs/weir/"+revision)
 	var f *command.Failure
 	switch {
@@ -128,10 +129,10 @@ func (m *mirror) fetchCommit(ctx context.Context, revision string) error {
 		WithHint("it may have been pushed away; git fetch %s %s shows what the remote says", m.src.Location, revision)
 }
 
-// clone makes the checkout from the mirror, without what culprit changed unless
+// checkOut makes the checkout from the mirror, without what culprit changed unless
 // it is empty. The objects are copied and not linked: a step may write to its own
 // checkout, and a link would lead it into the mirror.
-func (m *mirror) clone(ctx context.Context, head, culprit, dir string) error {
+func (m *clone) checkOut(ctx context.Context, head, culprit, dir string) error {
 	if culprit != "" {
 		if err := m.ancestor(ctx, culprit, head); err != nil {
 			return err
@@ -157,29 +158,6 @@ func (m *mirror) clone(ctx context.Context, head, culprit, dir string) error {
 	c := m.cmd(m.shut, dir, "-c", "advice.detachedHead=false", "checkout", "--quiet", "--force", "--detach", head, "--")
 	c.Log = m.log
 	_, err := command.Output(ctx, c)
-	return err
-}
-
-// emptyDir insists that dir is empty or absent.
-func emptyDir(dir string) error {
-	entries, err := os.ReadDir(dir)
-	if err != nil && !os.IsNotExist(err) || len(entries) > 0 {
-		return weir.Errorf(weir.Conflict, "the directory %s for the checkout is not an empty directory", filepath.Base(dir)).
-			WithHint("check out into a new directory").WithCause(err)
-	}
-	return nil
-}
-
-// clearDir empties dir. Git makes its objects read-only, which hinders nobody
-// on Unix; elsewhere os.RemoveAll deals with it.
-func clearDir(dir string) error {
-	entries, err := os.ReadDir(dir)
-	if os.IsNotExist(err) {
-		return nil
-	}
-	for _, e := range entries {
-		err = errors.Join(err, os.RemoveAll(filepath.Join(dir, e.Name())))
-	}
 	return err
 }
 

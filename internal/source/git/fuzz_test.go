@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/source/mirror"
 )
 
 func FuzzReadRevision(f *testing.F) {
@@ -18,7 +19,7 @@ func FuzzReadRevision(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if len(rev.Message) > weir.MaxMessage || len(rev.Author) > maxAuthor || rev.Time.Year() > 9999 ||
+		if len(rev.Message) > weir.MaxMessage || len(rev.Author) > mirror.MaxAuthor || rev.Time.Year() > 9999 ||
 			!utf8.ValidString(rev.Message+rev.Author) || !hashHex.MatchString(rev.ID) {
 			t.Errorf("not within limits: %+v", rev)
 		}

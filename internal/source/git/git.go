@@ -50,6 +50,7 @@ import (
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/source"
 	"github.com/weir-ci/weir/internal/source/command"
+	"github.com/weir-ci/weir/internal/source/mirror"
 )
 
 // Mirrors reads git sources through mirrors in a directory. It implements
@@ -184,7 +185,7 @@ func explain(ctx context.Context, src weir.Source, err error) error {
 		return known
 	case ctx.Err() != nil:
 		return weir.Errorf(weir.Unavailable, "reading %s was stopped: %w", src.Location, ctx.Err())
-	case noSpace(err), errors.As(err, &f) && f.Has("No space left on device"):
+	case mirror.NoSpace(err), errors.As(err, &f) && f.Has("No space left on device"):
 		return weir.Errorf(weir.Exhausted, "no space left for the files of %s", src.Location).
 			WithHint("make room on the disk of the cache or of the work directory").WithCause(err)
 	}
@@ -193,6 +194,6 @@ func explain(ctx context.Context, src weir.Source, err error) error {
 }
 
 // mirrorOf finds the place of src's mirror; the mirror itself may be absent.
-func (m *Mirrors) mirrorOf(src weir.Source) *mirror {
-	return &mirror{Mirrors: m, src: src, dir: filepath.Join(m.dir, mirrorName(src))}
+func (m *Mirrors) mirrorOf(src weir.Source) *clone {
+	return &clone{Mirrors: m, src: src, dir: filepath.Join(m.dir, mirrorName(src))}
 }

@@ -10,12 +10,13 @@ import (
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/source"
 	"github.com/weir-ci/weir/internal/source/command"
+	"github.com/weir-ci/weir/internal/source/mirror"
 )
 
 // Merged implements source.MergeLister.
 func (m *Mirrors) Merged(ctx context.Context, src weir.Source, revision string) ([]source.Side, error) {
 	var sides []source.Side
-	err := m.inspect(ctx, src, revision, func(mir *mirror) (err error) {
+	err := m.inspect(ctx, src, revision, func(mir *clone) (err error) {
 		sides, err = mir.sides(ctx, revision)
 		return err
 	})
@@ -25,7 +26,7 @@ func (m *Mirrors) Merged(ctx context.Context, src weir.Source, revision string) 
 // Touched implements source.PathLister.
 func (m *Mirrors) Touched(ctx context.Context, src weir.Source, revision string) (source.Paths, error) {
 	var paths source.Paths
-	err := m.inspect(ctx, src, revision, func(mir *mirror) (err error) {
+	err := m.inspect(ctx, src, revision, func(mir *clone) (err error) {
 		paths, err = mir.touched(ctx, revision)
 		return err
 	})
@@ -33,7 +34,7 @@ func (m *Mirrors) Touched(ctx context.Context, src weir.Source, revision string)
 }
 
 // inspect runs f on a mirror that has the commit.
-func (m *Mirrors) inspect(ctx context.Context, src weir.Source, revision string, f func(*mirror) error) error {
+func (m *Mirrors) inspect(ctx context.Context, src weir.Source, revision string, f func(*clone) error) error {
 	if err := checkSource(src); err != nil {
 		return err
 	}
@@ -45,7 +46,7 @@ func (m *Mirrors) inspect(ctx context.Context, src weir.Source, revision string,
 }
 
 // sides lists what each parent of a merge but the first brought.
-func (m *mirror) sides(ctx context.Context, merge string) ([]source.Side, error) {
+func (m *clone) sides(ctx context.Context, merge string) ([]source.Side, error) {
 	parents, err := m.parents(ctx, merge)
 	if err != nil || len(parents) < 2 {
 		return nil, err
@@ -70,7 +71,7 @@ func (m *mirror) sides(ctx context.Context, merge string) ([]source.Side, error)
 // That is not always git's merge base: if the side merged the main line in
 // between, the base is the commit that it merged last, and the line forked off
 // earlier. Only from there on is each one the parent of the next.
-func (m *mirror) side(ctx context.Context, room int, tip string, before []string) ([]weir.Revision, bool, error) {
+func (m *clone) side(ctx context.Context, room int, tip string, before []string) ([]weir.Revision, bool, error) {
 	var fork string
 	l, err := m.read(ctx, room-1, &fork, append([]string{tip, "--not"}, before...)...)
 	if err != nil || fork == "" {
@@ -87,7 +88,7 @@ func (m *mirror) side(ctx context.Context, room int, tip string, before []string
 }
 
 // parents lists the parents of a commit.
-func (m *mirror) parents(ctx context.Context, commit string) ([]string, error) {
+func (m *clone) parents(ctx context.Context, commit string) ([]string, error) {
 	out, err := command.Output(ctx, m.cmd(m.shut, m.dir, "--git-dir=.", "rev-list", "--parents", "--max-count=1", commit, "--"))
 	if err != nil {
 		return nil, err
@@ -100,7 +101,7 @@ func (m *mirror) parents(ctx context.Context, commit string) ([]string, error) {
 }
 
 // touched compares a commit with its first parent, or with nothing.
-func (m *mirror) touched(ctx context.Context, commit string) (source.Paths, error) {
+func (m *clone) touched(ctx context.Context, commit string) (source.Paths, error) {
 	parents, err := m.parents(ctx, commit)
 	if err != nil {
 		return source.Paths{}, err
@@ -119,7 +120,7 @@ func (m *mirror) touched(ctx context.Context, commit string) (source.Paths, erro
 				paths.More = true
 				return command.ErrStop
 			}
-			name, err := readField(r, source.MaxPath)
+			name, err := mirror.Field(r, source.MaxPath)
 			if err != nil {
 				return errMissing // cut short: git was stopped, or says so at its end
 			}

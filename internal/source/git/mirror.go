@@ -10,11 +10,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/source"
 	"github.com/weir-ci/weir/internal/source/command"
+	"github.com/weir-ci/weir/internal/source/mirror"
 )
 
 // maxPacks is how many packs a mirror may have before small ones are joined.
@@ -24,9 +24,9 @@ const maxPacks = 20
 // should have.
 var errMissing = errors.New("not in the mirror")
 
-// mirror is the local copy of one location. Its methods want the lock held,
+// clone is the local copy of one location. Its methods want the lock held,
 // but for locked and use.
-type mirror struct {
+type clone struct {
 	*Mirrors
 	src weir.Source
 	dir string
@@ -40,11 +40,11 @@ func mirrorName(src weir.Source) string {
 }
 
 // locked runs f under the mirror's lock.
-func (m *mirror) locked(ctx context.Context, exclusive bool, f func() error) error {
+func (m *clone) locked(ctx context.Context, exclusive bool, f func() error) error {
 	if err := m.mkdir(); err != nil {
 		return err
 	}
-	unlock, err := lockFile(ctx, strings.TrimSuffix(m.dir, ".git")+".lock", exclusive)
+	unlock, err := mirror.Lock(ctx, strings.TrimSuffix(m.dir, ".git")+".lock", exclusive)
 	if err != nil {
 		return err
 	}
@@ -54,7 +54,7 @@ func (m *mirror) locked(ctx context.Context, exclusive bool, f func() error) err
 
 // use runs f under the exclusive lock on a mirror that exists. If f finds the
 // mirror damaged, the mirror is made anew and f run once more.
-func (m *mirror) use(ctx context.Context, branch, format string, f func() error) error {
+func (m *clone) use(ctx context.Context, branch, format string, f func() error) error {
 	return m.locked(ctx, true, func() error {
 		fresh := !m.exists()
 		if fresh {
@@ -85,14 +85,14 @@ func damaged(err error) bool {
 		"hung up", "No space left", "unable to access", "Authentication failed", "could not read Username")
 }
 
-func (m *mirror) exists() bool {
+func (m *clone) exists() bool {
 	_, err := os.Stat(filepath.Join(m.dir, "HEAD"))
 	return err == nil
 }
 
 // rebuild clones the location into a new mirror, which then takes the place of
 // the old one. If that does not work, the old one stays.
-func (m *mirror) rebuild(ctx context.Context, branch, format string) error {
+func (m *clone) rebuild(ctx context.Context, branch, format string) error {
 	fresh := *m
 	fresh.dir = m.dir + ".new"
 	if err := os.RemoveAll(fresh.dir); err != nil { // left behind by a process that died
@@ -109,25 +109,11 @@ func (m *mirror) rebuild(ctx context.Context, branch, format string) error {
 			return err
 		}
 	}
-	old := m.dir + ".old"
-	if err := errors.Join(os.RemoveAll(old), ignoreAbsent(os.Rename(m.dir, old))); err != nil {
-		return err
-	}
-	if err := os.Rename(fresh.dir, m.dir); err != nil {
-		return err
-	}
-	return os.RemoveAll(old)
-}
-
-func ignoreAbsent(err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return err
+	return mirror.Replace(fresh.dir, m.dir)
 }
 
 // fetchBranch brings a branch up to date, and the tags on it.
-func (m *mirror) fetchBranch(ctx context.Context, branch string) error {
+func (m *clone) fetchBranch(ctx context.Context, branch string) error {
 	err := m.fetch(ctx, "+refs/heads/"+branch+":refs/heads/"+branch)
 	var f *command.Failure
 	if errors.As(err, &f) && ctx.Err() == nil && f.Has(".lock'") {
@@ -143,7 +129,7 @@ func (m *mirror) fetchBranch(ctx context.Context, branch string) error {
 
 // fetch talks to the remote. Each fetch leaves at most one pack: loose objects
 // make copies slow.
-func (m *mirror) fetch(ctx context.Context, refspec string) error {
+func (m *clone) fetch(ctx context.Context, refspec string) error {
 	c := m.cmd(m.user, m.dir, "-c", "fetch.unpackLimit=1", "-c", "transfer.unpackLimit=1", "--git-dir=.",
 		"fetch", "--quiet", "--no-write-fetch-head", "--no-recurse-submodules", "--no-auto-maintenance",
 		"--", m.src.Location, refspec)
@@ -154,7 +140,7 @@ func (m *mirror) fetch(ctx context.Context, refspec string) error {
 
 // tidy joins small packs once there are many. Nothing is ever pruned: commits
 // that the branch left may still be asked for.
-func (m *mirror) tidy(ctx context.Context) error {
+func (m *clone) tidy(ctx context.Context) error {
 	packs, err := filepath.Glob(filepath.Join(m.dir, "objects", "pack", "*.pack"))
 	if err != nil || len(packs) <= maxPacks {
 		return nil
@@ -168,7 +154,7 @@ func (m *mirror) tidy(ctx context.Context) error {
 }
 
 // sweep removes what a killed git left behind: lock files and half packs.
-func (m *mirror) sweep() {
+func (m *clone) sweep() {
 	tmp, _ := filepath.Glob(filepath.Join(m.dir, "objects", "pack", "tmp_*"))
 	top, _ := filepath.Glob(filepath.Join(m.dir, "*.lock"))
 	for _, path := range append(tmp, top...) {
@@ -184,7 +170,7 @@ func (m *mirror) sweep() {
 
 // resolve turns names into commit hashes, in one process; what is unknown
 // stays empty.
-func (m *mirror) resolve(ctx context.Context, names ...string) ([]string, error) {
+func (m *clone) resolve(ctx context.Context, names ...string) ([]string, error) {
 	var in strings.Builder
 	for _, n := range names {
 		in.WriteString(n + "^{commit}\n")
@@ -214,5 +200,3 @@ func objectFormat(hash string) string {
 	}
 	return "sha1"
 }
-
-func noSpace(err error) bool { return errors.Is(err, syscall.ENOSPC) }

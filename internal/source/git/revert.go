@@ -10,6 +10,7 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/source/command"
+	"github.com/weir-ci/weir/internal/source/mirror"
 )
 
 // The commit on top of a derived revision's head is signed by nobody. Its name
@@ -37,7 +38,7 @@ const (
 
 // ancestor insists that commit is part of head's history, head included.
 // Everything that leads to head is in the mirror if head is.
-func (m *mirror) ancestor(ctx context.Context, commit, head string) error {
+func (m *clone) ancestor(ctx context.Context, commit, head string) error {
 	stranger := weir.Errorf(weir.NotFound, "%s is not part of the history of %s in %s: there is nothing to revert", commit, head, m.src.Location).
 		WithHint("git merge-base --is-ancestor %s %s tells", commit, head)
 	found, err := m.resolve(ctx, commit)
@@ -70,7 +71,7 @@ func (m *mirror) ancestor(ctx context.Context, commit, head string) error {
 // made at once, on top of the culprit, is merged into head; the culprit is then
 // the one base of that merge. If head does not differ any more from what it
 // would be without the culprit, the commit is empty.
-func (m *mirror) revert(ctx context.Context, head, culprit, dir string) (string, error) {
+func (m *clone) revert(ctx context.Context, head, culprit, dir string) (string, error) {
 	who, err := m.identity(ctx, head, dir)
 	if err != nil {
 		return "", err
@@ -107,7 +108,7 @@ func (m *mirror) revert(ctx context.Context, head, culprit, dir string) (string,
 
 // conflict is the error for a revert that later commits are in the way of. paths
 // ends each name with a NUL. The names go to the log alone: there may be many.
-func (m *mirror) conflict(head, culprit, paths string) error {
+func (m *clone) conflict(head, culprit, paths string) error {
 	n := 0
 	for path := range strings.SplitSeq(strings.TrimSuffix(paths, "\x00"), "\x00") {
 		if n++; n <= maxConflicts {
@@ -126,13 +127,13 @@ func (m *mirror) conflict(head, culprit, paths string) error {
 }
 
 // identity is the environment of commits that depend on nothing but head.
-func (m *mirror) identity(ctx context.Context, head, dir string) ([]string, error) {
+func (m *clone) identity(ctx context.Context, head, dir string) ([]string, error) {
 	out, err := command.Output(ctx, m.cmd(m.shut, dir, "log", "-1", "--no-show-signature", "--no-patch", "--format=%ct", head, "--"))
 	if err != nil {
 		return nil, err
 	}
 	at, err := strconv.ParseInt(strings.TrimSpace(string(out)), 10, 64)
-	if err != nil || at < 0 || at > lastSecond {
+	if err != nil || mirror.Second(at).IsZero() {
 		at = 0
 	}
 	env := m.shut[:len(m.shut):len(m.shut)]
@@ -145,7 +146,7 @@ func (m *mirror) identity(ctx context.Context, head, dir string) ([]string, erro
 
 // treeBefore names the tree of a commit's first parent; for a commit without
 // parents that is the empty one.
-func (m *mirror) treeBefore(ctx context.Context, commit, dir string) (string, error) {
+func (m *clone) treeBefore(ctx context.Context, commit, dir string) (string, error) {
 	parents, err := m.parents(ctx, commit)
 	if err != nil {
 		return "", err
@@ -158,7 +159,7 @@ func (m *mirror) treeBefore(ctx context.Context, commit, dir string) (string, er
 }
 
 // commitTree writes a commit.
-func (m *mirror) commitTree(ctx context.Context, env []string, dir, message, tree, parent string) (string, error) {
+func (m *clone) commitTree(ctx context.Context, env []string, dir, message, tree, parent string) (string, error) {
 	c := m.cmd(env, dir, "commit-tree", "-p", parent, tree)
 	c.Stdin = message
 	out, err := command.Output(ctx, c)

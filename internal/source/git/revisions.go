@@ -8,19 +8,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/source"
 	"github.com/weir-ci/weir/internal/source/command"
+	"github.com/weir-ci/weir/internal/source/mirror"
 )
-
-// maxAuthor limits an author's name and address, in bytes.
-const maxAuthor = 500
-
-// lastSecond is the last second of the year 9999, behind which times cannot be
-// written as JSON.
-const lastSecond = 253402300799
 
 // Revisions implements source.Lister. From and To may be hashes, whole or
 // abbreviated, or tags. A To that is not on the branch's line, perhaps because
@@ -57,7 +50,7 @@ func (m *Mirrors) Revisions(ctx context.Context, src weir.Source, known string) 
 }
 
 // list reads what is behind known. The mirror is locked.
-func (m *mirror) list(ctx context.Context, at remote, known string) (source.Listing, error) {
+func (m *clone) list(ctx context.Context, at remote, known string) (source.Listing, error) {
 	first := m.src.From
 	if known != "" {
 		first = "" // counts only at the start
@@ -103,7 +96,7 @@ func (m *mirror) list(ctx context.Context, at remote, known string) (source.List
 }
 
 // from lists the line from a revision on, inclusive.
-func (m *mirror) from(ctx context.Context, from, tip, branch string) (source.Listing, error) {
+func (m *clone) from(ctx context.Context, from, tip, branch string) (source.Listing, error) {
 	off := weir.Errorf(weir.NotFound, "revision %s is not on the first-parent line of branch %s of %s", m.src.From, branch, m.src.Location).
 		WithHint("git log --first-parent %s lists that line; set from to one of its commits", branch)
 	if from == "" {
@@ -118,7 +111,7 @@ func (m *mirror) from(ctx context.Context, from, tip, branch string) (source.Lis
 
 // since lists the line behind known. If known is on the line, then the oldest
 // commit that is not reachable from it has known as its first parent.
-func (m *mirror) since(ctx context.Context, known string, have bool, tip string, capped bool) (source.Listing, error) {
+func (m *clone) since(ctx context.Context, known string, have bool, tip string, capped bool) (source.Listing, error) {
 	if !have {
 		l, err := m.history(ctx, "--max-count=1", tip)
 		l.Rewritten = true
@@ -150,7 +143,7 @@ func (m *mirror) since(ctx context.Context, known string, have bool, tip string,
 // fork finds the newest commit that is on the first-parent lines of both a
 // and b; empty if there is none. It compares the lines themselves, because
 // git merge-base goes by all parents.
-func (m *mirror) fork(ctx context.Context, a, b string) (string, error) {
+func (m *clone) fork(ctx context.Context, a, b string) (string, error) {
 	line := map[string]bool{}
 	if err := m.walk(ctx, func(hash string) bool { line[hash] = true; return true }, a); err != nil {
 		return "", err
@@ -166,7 +159,7 @@ func (m *mirror) fork(ctx context.Context, a, b string) (string, error) {
 }
 
 // onLine reports whether commit is on tip's first-parent line.
-func (m *mirror) onLine(ctx context.Context, commit, tip string) (bool, error) {
+func (m *clone) onLine(ctx context.Context, commit, tip string) (bool, error) {
 	on := false
 	err := m.walk(ctx, func(hash string) bool { on = hash == commit; return !on }, tip, "--not", commit+"^@")
 	return on, err
@@ -174,7 +167,7 @@ func (m *mirror) onLine(ctx context.Context, commit, tip string) (bool, error) {
 
 // walk calls yield for each commit of a first-parent line, newest first, until
 // it returns false.
-func (m *mirror) walk(ctx context.Context, yield func(hash string) bool, revs ...string) error {
+func (m *clone) walk(ctx context.Context, yield func(hash string) bool, revs ...string) error {
 	args := append([]string{"--git-dir=.", "rev-list", "--first-parent"}, revs...)
 	return command.Stream(ctx, m.cmd(m.shut, m.dir, args...), func(r *bufio.Reader) error {
 		for {
@@ -192,13 +185,13 @@ func (m *mirror) walk(ctx context.Context, yield func(hash string) bool, revs ..
 }
 
 // history reads revisions, oldest first.
-func (m *mirror) history(ctx context.Context, revs ...string) (source.Listing, error) {
+func (m *clone) history(ctx context.Context, revs ...string) (source.Listing, error) {
 	return m.read(ctx, source.MaxRevisions, new(string), revs...)
 }
 
 // read is history with a limit of one's own that also tells the first parent of
 // the oldest revision.
-func (m *mirror) read(ctx context.Context, limit int, parent *string, revs ...string) (source.Listing, error) {
+func (m *clone) read(ctx context.Context, limit int, parent *string, revs ...string) (source.Listing, error) {
 	args := []string{"--git-dir=.", "log", "-z", "--first-parent", "--reverse", "--no-mailmap", "--no-show-signature",
 		"--no-notes", "--no-patch", "--encoding=UTF-8", "--format=tformat:%H%x00%P%x00%an <%ae>%x00%ct%x00%B"}
 	var l source.Listing
@@ -227,8 +220,8 @@ func (m *mirror) read(ctx context.Context, limit int, parent *string, revs ...st
 // readRevision reads one record of the format that read asks for.
 func readRevision(r *bufio.Reader) (rev weir.Revision, parents string, err error) {
 	var fields [5]string
-	for i, limit := range [...]int{64, 65 * 64, maxAuthor, 20, weir.MaxMessage} {
-		if fields[i], err = readField(r, limit); err != nil {
+	for i, limit := range [...]int{64, 65 * 64, mirror.MaxAuthor, 20, weir.MaxMessage} {
+		if fields[i], err = mirror.Field(r, limit); err != nil {
 			return weir.Revision{}, "", errMissing // cut short: the mirror is at fault, or git was stopped
 		}
 	}
@@ -236,41 +229,13 @@ func readRevision(r *bufio.Reader) (rev weir.Revision, parents string, err error
 		return weir.Revision{}, "", errMissing
 	}
 	rev = weir.Revision{ID: fields[0], Author: fields[2], Message: strings.TrimSpace(fields[4])}
-	if s, err := strconv.ParseInt(fields[3], 10, 64); err == nil && s >= 0 && s <= lastSecond {
-		rev.Time = time.Unix(s, 0).UTC()
+	if s, err := strconv.ParseInt(fields[3], 10, 64); err == nil {
+		rev.Time = mirror.Second(s)
 	}
 	if rev.Author == " <>" {
 		rev.Author = ""
 	}
 	return rev, fields[1], nil
-}
-
-// readField reads up to the next NUL and keeps limit bytes of it, as valid
-// UTF-8.
-func readField(r *bufio.Reader, limit int) (string, error) {
-	var kept []byte
-	for {
-		part, err := r.ReadSlice(0)
-		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
-			return "", err
-		}
-		kept = append(kept, part[:min(len(part), limit+1-len(kept))]...)
-		if err == nil {
-			break
-		}
-	}
-	if n := len(kept); n > 0 && kept[n-1] == 0 {
-		kept = kept[:n-1]
-	}
-	return cut(strings.ToValidUTF8(string(kept), "\uFFFD"), limit), nil
-}
-
-// cut shortens valid UTF-8 to limit bytes between two characters.
-func cut(s string, limit int) string {
-	if len(s) <= limit {
-		return s
-	}
-	return strings.ToValidUTF8(s[:limit], "")
 }
 
 // orElse is s, or other if s is empty.

@@ -1,4 +1,7 @@
-package git
+// Package mirror has what adapters share that keep local copies of remote
+// repositories: a lock that orders processes, directories that a copy or a
+// checkout may go into, and text that foreign tools print.
+package mirror
 
 import (
 	"context"
@@ -12,11 +15,12 @@ const (
 	lastWait  = 50 * time.Millisecond
 )
 
-// lockFile takes a lock on the file at path, which is made if absent and stays
+// Lock takes a lock on the file at path, which is made if absent and stays
 // behind. The lock excludes other goroutines and other processes alike, and
 // the system drops it when this process dies. It is tried for, not waited for,
-// because a wait inside the system cannot be ended by ctx.
-func lockFile(ctx context.Context, path string, exclusive bool) (unlock func(), err error) {
+// because a wait inside the system cannot be ended by ctx. The error is that of
+// ctx or of the file system.
+func Lock(ctx context.Context, path string, exclusive bool) (unlock func(), err error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
 		return nil, err

@@ -1,0 +1,68 @@
+package mirror
+
+import (
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"github.com/weir-ci/weir"
+)
+
+// CheckEmpty insists that dir is empty or absent. Conflict: it is not.
+func CheckEmpty(dir string) error {
+	list, err := os.Open(dir)
+	if os.IsNotExist(err) {
+		return nil
+	}
+	if err == nil {
+		_, err = list.Readdirnames(1)
+		list.Close()
+	}
+	if !errors.Is(err, io.EOF) {
+		return weir.Errorf(weir.Conflict, "the directory %s for the checkout is not an empty directory", filepath.Base(dir)).
+			WithHint("check out into a new directory").WithCause(err)
+	}
+	return nil
+}
+
+// Clear empties dir, which may be absent. What it holds may be read-only, as
+// git's objects are, which hinders nobody on Unix; elsewhere os.RemoveAll deals
+// with it.
+func Clear(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if os.IsNotExist(err) {
+		return nil
+	}
+	for _, e := range entries {
+		err = errors.Join(err, os.RemoveAll(filepath.Join(dir, e.Name())))
+	}
+	return err
+}
+
+// IsDir reports whether path is a directory and no link to one.
+func IsDir(path string) bool {
+	info, err := os.Lstat(path)
+	return err == nil && info.IsDir()
+}
+
+// Replace puts the directory fresh in place of dir, which may be absent, so that
+// a half one is never seen there. If that does not work, the old one stays, but
+// for a crash in between: then there is none, or one called dir.old.
+func Replace(fresh, dir string) error {
+	old := dir + ".old"
+	if err := os.RemoveAll(old); err != nil {
+		return err
+	}
+	if err := os.Rename(dir, old); err != nil && !os.IsNotExist(err) {
+		return err
+	}
+	if err := os.Rename(fresh, dir); err != nil {
+		return err
+	}
+	return os.RemoveAll(old)
+}
+
+// NoSpace reports whether err says that a disk is full.
+func NoSpace(err error) bool { return errors.Is(err, syscall.ENOSPC) }
