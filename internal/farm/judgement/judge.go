@@ -134,6 +134,9 @@ func (q *Bench) judgement(ctx context.Context, b weir.Build, base *baseline) (st
 	case !b.Outcome.SaysSomething(), b.Reason.Code == weir.ReasonUpstreamBuild:
 		s.Become = weir.Unusable
 		return s, nil, nil
+	case b.Cause.Guest():
+		s, err := q.guest(ctx, b, s)
+		return s, nil, err
 	case !b.Cause.Advances():
 		s.Become = weir.Answering
 		return s, nil, nil
@@ -169,6 +172,24 @@ func (q *Bench) judgement(ctx context.Context, b weir.Build, base *baseline) (st
 	q.elsewhere(ctx, b, retry.Builds)
 	s.Become, s.Retry, s.Ledger = weir.Doubted, &retry, j.ledger
 	return s, nil, nil
+}
+
+// guest holds a build of what is on no line against the line that its builder
+// has: whoever tries or proposes a change wants to know what it would break.
+// It moves nothing, accuses nobody and is not run again.
+func (q *Bench) guest(ctx context.Context, b weir.Build, s store.Settlement) (store.Settlement, error) {
+	s.Become = weir.Answering
+	j, err := q.compare(ctx, b, nil)
+	if trail.Unreadable(err) {
+		q.log.Error("the results of a build are lost", "build", b.ID, "err", err)
+		s.Become = weir.Unusable
+		return s, nil
+	}
+	if err != nil || j.base.Empty { // without a line everything would be new
+		return s, err
+	}
+	s.Changes, s.Ledger = j.comparison.Changes, j.ledger
+	return s, nil
 }
 
 // repeats finds the build that the baseline was last moved by, if a build's

@@ -121,7 +121,7 @@ func (p past) state(h *store.TestHistory) (manyNew bool, err error) {
 // what only people want to know of the newest ones.
 func (p past) events(limit int) ([]store.TestEvent, error) {
 	const from = ` FROM test_changes c JOIN builds b ON b.id = c.build_id`
-	const which = ` WHERE c.builder_id = $1 AND c.suite = $2 AND c.name = $3 ORDER BY c.build_id DESC LIMIT $4`
+	const which = ` WHERE c.builder_id = $1 AND c.suite = $2 AND c.name = $3 AND b.advances = 1 ORDER BY c.build_id DESC LIMIT $4`
 	detailed, err := sqltx.Collect(p, func(r sqltx.Scanner) (e store.TestEvent, err error) {
 		err = r.Scan(append([]any{&e.Build, &e.Number, sqltx.Time(&e.At), sqltx.JSON(&e.Pins), &e.Outcome, sqltx.JSON(&e.Before)},
 			changeDest(&e.Change)...)...)
