@@ -23,7 +23,16 @@ func (r NewRun) Check() error {
 	if !slices.Contains(weir.Causes(), r.Cause) {
 		return weir.Errorf(weir.Invalid, "%.40q is not a cause of a run", string(r.Cause))
 	}
+	if err := r.Occasion.Check(); err != nil {
+		return err
+	}
+	if len(r.Params) > maxParams {
+		return weir.Errorf(weir.Invalid, "%d parameters; %d are the most", len(r.Params), maxParams)
+	}
 	for i, nb := range r.Builds {
+		if err := nb.checkAfter(i); err != nil {
+			return err
+		}
 		for _, n := range nb.Needs {
 			if n < 0 || n >= i {
 				return weir.Errorf(weir.Invalid, "build %d of the run needs build %d, which is not before it", i, n)

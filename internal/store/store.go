@@ -37,6 +37,9 @@ type Store interface {
 	Events
 	Access
 	Fleet
+	Timetable
+	Refs
+	Proposals
 
 	// Migrate brings the schema to the newest version. It is safe to call from
 	// several servers at once. A schema newer than the program is Unsupported.
@@ -117,7 +120,11 @@ type Planner interface {
 	//
 	// A new build is blocked while a build it needs is unfinished, queued when
 	// all are done, and finished as broken (upstream_build) if one of them
-	// ended without a product; it is cancelled if one of them was.
+	// ended without a product; it is cancelled if one of them was, and skipped
+	// (needs) if one did not end as NewBuild.When wants.
+	//
+	// A run for a new head of a proposal cancels what is unfinished of its earlier
+	// runs, builds that run too, but not those whose job says weir.SupersededNever.
 	CreateRun(ctx context.Context, run NewRun) (weir.Run, []weir.BuildID, error)
 	// Cancel ends an unfinished build. A live attempt is fenced. Builds that
 	// need it are cancelled too, and so are products that were to be made for it
@@ -158,7 +165,10 @@ type NewBuild struct {
 	// this build uses.
 	Needs []int
 	// After are indexes of earlier entries that must end first, and When says how:
-	// if one ends otherwise this build is skipped, with the reason weir.ReasonNeeds.
+	// all of them well (weir.WhenPassed; one whose job may fail has), at least one
+	// badly (weir.WhenFailed: failed, broken or timed out), or any way
+	// (weir.WhenAlways). Otherwise this build is skipped, with the reason
+	// weir.ReasonNeeds, and those after it see that it did not pass.
 	After    []int
 	When     weir.When
 	Locks    []weir.LockUse
@@ -170,7 +180,10 @@ type NewBuild struct {
 	// that stands in for it keeps its own.
 	Prefer, Avoid string
 	// Supersede cancels queued and blocked builds of the same builder that
-	// advance the baseline and have other pins.
+	// a change or the time set off and that have other pins, and those that run too
+	// if their job says weir.SupersededRunning. Those whose job says
+	// weir.SupersededNever stay, that others need, and the first of the builder's
+	// line, without which there is no baseline.
 	Supersede bool
 }
 
@@ -689,6 +702,8 @@ type Builds interface {
 	Steps(ctx context.Context, id weir.AttemptID) ([]weir.StepRecord, error)
 	// Needs lists the builds whose products a build uses.
 	Needs(ctx context.Context, id weir.BuildID) ([]weir.BuildID, error)
+	// After lists the builds that must end before a build begins; see NewBuild.After.
+	After(ctx context.Context, id weir.BuildID) ([]weir.BuildID, error)
 }
 
 // BuildFilter narrows a list of builds.

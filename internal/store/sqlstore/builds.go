@@ -107,7 +107,7 @@ func (c conn) readSpec(b weir.Build, asked sqltx.Asked) (spec weir.Spec, err err
 	if err != nil || len(spec.Inputs) == 0 {
 		return spec, err
 	}
-	needs, err := c.builds(`JOIN needs n ON n.need_id = b.id WHERE n.build_id = $1 ORDER BY n.ordinal`, int64(b.ID))
+	needs, err := c.builds(`JOIN needs n ON n.need_id = b.id WHERE n.build_id = $1 AND n.ending = '' ORDER BY n.ordinal`, int64(b.ID))
 	for i := range spec.Inputs {
 		for _, need := range needs {
 			if need.Builder.Project == spec.Inputs[i].Project {
@@ -153,5 +153,10 @@ func (s *Store) Attempts(ctx context.Context, id weir.BuildID) ([]weir.Attempt, 
 
 // Needs lists the builds whose products a build uses.
 func (s *Store) Needs(ctx context.Context, id weir.BuildID) ([]weir.BuildID, error) {
-	return sqltx.List(ctx, s.DB, "list needed builds", sqltx.Scalar[weir.BuildID], `SELECT need_id FROM needs WHERE build_id = $1 ORDER BY ordinal`, int64(id))
+	return sqltx.List(ctx, s.DB, "list needed builds", sqltx.Scalar[weir.BuildID], `SELECT need_id FROM needs WHERE build_id = $1 AND ending = '' ORDER BY ordinal`, int64(id))
+}
+
+// After lists the builds that must end before a build begins.
+func (s *Store) After(ctx context.Context, id weir.BuildID) ([]weir.BuildID, error) {
+	return sqltx.List(ctx, s.DB, "list builds that come first", sqltx.Scalar[weir.BuildID], `SELECT need_id FROM needs WHERE build_id = $1 AND ending <> '' ORDER BY ordinal`, int64(id))
 }

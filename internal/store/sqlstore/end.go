@@ -82,23 +82,79 @@ type fate struct {
 	reason  weir.Reason
 }
 
-// fateOf decides. A cancelled need weighs most, then one that ended without a
-// product: whatever the others do, the build can never run. That the farm
-// itself was at fault is believed only if nothing else ended the build.
-func fateOf(needs []weir.Build) fate {
+// need is a build that another one needs.
+type need struct {
+	weir.Build
+	ending  ending
+	lenient bool // its job may fail
+}
+
+// ending says how a needed build must end.
+type ending string
+
+const (
+	withProduct ending = "" // the build uses its product
+	endPassed   ending = "passed"
+	endFailed   ending = "failed" // this one, or another that must
+	endAny      ending = "always"
+)
+
+func endingOf(w weir.When) ending {
+	if w == weir.WhenPassed {
+		return endPassed
+	}
+	return ending(w)
+}
+
+// How much it weighs what a need says, the most first.
+const (
+	nothing = iota
+	waits
+	infraWeighs
+	brokenWeighs
+	skipWeighs
+	cancelWeighs
+)
+
+// fateOf decides. A cancelled need weighs most, then a job that did not end as
+// this one wants, then one that ended without a product: whatever the others do,
+// the build can never run. That the farm itself was at fault is believed only if
+// nothing else ended the build.
+func fateOf(needs []need) fate {
 	f := fate{state: weir.Queued}
-	worst := 0
+	worst := nothing
+	var well *need // the first of those that should have failed, if none has
+	failed := false
 	for _, n := range needs {
 		weight, next := fateBy(n)
 		if weight > worst {
 			worst, f = weight, next
 		}
+		if n.ending == endFailed && n.State.Final() {
+			failed = failed || isBad(n.Outcome)
+			if well == nil {
+				well = &n
+			}
+		}
+	}
+	if worst == nothing && well != nil && !failed {
+		return skippedBy(*well, "and this one is for when a job fails that it needs")
 	}
 	return f
 }
 
+// isBad reports whether a job that ended like this has failed, as weir.WhenFailed
+// means it.
+func isBad(o weir.Outcome) bool { return o == weir.Failed || o == weir.Broken || o == weir.TimedOut }
+
+// skippedBy is the fate of a build because of a job that it needs.
+func skippedBy(n need, why string) fate {
+	return fate{weir.Finished, weir.Skipped, weir.Reason{Code: weir.ReasonNeeds,
+		Text: fmt.Sprintf("%s, build %d, %s, %s", n.Builder.Name(), n.ID, wordOf(n.Outcome), why)}}
+}
+
 // fateBy decides by one needed build, and says how much it weighs.
-func fateBy(n weir.Build) (weight int, f fate) {
+func fateBy(n need) (weight int, f fate) {
 	name := fmt.Sprintf("%s at %s, build %d,", n.Builder.Project, weir.ShortRevision(n.Revision()), n.ID)
 	switch {
 	case n.State == weir.Cancelled || n.Outcome == weir.OutcomeCancelled:
@@ -106,16 +162,18 @@ func fateBy(n weir.Build) (weight int, f fate) {
 		if code.Outcome() != weir.OutcomeCancelled {
 			code = weir.ReasonRequested
 		}
-		return 4, fate{weir.Cancelled, weir.OutcomeCancelled, weir.Reason{Code: code, Text: name + " was cancelled"}}
+		return cancelWeighs, fate{weir.Cancelled, weir.OutcomeCancelled, weir.Reason{Code: code, Text: name + " was cancelled"}}
 	case !n.State.Final():
-		return 1, fate{state: weir.Blocked}
-	case n.Product.Digest != "":
-		return 0, fate{state: weir.Queued}
+		return waits, fate{state: weir.Blocked}
+	case n.ending == endPassed && n.Outcome != weir.Passed && !n.lenient:
+		return skipWeighs, skippedBy(n, "and this one is for when it passes")
+	case n.ending != withProduct || n.Product.Digest != "":
+		return nothing, fate{state: weir.Queued}
 	case n.Outcome == weir.Infra:
-		return 2, fate{weir.Finished, weir.Infra, weir.Reason{Code: weir.ReasonProductMissing,
+		return infraWeighs, fate{weir.Finished, weir.Infra, weir.Reason{Code: weir.ReasonProductMissing,
 			Text: name + " ended in an infrastructure error: " + n.Reason.Text}}
 	default:
-		return 3, fate{weir.Finished, weir.Broken, weir.Reason{Code: weir.ReasonUpstreamBuild,
+		return brokenWeighs, fate{weir.Finished, weir.Broken, weir.Reason{Code: weir.ReasonUpstreamBuild,
 			Text: fmt.Sprintf("%s %s and left no product", name, wordOf(n.Outcome))}}
 	}
 }
@@ -128,6 +186,8 @@ func wordOf(o weir.Outcome) string {
 		return "timed out"
 	case weir.Skipped:
 		return "was skipped"
+	case weir.Infra:
+		return "ended in an infrastructure error"
 	}
 	return string(o)
 }
@@ -191,16 +251,23 @@ func (t *tx) follow(ended weir.BuildID, now time.Time) error {
 }
 
 // needsOf reads what builds need, by the build that needs it.
-func (c conn) needsOf(builds []weir.Build) (map[weir.BuildID][]weir.Build, error) {
+func (c conn) needsOf(builds []weir.Build) (map[weir.BuildID][]need, error) {
 	ids := make([]weir.BuildID, len(builds))
 	for i, b := range builds {
 		ids[i] = b.ID
 	}
-	type edge struct{ build, need weir.BuildID }
+	type edge struct {
+		build, need weir.BuildID
+		ending      ending
+		lenient     bool
+	}
 	edges, err := sqltx.Collect(c, func(r sqltx.Scanner) (e edge, err error) {
-		err = r.Scan(&e.build, &e.need)
+		var lenient int
+		err = r.Scan(&e.build, &e.need, &e.ending, &lenient)
+		e.lenient = lenient != 0
 		return e, err
-	}, `SELECT build_id, need_id FROM needs WHERE build_id IN `+c.In(1)+` ORDER BY build_id, ordinal`, sqltx.IDs(ids))
+	}, `SELECT n.build_id, n.need_id, n.ending, b.lenient FROM needs n JOIN builds b ON b.id = n.need_id
+		WHERE n.build_id IN `+c.In(1)+` ORDER BY n.build_id, n.ordinal`, sqltx.IDs(ids))
 	if err != nil {
 		return nil, err
 	}
@@ -211,9 +278,9 @@ func (c conn) needsOf(builds []weir.Build) (map[weir.BuildID][]weir.Build, error
 	if err := c.load(unique); err != nil {
 		return nil, err
 	}
-	needs := map[weir.BuildID][]weir.Build{}
+	needs := map[weir.BuildID][]need{}
 	for _, e := range edges {
-		needs[e.build] = append(needs[e.build], unique[e.need])
+		needs[e.build] = append(needs[e.build], need{unique[e.need], e.ending, e.lenient})
 	}
 	return needs, nil
 }
@@ -239,8 +306,8 @@ func (c conn) load(builds map[weir.BuildID]weir.Build) error {
 func (t *tx) lockProducts(id weir.BuildID) ([]weir.BuildID, error) {
 	return sqltx.Collect(t, sqltx.Scalar[weir.BuildID], `SELECT b.id FROM builds b
 		WHERE b.finished = 0 AND b.cause = $2 AND b.state IN ('queued', 'blocked') AND b.id IN (
-			WITH RECURSIVE behind (id) AS (SELECT n.need_id FROM needs n WHERE n.build_id = $1
-				UNION SELECT n.need_id FROM needs n JOIN behind ON n.build_id = behind.id)
+			WITH RECURSIVE behind (id) AS (SELECT n.need_id FROM needs n WHERE n.build_id = $1 AND n.ending = ''
+				UNION SELECT n.need_id FROM needs n JOIN behind ON n.build_id = behind.id WHERE n.ending = '')
 			SELECT id FROM behind)
 		ORDER BY b.id`+t.Lock(), int64(id), string(weir.CauseProduct))
 }

@@ -11,10 +11,11 @@ import (
 	"github.com/weir-ci/weir/internal/store/sqltx"
 )
 
-const runColumns = `id, cause, project, reason, created, regression_id`
+const runColumns = `id, cause, project, reason, created, regression_id, config, by_whom, params, of_id, proposal_id`
 
 func scanRun(r sqltx.Scanner) (run weir.Run, err error) {
-	err = r.Scan(&run.ID, &run.Cause, &run.Project, &run.Reason, sqltx.Time(&run.Created), &run.Regression)
+	err = r.Scan(&run.ID, &run.Cause, &run.Project, &run.Reason, sqltx.Time(&run.Created), &run.Regression,
+		&run.Config, &run.By, sqltx.JSON(&run.Params), &run.Of, &run.Proposal)
 	return run, err
 }
 

@@ -3,14 +3,13 @@ package sqlstore
 import (
 	"cmp"
 	"context"
-	"fmt"
-	"maps"
 	"slices"
 	"time"
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/store"
 	"github.com/weir-ci/weir/internal/store/sqlroster"
+	"github.com/weir-ci/weir/internal/store/sqlstarts"
 	"github.com/weir-ci/weir/internal/store/sqltx"
 )
 
@@ -67,6 +66,9 @@ func (t *tx) createRun(nr store.NewRun) (weir.Run, []weir.BuildID, error) {
 	if err := nr.Check(); err != nil {
 		return weir.Run{}, nil, err
 	}
+	if err := sqlstarts.Take(t.Tx, nr.Occasion, nr.Now); err != nil {
+		return weir.Run{}, nil, err
+	}
 	p := &plan{tx: t, nr: nr, builds: map[weir.BuildID]weir.Build{}, made: map[lineKey]weir.BuildID{}, recipes: map[string]int64{}}
 	for _, nb := range nr.Builds {
 		p.keys = append(p.keys, pinsKey(nb.Pins))
@@ -91,6 +93,9 @@ func (t *tx) createRun(nr store.NewRun) (weir.Run, []weir.BuildID, error) {
 		}
 	}
 	if err := p.supersede(doomed, ids); err != nil {
+		return weir.Run{}, nil, err
+	}
+	if err := p.taken(ids); err != nil {
 		return weir.Run{}, nil, err
 	}
 	return p.run, ids, nil
@@ -190,38 +195,6 @@ func (p *plan) findShared() ([]weir.BuildID, error) {
 	return shared, err
 }
 
-// findDoomed lists waiting builds that entries of the run may take the place
-// of: same builder, advancing, other pins.
-func (p *plan) findDoomed() ([]weir.BuildID, error) {
-	wanted := map[lineKey]bool{}
-	var builders []weir.BuilderID
-	for i, nb := range p.nr.Builds {
-		wanted[p.key(i)] = true
-		if nb.Supersede {
-			builders = append(builders, nb.Builder)
-		}
-	}
-	if len(builders) == 0 {
-		return nil, nil
-	}
-	type waiting struct {
-		id weir.BuildID
-		lineKey
-	}
-	all, err := sqltx.Collect(p, func(r sqltx.Scanner) (w waiting, err error) {
-		err = r.Scan(&w.id, &w.builder, &w.pins)
-		return w, err
-	}, `SELECT b.id, b.builder_id, b.pins_key FROM builds b WHERE b.finished = 0 AND b.advances = 1
-		AND b.state IN ('queued', 'blocked') AND b.builder_id IN `+p.In(1), sqltx.IDs(builders))
-	var doomed []weir.BuildID
-	for _, w := range all {
-		if !wanted[w.lineKey] {
-			doomed = append(doomed, w.id)
-		}
-	}
-	return doomed, err
-}
-
 // place finds or makes entry i and returns its id.
 func (p *plan) place(i int, ids []weir.BuildID) (weir.BuildID, error) {
 	nb := p.nr.Builds[i]
@@ -232,20 +205,13 @@ func (p *plan) place(i int, ids []weir.BuildID) (weir.BuildID, error) {
 		return id, nil
 	}
 	b := weir.Build{Cause: cmp.Or(nb.Cause, p.nr.Cause), Builder: p.builders[nb.Builder], Pins: nb.Pins, Created: p.nr.Now, RetryOf: nb.RetryOf}
-	var needs []weir.Build
-	var needIDs []weir.BuildID
-	for _, n := range nb.Needs {
-		if !slices.Contains(needIDs, ids[n]) {
-			needIDs = append(needIDs, ids[n])
-			needs = append(needs, p.builds[ids[n]])
-		}
-	}
+	needs := p.needs(nb, ids)
 	f := fateOf(needs)
 	b.State, b.Outcome, b.Reason = f.state, f.outcome, f.reason
 	if b.State.Final() {
 		b.Finished = p.nr.Now
 	}
-	if err := p.insert(&b, i, needIDs); err != nil {
+	if err := p.insert(&b, i, needs); err != nil {
 		return 0, err
 	}
 	p.builds[b.ID] = b
@@ -253,12 +219,26 @@ func (p *plan) place(i int, ids []weir.BuildID) (weir.BuildID, error) {
 	return b.ID, nil
 }
 
+// needs lists what a new build needs, each once for its product and once to end first.
+func (p *plan) needs(nb store.NewBuild, ids []weir.BuildID) (needs []need) {
+	add := func(entries []int, e ending) {
+		for _, n := range entries {
+			if !slices.ContainsFunc(needs, func(k need) bool { return k.ID == ids[n] && k.ending == e }) {
+				needs = append(needs, need{p.builds[ids[n]], e, p.nr.Builds[n].Spec.Job.AllowFailure})
+			}
+		}
+	}
+	add(nb.Needs, withProduct)
+	add(nb.After, endingOf(nb.When))
+	return needs
+}
+
 func mayStandIn(b weir.Build, s store.Share) bool {
 	return s == store.SharePending && !b.State.Final() ||
 		s == store.ShareAny && (!b.State.Final() || b.Outcome.SaysSomething())
 }
 
-func (p *plan) insert(b *weir.Build, i int, needs []weir.BuildID) error {
+func (p *plan) insert(b *weir.Build, i int, needs []need) error {
 	nb, key := p.nr.Builds[i], p.keys[i]
 	if err := p.ensureRun(); err != nil {
 		return err
@@ -302,7 +282,7 @@ func (p *plan) insert(b *weir.Build, i int, needs []weir.BuildID) error {
 	b.ID = weir.BuildID(number)
 	p.tellBuild(b.ID)
 	for i, need := range needs {
-		if err := p.Put(`INSERT INTO needs (build_id, ordinal, need_id) VALUES ($1, $2, $3)`, int64(b.ID), i, int64(need)); err != nil {
+		if err := p.Put(`INSERT INTO needs (build_id, ordinal, need_id, ending) VALUES ($1, $2, $3, $4)`, int64(b.ID), i, int64(need.ID), string(need.ending)); err != nil {
 			return err
 		}
 	}
@@ -315,53 +295,22 @@ func (p *plan) ensureRun() error {
 		return nil
 	}
 	p.run = weir.Run{Cause: p.nr.Cause, Project: sqltx.Clean(p.nr.Project), Reason: sqltx.Clip(p.nr.Reason, weir.MaxReason),
-		Created: sqltx.TimeOf(sqltx.Micros(p.nr.Now)), Regression: p.nr.Regression}
-	number, err := p.add(p.asked.runs, "runs", `cause, project, reason, created, regression_id`,
-		string(p.run.Cause), p.run.Project, p.run.Reason, sqltx.Micros(p.run.Created), int64(p.run.Regression))
+		Created: sqltx.TimeOf(sqltx.Micros(p.nr.Now)), Regression: p.nr.Regression, Config: sqltx.Clean(p.nr.Config), By: sqltx.Clean(p.nr.By),
+		Of: p.nr.Of, Proposal: p.nr.Occasion.Proposal}
+	params := ""
+	if len(p.nr.Params) > 0 {
+		var err error
+		if params, err = sqltx.Encode(p.nr.Params); err != nil {
+			return err
+		}
+		p.run.Params = p.nr.Params
+	}
+	number, err := p.add(p.asked.runs, "runs", `cause, project, reason, created, regression_id, config, by_whom, params, of_id, proposal_id`,
+		string(p.run.Cause), p.run.Project, p.run.Reason, sqltx.Micros(p.run.Created), int64(p.run.Regression),
+		p.run.Config, p.run.By, sqltx.Clean(params), int64(p.run.Of), int64(p.run.Proposal))
 	p.run.ID = weir.RunID(number)
 	p.Tell(weir.EventRun, itoa(p.run.ID))
 	return err
-}
-
-// supersede cancels the doomed builds that nobody needs, the newest first, so
-// that a chain of them goes as a whole.
-func (p *plan) supersede(doomed, ids []weir.BuildID) error {
-	if len(doomed) == 0 {
-		return nil
-	}
-	newest := map[weir.BuilderID]weir.BuildID{}
-	for i, nb := range p.nr.Builds {
-		if nb.Supersede {
-			newest[nb.Builder] = max(newest[nb.Builder], ids[i])
-		}
-	}
-	old := map[weir.BuildID]weir.Build{}
-	for _, id := range doomed {
-		old[id] = weir.Build{}
-	}
-	if err := p.load(old); err != nil {
-		return err
-	}
-	for _, id := range slices.Backward(slices.Sorted(maps.Keys(old))) {
-		b := old[id]
-		if b.State != weir.Queued && b.State != weir.Blocked || id > newest[b.Builder.ID] {
-			continue
-		}
-		var needed int
-		if err := p.Row(`SELECT COUNT(*) FROM needs n JOIN builds d ON d.id = n.build_id WHERE n.need_id = $1 AND d.finished = 0`,
-			int64(id)).Scan(&needed); err != nil {
-			return err
-		}
-		if needed > 0 {
-			continue
-		}
-		reason := weir.Reason{Code: weir.ReasonSuperseded,
-			Text: fmt.Sprintf("build %d of newer revisions took its place in the queue", newest[b.Builder.ID])}
-		if err := p.end(&b, weir.OutcomeCancelled, reason, p.nr.Now); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // Cancel ends an unfinished build.
@@ -382,16 +331,22 @@ func (s *Store) Cancel(ctx context.Context, id weir.BuildID, reason weir.Reason,
 		if b.State.Final() {
 			return weir.Errorf(weir.Conflict, "build %d is %s already", id, b.State)
 		}
-		if b.State == weir.Leased || b.State == weir.Running {
-			a := weir.AttemptID{Build: id, Number: b.Attempts}
-			if err := t.endAttempt(a, byCancel, store.Finish{Outcome: weir.OutcomeCancelled, Reason: reason, Now: now}); err != nil {
-				return err
-			}
-			t.Tell(weir.EventCancel, itoa(id))
-		}
-		if err := t.end(&b, weir.OutcomeCancelled, reason, now); err != nil {
+		if err := t.cancel(&b, reason, now); err != nil {
 			return err
 		}
 		return t.endUnneeded(products, reason, now)
 	})
+}
+
+// cancel ends a build that is locked and not final, fences its live attempt, and
+// takes that to the builds that need it.
+func (t *tx) cancel(b *weir.Build, reason weir.Reason, now time.Time) error {
+	if b.State == weir.Leased || b.State == weir.Running {
+		a := weir.AttemptID{Build: b.ID, Number: b.Attempts}
+		if err := t.endAttempt(a, byCancel, store.Finish{Outcome: weir.OutcomeCancelled, Reason: reason, Now: now}); err != nil {
+			return err
+		}
+		t.Tell(weir.EventCancel, itoa(b.ID))
+	}
+	return t.end(b, weir.OutcomeCancelled, reason, now)
 }

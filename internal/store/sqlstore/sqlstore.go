@@ -8,6 +8,7 @@ import (
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/store/sqllog"
 	"github.com/weir-ci/weir/internal/store/sqlroster"
+	"github.com/weir-ci/weir/internal/store/sqlstarts"
 	"github.com/weir-ci/weir/internal/store/sqltx"
 )
 
@@ -19,12 +20,15 @@ type Store struct {
 	*sqltx.DB
 	sqlroster.Store
 	sqllog.Logs
+	sqlstarts.Starts
 	builders sqlroster.Builders
 	lanes    turns
 }
 
 // New makes a store of a database.
-func New(db *sqltx.DB) *Store { return &Store{DB: db, Store: sqlroster.New(db), Logs: sqllog.New(db)} }
+func New(db *sqltx.DB) *Store {
+	return &Store{DB: db, Store: sqlroster.New(db), Logs: sqllog.New(db), Starts: sqlstarts.New(db)}
+}
 
 // conn is what reading verbs work with.
 type conn struct{ sqltx.Conn }

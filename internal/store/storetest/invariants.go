@@ -1,6 +1,8 @@
 package storetest
 
 import (
+	"slices"
+
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/store"
 )
@@ -65,7 +67,7 @@ func (f *fixture) checkBuild(b weir.Build) {
 		return
 	}
 	waits := false
-	for _, id := range must[[]weir.BuildID](f)(f.Needs(f.ctx, b.ID)) {
+	for _, id := range slices.Concat(must[[]weir.BuildID](f)(f.Needs(f.ctx, b.ID)), must[[]weir.BuildID](f)(f.After(f.ctx, b.ID))) {
 		waits = waits || !f.get(id).State.Final()
 	}
 	if waits != (b.State == weir.Blocked) {

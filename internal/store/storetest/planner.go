@@ -116,6 +116,7 @@ func testCreateRun(f *fixture) {
 
 func testOwnCause(f *fixture) {
 	up, down := f.builder("up"), f.builder("down")
+	start := f.done(weir.CauseChange, up, 0, weir.ReasonNone)
 	line := f.change(up, 1)
 	product := func(b *store.NewBuild) { b.Cause = weir.CauseProduct }
 	builds := f.create(weir.CauseChange, build(up, own(up, 9), product), build(down, own(down, 1), needs(0)))
@@ -127,7 +128,7 @@ func testOwnCause(f *fixture) {
 	equal(f, "heads", []weir.BuildID{heads[up.ID].ID, heads[down.ID].ID}, []weir.BuildID{line, builds[1]})
 	equal(f, "cause of a candidate", f.offered()[1].Cause, weir.CauseProduct)
 	f.finishProduct(f.leaseBuild(builds[0]))
-	f.toJudge("before the line", builds[0])
+	f.toJudge("before the line", start.ID, builds[0])
 	f.change(up, 2, superseding)
 	f.state(line, weir.Cancelled, weir.ReasonSuperseded)
 	alone := f.create(weir.CauseChange, build(up, own(up, 8), product))[0]

@@ -20,6 +20,8 @@ func supersedeTests() []subtest {
 	return []subtest{
 		{"a newer revision takes the place in the queue", testSupersede},
 		{"builds that others need stay", testSupersedeNeeded},
+		{"as their jobs want it", testSupersedePolicy},
+		{"a newer head of a pull request", testSupersedeHead},
 	}
 }
 
@@ -131,6 +133,7 @@ func testShareRace(f *fixture) {
 
 func testSupersede(f *fixture) {
 	a, other := f.builder("a"), f.builder("other")
+	start := f.change(a, 0)
 	queued, leased := f.change(a, 1), f.change(a, 2)
 	f.leaseBuild(leased)
 	retry := f.create(weir.CauseRetry, build(a, own(a, 1), retryOf(queued)))[0]
@@ -144,7 +147,7 @@ func testSupersede(f *fixture) {
 
 	f.create(weir.CauseChange, build(a, own(a, 9), superseding))
 	for id, want := range map[weir.BuildID]weir.State{
-		queued: weir.Cancelled, forced: weir.Cancelled, waiting[1]: weir.Cancelled,
+		start: weir.Queued, queued: weir.Cancelled, forced: weir.Queued, waiting[1]: weir.Cancelled,
 		leased: weir.Leased, retry: weir.Queued, probe: weir.Queued, same: weir.Queued,
 		up: weir.Queued, done.ID: weir.Finished,
 	} {

@@ -82,6 +82,7 @@ func runGroups(t *testing.T, open func(t *testing.T) *fixture) {
 	}{
 		{"changes", changesTests()},
 		{"planner", plannerTests()},
+		{"after", afterTests()},
 		{"share", shareTests()},
 		{"supersede", supersedeTests()},
 		{"cancel", cancelTests()},

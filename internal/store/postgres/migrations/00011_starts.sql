@@ -27,9 +27,10 @@ CREATE INDEX builds_tried ON builds (id) WHERE cause = 'try';
 -- how it must end: passed, failed or always.
 ALTER TABLE needs ADD COLUMN ending TEXT COLLATE "C" NOT NULL DEFAULT '';
 
--- Rows that a transaction locks when there is nothing else to lock.
+-- Rows that a transaction locks when there is nothing else to lock, and counters.
 CREATE TABLE guards (
-  name TEXT COLLATE "C" PRIMARY KEY
+  name  TEXT COLLATE "C" PRIMARY KEY,
+  count BIGINT NOT NULL DEFAULT 0
 );
 
 ALTER TABLE revisions ADD COLUMN skipped TEXT COLLATE "C" NOT NULL DEFAULT ''; -- why it sets nothing off; empty if it does
@@ -54,7 +55,7 @@ CREATE TABLE tags (
   project  TEXT COLLATE "C" NOT NULL,
   name     TEXT COLLATE "C" NOT NULL,
   revision TEXT COLLATE "C" NOT NULL,
-  due      BIGINT NOT NULL, -- since when it is to be built; 0: it is not
+  due      BIGINT NOT NULL, -- since when it is to be built; 0: it is not; below 0: it was when it went
   built    BIGINT NOT NULL, -- 1 if there was a run for it where it stands now
   PRIMARY KEY (project, name)
 );
@@ -84,6 +85,7 @@ CREATE TABLE proposals (
   fork      BIGINT NOT NULL, -- 1 if it comes from another repository
   state     TEXT COLLATE "C" NOT NULL,
   run_id    BIGINT NOT NULL, -- of the newest head that was built; 0: none
+  built     TEXT COLLATE "C" NOT NULL, -- that head
   by_whom   TEXT COLLATE "C" NOT NULL, -- who approved or refused its head
   created   BIGINT NOT NULL,
   updated   BIGINT NOT NULL,

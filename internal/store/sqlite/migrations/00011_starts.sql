@@ -27,9 +27,10 @@ CREATE INDEX builds_tried ON builds (id) WHERE cause = 'try';
 -- how it must end: passed, failed or always.
 ALTER TABLE needs ADD COLUMN ending TEXT NOT NULL DEFAULT '';
 
--- Rows that a transaction locks when there is nothing else to lock.
+-- Rows that a transaction locks when there is nothing else to lock, and counters.
 CREATE TABLE guards (
-  name TEXT PRIMARY KEY
+  name  TEXT PRIMARY KEY,
+  count INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 
 ALTER TABLE revisions ADD COLUMN skipped TEXT NOT NULL DEFAULT ''; -- why it sets nothing off; empty if it does
@@ -54,7 +55,7 @@ CREATE TABLE tags (
   project  TEXT NOT NULL,
   name     TEXT NOT NULL,
   revision TEXT NOT NULL,
-  due      INTEGER NOT NULL, -- since when it is to be built; 0: it is not
+  due      INTEGER NOT NULL, -- since when it is to be built; 0: it is not; below 0: it was when it went
   built    INTEGER NOT NULL, -- 1 if there was a run for it where it stands now
   PRIMARY KEY (project, name)
 ) STRICT, WITHOUT ROWID;
@@ -84,6 +85,7 @@ CREATE TABLE proposals (
   fork      INTEGER NOT NULL, -- 1 if it comes from another repository
   state     TEXT NOT NULL,
   run_id    INTEGER NOT NULL, -- of the newest head that was built; 0: none
+  built     TEXT NOT NULL, -- that head
   by_whom   TEXT NOT NULL, -- who approved or refused its head
   created   INTEGER NOT NULL,
   updated   INTEGER NOT NULL,
