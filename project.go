@@ -126,6 +126,10 @@ var nameForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._+-]{0,63}$`)
 // with punctuation.
 func ValidName(s string) bool { return nameForm.MatchString(s) }
 
+// OutputVar is the name of the variable that tells later steps what a step wrote
+// under a name into the file $WEIR_OUTPUT.
+func OutputVar(step, name string) string { return "WEIR_OUTPUTS_" + upper(step) + "_" + upper(name) }
+
 // UpstreamVar is the name of the variable that tells a step where the product
 // of an upstream lies: WEIR_UPSTREAM_ and the name in upper case, with
 // everything but letters and digits turned into underscores. The same name

@@ -23,8 +23,9 @@ type attempt struct {
 	w       *Worker
 	held    held
 	spec    weir.Spec
-	work    string // where the build lies
-	adopted bool   // an earlier program began it
+	secrets []weir.EnvVar // until they are in the spool
+	work    string        // where the build lies
+	adopted bool          // an earlier program began it
 	since   time.Time
 	log     *slog.Logger
 	life    context.Context // ends when the build has to stop
@@ -102,9 +103,14 @@ func (a *attempt) begin() error {
 	if err != nil {
 		return err
 	}
-	if a.reader, err = spool.Create(a.spoolDir(), data); err != nil {
+	secrets, err := supervise.Secrets(a.secrets)
+	if err != nil {
 		return err
 	}
+	if a.reader, err = spool.Create(a.spoolDir(), data, secrets); err != nil {
+		return err
+	}
+	a.secrets = nil
 	return a.submit()
 }
 
@@ -151,7 +157,7 @@ func (a *attempt) run(begin func() error, leave func()) {
 	report := a.report(r)
 	if err := a.store(report); err != nil {
 		steps := report.Steps
-		report = a.trouble("product or results cannot be stored", err)
+		report = a.trouble("product, results or artifacts cannot be stored", err)
 		report.Steps = steps
 	}
 	if !stop() { // the supervisor's next attempt must not be hit
@@ -266,7 +272,7 @@ func (a *attempt) listen() {
 	}
 	tick := time.NewTicker(every)
 	defer tick.Stop()
-	wants := false
+	_, _, wants := weir.CutPatched(a.spec.Revision)
 	for _, in := range a.spec.Inputs {
 		wants = wants || in.Product.Digest != ""
 	}
@@ -364,7 +370,7 @@ func (a *attempt) report(r *relay) supervise.Report {
 		supervise.Leftover(a.held.Supervisor, a.work)
 	}
 	if report.Outcome == weir.Infra {
-		report.Product, report.Results = weir.Product{}, ""
+		report.Product, report.Results, report.Artifacts = weir.Product{}, "", nil
 		if report.Steps == nil {
 			report.Steps = r.closed()
 		}
@@ -385,7 +391,10 @@ func (a *attempt) trouble(what string, err error) supervise.Report {
 
 func (a *attempt) finishOf(r supervise.Report) protocol.Finish {
 	fin := protocol.Finish{Token: a.held.Token, Outcome: r.Outcome, Reason: r.Reason, Steps: r.Steps, Product: r.Product, Results: r.Results,
-		Surroundings: r.Surroundings}
+		Surroundings: r.Surroundings, Metrics: r.Metrics, Summary: r.Summary}
+	for _, kept := range r.Artifacts {
+		fin.Artifacts = append(fin.Artifacts, kept.Artifact)
+	}
 	fin.Surroundings.Clock = cmp.Or(a.w.client.clock.known(), a.held.Clock)
 	if r.Results != "" && (a.w.modern() || a.held.Unstored) {
 		fin.Set = r.Set
@@ -393,12 +402,18 @@ func (a *attempt) finishOf(r supervise.Report) protocol.Finish {
 	return fin
 }
 
-// store puts the product and the results where others find them.
+// store puts the product, the results and what is kept where others find them.
+// After a restart it is done again, as far as the server lacks anything.
 func (a *attempt) store(r supervise.Report) error {
-	for _, b := range []struct {
+	type file struct {
 		digest weir.Digest
 		file   string
-	}{{r.Product.Digest, r.ProductFile}, {r.Results, r.ResultsFile}} {
+	}
+	files := []file{{r.Product.Digest, r.ProductFile}, {r.Results, r.ResultsFile}}
+	for _, kept := range r.Artifacts {
+		files = append(files, file{kept.Digest, kept.File})
+	}
+	for _, b := range files {
 		if b.digest == "" || a.talk.Err() != nil || b.digest == r.Results && r.Set != nil && a.w.modern() {
 			continue
 		}

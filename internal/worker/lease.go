@@ -218,7 +218,7 @@ func (w *Worker) begin(ctx context.Context, assignment protocol.Assignment, atte
 		return
 	}
 	a := w.newAttempt(ctx, held{Attempt: id, Token: assignment.Token, Slot: n})
-	a.spec, a.noted = assignment.Spec, w.freeNote()
+	a.spec, a.secrets, a.noted = assignment.Spec, assignment.Secrets, w.freeNote()
 	w.start(a, attempts, a.begin)
 }
 

@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/mask"
 	"github.com/weir-ci/weir/internal/source"
 	"github.com/weir-ci/weir/internal/worker/disk"
 	"github.com/weir-ci/weir/internal/worker/product"
@@ -32,18 +32,26 @@ type attempt struct {
 	inputs   map[string]*product.Hold // by project
 	old      map[string]os.FileInfo   // results that lay there before the first step
 	tails    map[int]string           // end of the output of failed steps
+	logs     map[int]*stepLog         // of steps that run
+	allowed  map[int]bool             // steps that failed, as they may
+	mask     *mask.Masker             // nil: there are no secrets
+	outputs  outputs
+	metrics  []weir.Metric
+	summary  string
+	kept     []Artifact
 	packed   weir.Product
 	saved    weir.Digest
 	memory   int64 // the limit that stretch lifted; 0 if it did not
 	around   weir.Surroundings
 
 	// Indices of steps; -1 if there is no such step.
-	products, first, results, product int
+	products, first, results, product, artifacts int
 }
 
 func newAttempt(r *Runner, job Job, obs Observer) *attempt {
 	a := &attempt{r: r, job: job, obs: obs, inputs: map[string]*product.Hold{}, tails: map[int]string{},
-		products: -1, results: -1, product: -1}
+		logs: map[int]*stepLog{}, allowed: map[int]bool{},
+		products: -1, results: -1, product: -1, artifacts: -1}
 	add := func(name string) int {
 		a.steps = append(a.steps, weir.StepRecord{Index: len(a.steps), Name: name, State: weir.StepWaiting})
 		return len(a.steps) - 1
@@ -66,8 +74,14 @@ func newAttempt(r *Runner, job Job, obs Observer) *attempt {
 	if job.Spec.Job.Product != "" {
 		a.product = add(StepProduct)
 	}
+	if len(job.Spec.Job.Artifacts) > 0 {
+		a.artifacts = add(StepArtifacts)
+	}
 	return a
 }
+
+// Steps is how many steps a build has, with those that the worker adds.
+func Steps(spec weir.Spec) int { return len(newAttempt(nil, Job{Spec: spec}, nil).steps) }
 
 // start announces the steps.
 func (a *attempt) start() {
@@ -94,14 +108,21 @@ func (a *attempt) release() {
 func KillStrays(dir string) { shell.KillStrays("TMPDIR=" + filepath.Join(dir, "tmp")) }
 
 // begin marks a step as running and returns its log.
-func (a *attempt) begin(i int) io.Writer {
+func (a *attempt) begin(i int) *stepLog {
 	a.steps[i].State, a.steps[i].Started = weir.StepRunning, time.Now()
 	a.obs.Step(a.steps[i])
-	return a.obs.Output(i)
+	log := newStepLog(a.mask, a.obs.Output(i))
+	a.logs[i] = log
+	return log
 }
 
 // end marks a step as ended.
 func (a *attempt) end(i int, state weir.StepState, note string) {
+	if log := a.logs[i]; log != nil {
+		log.flush()
+		delete(a.logs, i)
+	}
+	note = a.mask.String(note)
 	a.steps[i].State, a.steps[i].Ended, a.steps[i].Note = state, time.Now(), clip(note, weir.MaxReason)
 	a.obs.Step(a.steps[i])
 }
@@ -114,14 +135,27 @@ func (a *attempt) report(why weir.Reason) Report {
 			a.obs.Step(a.steps[i])
 		}
 	}
+	why.Text = clip(a.mask.String(why.Text), weir.MaxReason)
 	r := Report{Outcome: why.Code.Outcome(), Reason: why, Steps: a.steps, Set: a.set, Surroundings: a.around}
 	if r.Outcome.SaysSomething() && a.saved != "" {
 		r.Results, r.ResultsFile = a.saved, a.out("results")
+	}
+	if r.Outcome.SaysSomething() {
+		r.Metrics, r.Summary = a.shown()
+		r.Artifacts = a.kept
 	}
 	if r.Outcome == weir.Passed && a.packed.Digest != "" {
 		r.Product, r.ProductFile = a.packed, a.out("product")
 	}
 	return r
+}
+
+// shown are the metrics and the summary, as people may see them.
+func (a *attempt) shown() ([]weir.Metric, string) {
+	for i, m := range a.metrics {
+		a.metrics[i].Name, a.metrics[i].Unit = a.mask.String(m.Name), a.mask.String(m.Unit)
+	}
+	return a.metrics, clip(a.mask.String(a.summary), weir.MaxSummary)
 }
 
 // out names a file of the worker's own. Its directory is made once the steps
@@ -143,6 +177,9 @@ func (a *attempt) create(name string) (*os.File, error) {
 // prepare makes the directories, checks out and brings the products. If it
 // cannot, the reason says why and ok is false.
 func (a *attempt) prepare(ctx context.Context) (why weir.Reason, ok bool) {
+	if why, ok := a.guard(); !ok {
+		return why, false
+	}
 	name, err := checkoutName(a.job.Spec)
 	if err != nil {
 		return reason(weir.ReasonWorker, "%v", err), false

@@ -12,13 +12,18 @@ import (
 type facts struct {
 	fault  weir.Reason      // the machine's fault, or cancelled; decides alone
 	limit  weir.Reason      // a time limit that was reached
-	failed *weir.StepRecord // the first step of the job that failed
+	failed *weir.StepRecord // the first step of the job that failed, and may not
 	// About results:
 	wanted  []weir.ResultFile
 	counts  weir.Counts
 	missing []string // patterns that no file matched
 	damaged []string // files that could not be read to their end
 	stale   []string // files that lay there before the first step
+}
+
+// bad reports whether what ran until now ended badly. Steps that may fail do not count.
+func (f facts) bad() bool {
+	return f.failed != nil || f.limit.Code != weir.ReasonNone || f.fault.Code != weir.ReasonNone
 }
 
 // decide says how the build ended, before its product is packed. From top to

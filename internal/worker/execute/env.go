@@ -34,8 +34,8 @@ func (a *attempt) tmp() string  { return filepath.Join(a.job.Dir, "tmp") }
 
 // environment is what a step finds in its environment. It starts from nothing,
 // so that a build does not depend on who started the worker, and later
-// entries win: the worker's, the farm's, the job's, the step's.
-func (a *attempt) environment(step weir.Step) []string {
+// entries win: the worker's, the farm's, the job's, the step's, the secrets.
+func (a *attempt) environment(step weir.Step, more []weir.EnvVar) map[string]string {
 	own := lookup(a.r.Environ)
 	env := map[string]string{
 		"PATH": own["PATH"], "HOME": a.home(), "TMPDIR": a.tmp(), "LANG": "C.UTF-8",
@@ -65,11 +65,17 @@ func (a *attempt) environment(step weir.Step) []string {
 		}
 	}
 	a.describe(env)
-	for _, vars := range [][]weir.EnvVar{a.job.Spec.Job.Env, step.Env} {
+	a.outputs.describe(env)
+	for _, vars := range [][]weir.EnvVar{more, a.job.Spec.Job.Env, step.Env, a.secretsOf(step)} {
 		for _, v := range vars {
 			env[v.Name] = v.Value
 		}
 	}
+	return env
+}
+
+// list makes of an environment what a process takes.
+func list(env map[string]string) []string {
 	list := make([]string, 0, len(env))
 	for _, name := range slices.Sorted(maps.Keys(env)) {
 		// A NUL or an empty name would keep every step from starting.
@@ -87,8 +93,12 @@ func (a *attempt) describe(env map[string]string) {
 	for name, value := range map[string]string{
 		"CI": "true", "WEIR": "true", "WEIR_BUILD": a.job.Build, "WEIR_PROJECT": spec.Project, "WEIR_JOB": spec.Job.Name,
 		"WEIR_PLATFORM": string(spec.Platform), "WEIR_REVISION": spec.Revision, "WEIR_CPUS": strconv.Itoa(cpus),
+		"WEIR_BRANCH": spec.Branch, "WEIR_CAUSE": string(spec.Cause), "WEIR_CELL": spec.Job.Cell,
 	} {
 		env[name] = value
+	}
+	for name, value := range a.params() {
+		env[weir.ParamVar(name)] = value
 	}
 	if a.making != nil {
 		env["WEIR_PREFIX"] = a.making.Prefix

@@ -9,6 +9,7 @@
 //	...         the steps of the job, each a shell command
 //	results     the files that the tests left, if the job names any
 //	product     the tree for the downstreams, if the job makes one
+//	artifacts   the files that are kept for people, if the job names any
 //
 // The steps of the job are untrusted and may do anything that the user they
 // run as may do. Each runs in a process group of its own with an environment
@@ -69,6 +70,9 @@ type Job struct {
 	// short, and the same for later builds, since compilers' caches remember
 	// paths. The caller removes it.
 	Dir string
+	// Secrets are the values of those that the job and its steps name, and of the
+	// one with which the source is read. Steps of an untrusted build get none.
+	Secrets []weir.EnvVar
 }
 
 // Runner runs builds. Checkout, Formats, Products and CacheDir must be set;
@@ -123,6 +127,13 @@ type Report struct {
 	Results     weir.Digest
 	ResultsFile string
 	Set         weir.ResultSet
+	// Artifacts are the files that are kept, if the outcome says something about
+	// the project.
+	Artifacts []Artifact
+	// Metrics and Summary are what the steps wrote for people, if the outcome says
+	// something about the project.
+	Metrics []weir.Metric
+	Summary string
 	// Surroundings is what was seen of the machine when the first step of the job
 	// began, all but its clock; zero if the build did not get there.
 	Surroundings weir.Surroundings
@@ -130,10 +141,11 @@ type Report struct {
 
 // Names of the steps that the worker adds.
 const (
-	StepCheckout = "checkout"
-	StepProducts = "products"
-	StepResults  = "results"
-	StepProduct  = "product"
+	StepCheckout  = "checkout"
+	StepProducts  = "products"
+	StepResults   = "results"
+	StepProduct   = "product"
+	StepArtifacts = "artifacts"
 )
 
 // Run runs a build to its end. If ctx is cancelled the outcome is
@@ -150,7 +162,7 @@ func (r *Runner) Run(ctx context.Context, job Job, obs Observer) Report {
 	}
 	a.snapshot()
 	a.look()
-	a.runSteps(limited)
+	a.runSteps(ctx, limited)
 	// Results are read even if the time is up, but not for ever.
 	after, cancel2 := context.WithTimeout(ctx, afterTime)
 	defer cancel2()
@@ -164,6 +176,7 @@ func (r *Runner) Run(ctx context.Context, job Job, obs Observer) Report {
 	if ctx.Err() != nil {
 		reason = weir.Reason{Code: weir.ReasonRequested, Text: "the build was cancelled"}
 	}
+	reason = a.keepArtifacts(ctx, reason)
 	reason = a.saveResults(reason)
 	a.shrink()
 	return a.report(reason)

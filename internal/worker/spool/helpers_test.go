@@ -127,7 +127,7 @@ func (s *server) drain(t fataler, r *spool.Reader) error {
 
 // put makes a spool, and nothing more.
 func put(dir string, assignment []byte) error {
-	r, err := spool.Create(dir, assignment)
+	r, err := spool.Create(dir, assignment, nil)
 	if err != nil {
 		return err
 	}

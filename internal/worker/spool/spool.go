@@ -8,6 +8,8 @@
 //
 //	assignment  what is to be done, and a checksum; private. The supervisor
 //	            holds a lock on it for as long as it lives (package filelock)
+//	secrets     the values of the build's secrets; private. The supervisor removes
+//	            it before it runs anything
 //	journal     what happened; made by the supervisor once it holds the lock
 //	cancel      exists if the attempt is to end
 //	want-HEX    the supervisor needs the blob sha256:HEX
@@ -80,6 +82,7 @@ import (
 // Names of files in a spool.
 const (
 	assignmentFile = "assignment"
+	secretsFile    = "secrets"
 	journalFile    = "journal"
 	cancelFile     = "cancel"
 	openedFile     = "opened"
@@ -95,6 +98,7 @@ const (
 const (
 	MaxAssignment = protocol.MaxBody // of an assignment
 	MaxReport     = protocol.MaxBody // of a report
+	maxSecrets    = protocol.MaxBody // of the secrets
 	maxRefusal    = 64 << 10
 )
 
@@ -103,15 +107,15 @@ const assignmentMark = "\nwa\x01"
 
 // Create makes a spool at dir, whose last element is the attempt's id and
 // whose parent is made if need be, and opens it. Either all of it is there
-// afterwards, or nothing. Conflict if it is there already; Invalid if the name
+// afterwards, or nothing. secrets are for Writer.Secrets; nil if there are none. Conflict if it is there already; Invalid if the name
 // is not that of an attempt; TooLarge if the assignment is over MaxAssignment;
 // and errors of the disk.
-func Create(dir string, assignment []byte) (*Reader, error) {
+func Create(dir string, assignment, secrets []byte) (*Reader, error) {
 	root, name := filepath.Split(filepath.Clean(dir))
 	if _, err := weir.ParseAttemptID(name); err != nil {
 		return nil, err
 	}
-	if len(assignment) > MaxAssignment {
+	if len(assignment) > MaxAssignment || len(secrets) > maxSecrets {
 		return nil, weir.Errorf(weir.TooLarge, "the assignment of attempt %s has %d bytes", name, len(assignment))
 	}
 	err := os.Mkdir(dir, 0o700)
@@ -130,6 +134,11 @@ func Create(dir string, assignment []byte) (*Reader, error) {
 	}
 	if err != nil {
 		return nil, err
+	}
+	if len(secrets) > 0 { // first, since an assignment without them is none
+		if err := os.WriteFile(filepath.Join(dir, secretsFile), secrets, 0o600); err != nil {
+			return nil, errors.Join(err, disk.RemoveAll(dir))
+		}
 	}
 	data := append(make([]byte, 0, len(assignment)+len(assignmentMark)+crc32.Size), assignment...)
 	data = append(data, assignmentMark...)
@@ -159,7 +168,7 @@ func List(root string) ([]string, error) {
 // remove makes the spool disappear at once, so that a half removed one is
 // never taken for one that nobody has begun.
 func remove(dir string) error {
-	for _, name := range []string{assignmentFile, journalFile} {
+	for _, name := range []string{secretsFile, assignmentFile, journalFile} {
 		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}

@@ -180,6 +180,17 @@ func newWriter(dir string, o Options) *Writer {
 // Assignment is what the worker program gave to Create.
 func (w *Writer) Assignment() []byte { return w.assignment }
 
+// Secrets takes what the worker program gave to Create beside the assignment
+// off the disk: the second call finds nothing. It is nil if there is none.
+func (w *Writer) Secrets() ([]byte, error) {
+	name := filepath.Join(w.dir, secretsFile)
+	data, err := readFile(name, maxSecrets)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return data, errors.Join(err, os.Remove(name))
+}
+
 // Step notes that a step has changed. If it has ended, so has its log.
 func (w *Writer) Step(rec weir.StepRecord) {
 	w.mu.Lock()

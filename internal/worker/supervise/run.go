@@ -28,6 +28,15 @@ type Assignment struct {
 	Spec  weir.Spec    `json:"spec"`
 }
 
+// Secrets encodes the secrets that go with it; nil if there are none. They are
+// no part of what stands in a spool for as long as that is there.
+func Secrets(list []weir.EnvVar) ([]byte, error) {
+	if len(list) == 0 {
+		return nil, nil
+	}
+	return json.Marshal(list)
+}
+
 // Encode makes the bytes that stand in a spool.
 func (a Assignment) Encode() ([]byte, error) { return json.Marshal(a) }
 
@@ -43,6 +52,10 @@ type Report struct {
 	// Files with the packed product and the encoded results, below the task's Work.
 	ProductFile string `json:"product_file,omitempty"`
 	ResultsFile string `json:"results_file,omitempty"`
+	// Artifacts are the files that are kept, with their copies below the task's Work.
+	Artifacts []execute.Artifact `json:"artifacts,omitempty"`
+	Metrics   []weir.Metric      `json:"metrics,omitempty"`
+	Summary   string             `json:"summary,omitempty"`
 	// Surroundings is as in execute.Report.
 	Surroundings weir.Surroundings `json:"surroundings,omitzero"`
 }
@@ -194,20 +207,29 @@ func (s *supervisor) execute(ctx context.Context, w *spool.Writer, task Task, lo
 	if err := json.Unmarshal(w.Assignment(), &as); err != nil {
 		return Trouble("the assignment cannot be read", err)
 	}
-	if n := len(as.Spec.Job.Steps); n > protocol.MaxSteps-4 { // the worker adds up to four
-		return Trouble("the attempt cannot be run here", weir.Errorf(weir.TooLarge, "the job has %d steps", n))
+	if n := execute.Steps(as.Spec); n > protocol.MaxSteps {
+		return Trouble("the attempt cannot be run here", weir.Errorf(weir.TooLarge, "the job has %d steps, with those that the worker adds", n))
+	}
+	secrets, err := w.Secrets()
+	if err != nil {
+		return Trouble("the secrets cannot be read", err)
+	}
+	job := execute.Job{Build: strconv.FormatInt(int64(as.Build), 10), Spec: as.Spec, Dir: task.Work}
+	if len(secrets) > 0 && json.Unmarshal(secrets, &job.Secrets) != nil {
+		return Trouble("the secrets cannot be read", weir.Errorf(weir.Internal, "they are not what the worker wrote"))
 	}
 	if err := execute.Tidy(task.Work, as.Spec); err != nil {
 		return Trouble("the attempt cannot be run here", err)
 	}
-	if len(as.Spec.Inputs) > 0 {
+	if _, _, patched := weir.CutPatched(as.Spec.Revision); patched || len(as.Spec.Inputs) > 0 {
 		loud() // blobs may be asked for
 	}
 	runner := s.runner
 	runner.Fetch = w.Fetch
-	r := runner.Run(ctx, execute.Job{Build: strconv.FormatInt(int64(as.Build), 10), Spec: as.Spec, Dir: task.Work}, w)
+	r := runner.Run(ctx, job, w)
 	return Report{Outcome: r.Outcome, Reason: r.Reason, Steps: r.Steps, Product: r.Product, Results: r.Results,
-		Set: smallSet(r), ProductFile: r.ProductFile, ResultsFile: r.ResultsFile, Surroundings: r.Surroundings}
+		Set: smallSet(r), ProductFile: r.ProductFile, ResultsFile: r.ResultsFile, Surroundings: r.Surroundings,
+		Artifacts: r.Artifacts, Metrics: r.Metrics, Summary: r.Summary}
 }
 
 // smallSet reads the results if they are so small that they go with the

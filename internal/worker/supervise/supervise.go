@@ -16,7 +16,7 @@
 // reads on where the last one stopped, and asks for a cancellation through the
 // spool if need be.
 //
-// A supervisor holds no secrets: the worker's token is removed from its
+// A supervisor holds no secrets but those of its build: the worker's token is removed from its
 // environment, an attempt's token is not in its spool, and what it needs from
 // the server is fetched by the worker program. It does not end by the signals
 // that end programs politely: only the worker decides.

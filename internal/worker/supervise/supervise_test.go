@@ -53,7 +53,7 @@ func task(t *testing.T, c supervise.Config, id, run string) supervise.Task {
 		t.Fatal(err)
 	}
 	k := supervise.Task{Spool: filepath.Join(c.Dir, "spool", id), Work: filepath.Join(c.Dir, "slot"), Flush: time.Millisecond}
-	if _, err := spool.Create(k.Spool, data); err != nil {
+	if _, err := spool.Create(k.Spool, data, nil); err != nil {
 		t.Fatal(err)
 	}
 	return k
