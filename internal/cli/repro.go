@@ -20,6 +20,7 @@ import (
 	"github.com/weir-ci/weir/client"
 	"github.com/weir-ci/weir/internal/app"
 	"github.com/weir-ci/weir/internal/cli/console"
+	"github.com/weir-ci/weir/internal/cli/local"
 	"github.com/weir-ci/weir/internal/cli/show"
 	"github.com/weir-ci/weir/internal/repro"
 	"github.com/weir-ci/weir/internal/worker/execute"
@@ -256,7 +257,7 @@ func (o reproOptions) observe(title string) execute.Observer {
 	if !o.quiet {
 		fmt.Fprintf(o.out, "=== %s\n", show.Safe(title))
 	}
-	return &printer{out: o.out, quiet: o.quiet}
+	return local.Printer(o.out, o.quiet)
 }
 
 // capsule saves what was asked for.

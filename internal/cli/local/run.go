@@ -1,4 +1,7 @@
-package cli
+// Package local holds the verbs that need no farm: they find out how a repository
+// is tested (detect), turn what other services have into a recipe (import), and
+// run a recipe here and now (run), as a worker would.
+package local
 
 import (
 	"context"
@@ -21,7 +24,8 @@ import (
 	"github.com/weir-ci/weir/internal/worker/execute"
 )
 
-func newRun() *cobra.Command {
+// Run is the verb weir run.
+func Run() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "run [PROJECT[/JOB]]",
 		Short: "run a recipe here and now, without a server",
@@ -216,6 +220,9 @@ func (r *localRun) build(ctx context.Context, plan recipe.Plan) (execute.Report,
 	report := r.runner.Run(ctx, execute.Job{Build: "0", Spec: spec, Dir: dir}, &printer{out: r.out, quiet: r.quiet})
 	return report, ctx.Err()
 }
+
+// Printer shows a build on w while it runs; only how steps ended badly if it is quiet.
+func Printer(w io.Writer, quiet bool) execute.Observer { return &printer{out: w, quiet: quiet} }
 
 // printer shows a build while it runs.
 type printer struct {
