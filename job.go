@@ -190,8 +190,8 @@ func Shells() []Shell {
 
 // Start says what sets a job off, and when.
 type Start struct {
-	// On lists causes; empty: change, force, try and pull, or, for a job with Cron,
-	// cron and force.
+	// On lists causes; empty: change, force, try, pull and tag, or, for a job with
+	// Cron, cron and force.
 	On []Cause `json:"on,omitempty"`
 	// Cron lists times at which it is built whether or not anything changed.
 	Cron []Cron `json:"cron,omitempty"`
@@ -210,7 +210,7 @@ func (s Start) Begins(c Cause) bool {
 	if len(s.Cron) > 0 {
 		return c == CauseCron || c == CauseForce
 	}
-	return c == CauseChange || c == CauseForce || c == CauseTry || c == CausePull
+	return c == CauseChange || c == CauseForce || c.Guest()
 }
 
 // Cron is a time that comes again and again.
