@@ -30,8 +30,12 @@ import (
 	"github.com/weir-ci/weir/internal/recipe"
 	"github.com/weir-ci/weir/internal/server"
 	"github.com/weir-ci/weir/internal/source"
+	"github.com/weir-ci/weir/internal/source/archive"
 	"github.com/weir-ci/weir/internal/source/git"
 	"github.com/weir-ci/weir/internal/source/gomod"
+	"github.com/weir-ci/weir/internal/source/npm"
+	"github.com/weir-ci/weir/internal/source/pypi"
+	"github.com/weir-ci/weir/internal/source/release"
 	"github.com/weir-ci/weir/internal/store"
 	"github.com/weir-ci/weir/internal/store/postgres"
 	"github.com/weir-ci/weir/internal/store/sqlite"
@@ -81,9 +85,14 @@ func dataError(dir string, err error) error {
 
 // sources puts together what reads sources, with its caches below dir.
 func sources(dir string) *source.Sources {
+	web := release.NewClient(release.Options{})
 	return source.New(source.Adapters{
 		weir.Git: git.New(filepath.Join(dir, "git"), nil),
 		weir.Go:  gomod.New(nil),
+
+		weir.Archive: archive.New(web),
+		weir.NPM:     npm.New(web, nil),
+		weir.PyPI:    pypi.New(web, nil),
 	})
 }
 

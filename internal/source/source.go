@@ -9,6 +9,9 @@
 //	hg   internal/source/hg     anything that Mercurial can clone, by the hg command
 //	svn  internal/source/svn    a path in a Subversion repository, by the svn command
 //	go   internal/source/gomod  Go modules through the user's GOPROXY, by the go command
+//	npm  internal/source/npm    packages of an npm registry, over HTTP
+//	pypi internal/source/pypi   projects of a Python package index, over HTTP
+//	archive internal/source/archive tar and zip files behind a URL with a version in it
 //	none this package           nothing to check out: one revision, an empty directory
 //
 // The real tools do the work because they know what the user has set up:

@@ -90,7 +90,7 @@ func (a *Archives) links(ctx context.Context, src weir.Source) ([]string, error)
 	if strings.HasPrefix(src.Index, "file:") {
 		return listDir(src.Index)
 	}
-	login, err := a.client.Login(ctx, src)
+	login, err := release.Login(ctx, src)
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +108,7 @@ func (a *Archives) describe(ctx context.Context, src weir.Source, p *pattern, li
 	for i, v := range line {
 		revs[i] = weir.Revision{ID: v, Message: source.DirName(src) + " " + v}
 	}
-	login, err := a.client.Login(ctx, src)
+	login, err := release.Login(ctx, src)
 	if err != nil {
 		return nil, err
 	}
@@ -160,7 +160,7 @@ func (a *Archives) Checkout(ctx context.Context, src weir.Source, revision, dir 
 		if strings.HasPrefix(at, "file:") {
 			return a.open(ctx, at, dir, log)
 		}
-		login, err := a.client.Login(ctx, src)
+		login, err := release.Login(ctx, src)
 		if err != nil {
 			return err
 		}

@@ -18,6 +18,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/source"
 	"github.com/weir-ci/weir/internal/source/archive"
 	"github.com/weir-ci/weir/internal/source/release"
 )
@@ -101,8 +102,7 @@ func pack(t testing.TB, top string, files map[string]string) []byte {
 
 func archives(t *testing.T) *archive.Archives {
 	t.Helper()
-	c := release.NewClient(release.Options{Pause: time.Millisecond,
-		Secret: release.Fixed(map[string]string{"dist": "me:pw"})})
+	c := release.NewClient(release.Options{Pause: time.Millisecond})
 	t.Cleanup(c.Close)
 	return archive.New(c)
 }
@@ -267,13 +267,13 @@ func TestCredentialsGoOnlyWhereTheyBelong(t *testing.T) {
 	t.Cleanup(s.Close)
 	a := archives(t)
 	src := weir.Source{Location: s.URL + "/{version}", Credentials: "dist"}
-	if err := a.Checkout(t.Context(), src, "1", t.TempDir(), nil); err != nil {
+	ctx := source.WithSecrets(t.Context(), func(string) (string, error) { return "me:pw", nil })
+	if err := a.Checkout(ctx, src, "1", t.TempDir(), nil); err != nil {
 		t.Error(err)
 	}
+	expectCode(t, a.Checkout(t.Context(), src, "1", t.TempDir(), nil), weir.Invalid)
 	src.Credentials = ""
-	expectCode(t, a.Checkout(t.Context(), src, "1", t.TempDir(), nil), weir.Unavailable)
-	src.Credentials = "unknown"
-	expectCode(t, a.Checkout(t.Context(), src, "1", t.TempDir(), nil), weir.Unavailable)
+	expectCode(t, a.Checkout(ctx, src, "1", t.TempDir(), nil), weir.Unavailable)
 }
 
 func expectCode(t *testing.T, err error, want weir.Code) {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/source"
 	"github.com/weir-ci/weir/internal/source/command"
 )
 
@@ -29,13 +30,8 @@ const (
 	idleTime     = 60 * time.Second       // without a byte
 )
 
-// Secrets finds the value of a secret by its name. A nil one has none.
-type Secrets func(ctx context.Context, name string) (string, error)
-
-// Options are what a Client is made of. The zero value asks as this process may.
+// Options are what a Client is made of. The zero value is ready to use.
 type Options struct {
-	// Secret finds what Source.Credentials names.
-	Secret Secrets
 	// Pause replaces the time before the second attempt.
 	Pause time.Duration
 }
@@ -48,9 +44,8 @@ type Options struct {
 // must be a public address, or one of the same kind as the server's own: an
 // index in the intranet may lead into the intranet, one out there may not.
 type Client struct {
-	secret Secrets
-	pause  time.Duration
-	named  *http.Client // for hosts that the farm file names
+	pause time.Duration
+	named *http.Client // for hosts that the farm file names
 	// led is for all others. It keeps no connections, because one that was
 	// dialled for another source may be where this one may not lead.
 	led *http.Client
@@ -75,7 +70,7 @@ func NewClient(o Options) *Client {
 	alone := transport.Clone()
 	alone.DisableKeepAlives = true
 	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &Client{secret: o.Secret, pause: o.Pause, named: &http.Client{Transport: transport, CheckRedirect: stay},
+	return &Client{pause: o.Pause, named: &http.Client{Transport: transport, CheckRedirect: stay},
 		led: &http.Client{Transport: alone, CheckRedirect: stay}}
 }
 
@@ -103,17 +98,21 @@ type Answer struct {
 	Size   int64 // -1 if not known
 }
 
-// Login finds the credentials of src; empty if it names none.
-func (c *Client) Login(ctx context.Context, src weir.Source) (string, error) {
-	if src.Credentials == "" {
-		return "", nil
+// Login finds the credentials of src, as a Request has them; empty if it names
+// none.
+func Login(ctx context.Context, src weir.Source) (string, error) {
+	c, err := source.CredentialOf(ctx, src)
+	switch {
+	case err != nil || c.Password == "":
+		return "", err
+	case c.User == tokenUser:
+		return c.Password, nil
 	}
-	if c.secret == nil {
-		return "", weir.Errorf(weir.Unavailable, "there is no secret called %.80q here, with which %.200s is to be read",
-			src.Credentials, Shown(src.Location))
-	}
-	return c.secret(ctx, src.Credentials)
+	return c.User + ":" + c.Password, nil
 }
+
+// tokenUser is what package source calls the user of a token that came alone.
+const tokenUser = "x-access-token"
 
 // Do asks, again and again if the server may do better the next time. NotFound
 // if it says that there is no such thing, Unavailable if it does not answer or
