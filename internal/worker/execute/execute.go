@@ -104,6 +104,17 @@ type Runner struct {
 	// never was; nil means never. A machine that goes down asks all processes, so
 	// a step that ends like that meanwhile did not fail.
 	Told func() time.Time
+	// Failed is told of each step that failed and may not, before anything else
+	// happens; nil means nobody. The build's time goes on meanwhile.
+	Failed func(ctx context.Context, f Failure)
+}
+
+// Failure is a step that failed, with what is needed to try it by hand.
+type Failure struct {
+	Step weir.Step
+	Note string   // how it ended, in one line
+	Dir  string   // absolute, where it ran
+	Env  []string // NAME=VALUE, with the values of its secrets
 }
 
 // Defaults of a Runner.

@@ -87,6 +87,8 @@ type ending struct {
 	stop weir.Reason
 	// limit is the step's own time limit, if that was reached.
 	limit weir.Reason
+	// ran is what was run; nil if it did not come to that.
+	ran *shell.Command
 }
 
 // again reports whether another try may help.
@@ -117,6 +119,9 @@ func (a *attempt) runStep(ctx context.Context, index int, step weir.Step) {
 	rec := &a.steps[index]
 	rec.ExitCode, rec.Signal = e.exit.Code, e.exit.Signal
 	a.conclude(index, step, log, e)
+	if a.r.Failed != nil && e.ran != nil && e.again() && !step.AllowFailure && ctx.Err() == nil {
+		a.r.Failed(ctx, Failure{Step: step, Note: e.note, Dir: e.ran.Dir, Env: e.ran.Env})
+	}
 }
 
 // conclude notes what follows from a step's end.
@@ -154,7 +159,7 @@ func (a *attempt) tryStep(ctx context.Context, step weir.Step, log *stepLog) end
 	memory := shell.OutOfMemory()
 	exit := c.Execute(ctx)
 	log.flush()
-	e = ending{state: weir.StepFailed, exit: exit, note: exit.Note()}
+	e = ending{state: weir.StepFailed, exit: exit, note: exit.Note(), ran: c}
 	switch limit, isLimit := errors.AsType[shell.Limit](exit.Why); {
 	case log.tail.err != nil:
 		e.state, e.note = weir.StepKilled, "its output could not be kept"
