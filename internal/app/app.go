@@ -14,6 +14,7 @@ import (
 	"net/http"
 	netmail "net/mail"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -25,6 +26,7 @@ import (
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/blob"
 	"github.com/weir-ci/weir/internal/farm"
+	"github.com/weir-ci/weir/internal/farm/setup"
 	"github.com/weir-ci/weir/internal/notify"
 	"github.com/weir-ci/weir/internal/notify/mail"
 	"github.com/weir-ci/weir/internal/recipe"
@@ -33,6 +35,7 @@ import (
 	"github.com/weir-ci/weir/internal/source/archive"
 	"github.com/weir-ci/weir/internal/source/git"
 	"github.com/weir-ci/weir/internal/source/gomod"
+	"github.com/weir-ci/weir/internal/source/hg"
 	"github.com/weir-ci/weir/internal/source/npm"
 	"github.com/weir-ci/weir/internal/source/pypi"
 	"github.com/weir-ci/weir/internal/source/release"
@@ -88,6 +91,7 @@ func sources(dir string) *source.Sources {
 	web := release.NewClient(release.Options{})
 	return source.New(source.Adapters{
 		weir.Git: git.New(filepath.Join(dir, "git"), nil),
+		weir.Hg:  hg.New(filepath.Join(dir, "hg"), nil),
 		weir.Go:  gomod.New(nil),
 
 		weir.Archive: archive.New(web),
@@ -99,6 +103,9 @@ func sources(dir string) *source.Sources {
 // ServerOptions is what a server is made of.
 type ServerOptions struct {
 	Farm *recipe.Farm
+	// File is where Farm was read: it is read again when it changes, on SIGHUP, and
+	// when an admin says so. Empty: never.
+	File string
 	Log  *slog.Logger // nil: nothing is logged
 	// Lease is how long an attempt lives without a sync; 0: weir.LeaseTime.
 	Lease time.Duration
@@ -112,6 +119,8 @@ type ServerOptions struct {
 // Server is a running server. Make one with NewServer.
 type Server struct {
 	farm     *farm.Farm
+	keeper   *setup.Keeper  // of what the farm was told to do
+	signals  chan os.Signal // to read the farm file again; nil: there is none
 	store    store.Store
 	http     *http.Server
 	listener net.Listener
@@ -138,7 +147,7 @@ func NewServer(ctx context.Context, o ServerOptions) (*Server, error) {
 		err = s.lockData(o.Farm.Data)
 	}
 	if err == nil {
-		err = s.open(ctx, o.Farm, o.Lease)
+		err = s.open(ctx, o)
 	}
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -146,8 +155,9 @@ func NewServer(ctx context.Context, o ServerOptions) (*Server, error) {
 	return s, nil
 }
 
-func (s *Server) open(ctx context.Context, f *recipe.Farm, lease time.Duration) error {
+func (s *Server) open(ctx context.Context, o ServerOptions) error {
 	var err error
+	f, board := o.Farm, new(setup.Board)
 	if s.store == nil {
 		if s.store, err = OpenStore(ctx, f); err != nil {
 			return err
@@ -157,7 +167,7 @@ func (s *Server) open(ctx context.Context, f *recipe.Farm, lease time.Duration) 
 	if err != nil {
 		return err
 	}
-	options := farm.Options{Store: s.store, Blobs: blobs, Log: s.log, Host: HostPlatform(), Lease: leaseTime(lease), Now: clock(),
+	options := farm.Options{Store: s.store, Blobs: blobs, Log: s.log, Host: HostPlatform(), Lease: leaseTime(o.Lease), Now: clock(), Setup: board,
 		Sources: sources(filepath.Join(f.Data, "sources"))}
 	if f.Mail.SMTP != "" {
 		if s.outbox, err = outbox(f, s.log); err != nil {
@@ -166,7 +176,7 @@ func (s *Server) open(ctx context.Context, f *recipe.Farm, lease time.Duration) 
 		options.Notices, options.Away = s.outbox, f.Mail.Away
 	}
 	s.farm = farm.New(options)
-	if err := s.farm.Configure(ctx, f); err != nil {
+	if err := s.configure(ctx, o, board); err != nil {
 		return err
 	}
 	s.url = f.URL
@@ -176,7 +186,7 @@ func (s *Server) open(ctx context.Context, f *recipe.Farm, lease time.Duration) 
 	stopping, stop := context.WithCancel(context.WithoutCancel(ctx))
 	base, cut := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop, s.cut = stop, cut
-	handler, err := server.New(server.Options{Farm: s.farm, Name: f.Name, Version: Version, Log: s.log, Stopping: stopping})
+	handler, err := server.New(server.Options{Farm: served{s.farm, s.keeper}, Name: f.Name, Version: Version, Log: s.log, Stopping: stopping})
 	if err != nil {
 		return err
 	}
@@ -251,6 +261,7 @@ const shutdownTime = 10 * time.Second
 func (s *Server) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.farm.Run(ctx) })
+	g.Go(func() error { return s.keeper.Run(ctx, s.signals) })
 	if s.outbox != nil {
 		g.Go(func() error { return s.outbox.Run(ctx) })
 	}
@@ -283,6 +294,9 @@ func (s *Server) Close() error {
 	if s.stop != nil {
 		s.stop()
 		s.cut()
+	}
+	if s.signals != nil {
+		signal.Stop(s.signals)
 	}
 	if s.store != nil {
 		errs = append(errs, s.store.Close())

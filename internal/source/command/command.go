@@ -75,6 +75,17 @@ func (f *Failure) Has(words ...string) bool {
 	return false
 }
 
+// Status is the exit status that a program ended with; 0 if that is not what err
+// is about.
+func Status(err error) int {
+	var f *Failure
+	var e *exec.ExitError
+	if errors.As(err, &f) && errors.As(f.Err, &e) {
+		return e.ExitCode()
+	}
+	return 0
+}
+
 // LastLine is the last line of standard error that says something, redacted
 // and at most 200 bytes long.
 func (f *Failure) LastLine() string {

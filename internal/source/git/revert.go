@@ -2,9 +2,7 @@ package git
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os/exec"
 	"strconv"
 	"strings"
 
@@ -49,7 +47,7 @@ func (m *clone) ancestor(ctx context.Context, commit, head string) error {
 		return stranger
 	}
 	_, err = command.Output(ctx, m.cmd(m.shut, m.dir, "--git-dir=.", "merge-base", "--is-ancestor", commit, head))
-	if status(err) == exitNo {
+	if command.Status(err) == exitNo {
 		return stranger
 	}
 	return err
@@ -92,9 +90,9 @@ func (m *clone) revert(ctx context.Context, head, culprit, dir string) (string, 
 	switch {
 	case ctx.Err() != nil:
 		return "", err
-	case status(err) == exitNo:
+	case command.Status(err) == exitNo:
 		return "", m.conflict(head, culprit, conflicts)
-	case status(err) == exitUsage:
+	case command.Status(err) == exitUsage:
 		return "", weir.Errorf(weir.Unsupported, "git on this machine is too old to check out %s", weir.ShortRevision(weir.Without(head, culprit))).
 			WithHint("install git 2.38 or newer").WithCause(err)
 	case err != nil:
@@ -168,15 +166,4 @@ func (m *clone) commitTree(ctx context.Context, env []string, dir, message, tree
 		err = errMissing
 	}
 	return hash, err
-}
-
-// status is the exit status that a program ended with; 0 if that is not what
-// err is about.
-func status(err error) int {
-	var f *command.Failure
-	var e *exec.ExitError
-	if errors.As(err, &f) && errors.As(f.Err, &e) {
-		return e.ExitCode()
-	}
-	return 0
 }

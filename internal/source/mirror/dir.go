@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/weir-ci/weir"
@@ -66,3 +67,20 @@ func Replace(fresh, dir string) error {
 
 // NoSpace reports whether err says that a disk is full.
 func NoSpace(err error) bool { return errors.Is(err, syscall.ENOSPC) }
+
+// maxStamp limits what a stamp may say, in bytes.
+const maxStamp = 200
+
+// ReadStamp reads the one line of the regular file at path, and nothing if there
+// is none. Anybody may have written it.
+func ReadStamp(path string) string {
+	info, err := os.Lstat(path)
+	if err != nil || !info.Mode().IsRegular() || info.Size() > maxStamp {
+		return ""
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(text))
+}
