@@ -10,10 +10,10 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/mask"
-	"github.com/weir-ci/weir/internal/source"
 	"github.com/weir-ci/weir/internal/worker/disk"
 	"github.com/weir-ci/weir/internal/worker/product"
 	"github.com/weir-ci/weir/internal/worker/shell"
+	"github.com/weir-ci/weir/internal/worker/trees"
 )
 
 // attempt is a build that is being run.
@@ -25,8 +25,9 @@ type attempt struct {
 	facts facts
 	set   weir.ResultSet
 
-	checkout string // absolute
-	outDir   string // for the packed product and the results; made when needed
+	checkout string      // absolute
+	tree     *trees.Tree // holds the checkout if later builds may find it; else nil
+	outDir   string      // for the packed product and the results; made when needed
 	holds    []*product.Hold
 	making   *product.Hold            // also in holds
 	inputs   map[string]*product.Hold // by project
@@ -101,6 +102,7 @@ func (a *attempt) release() {
 	for _, h := range a.holds {
 		h.Release()
 	}
+	a.tree.Release()
 }
 
 // KillStrays ends the processes that a build in dir left running, as far as
@@ -184,7 +186,9 @@ func (a *attempt) prepare(ctx context.Context) (why weir.Reason, ok bool) {
 	if err != nil {
 		return reason(weir.ReasonWorker, "%v", err), false
 	}
-	a.checkout = filepath.Join(a.job.Dir, "src", name)
+	if err := a.settleIn(name); err != nil {
+		return a.machine(err, "the place of the checkout cannot be made"), false
+	}
 	for _, dir := range []string{a.checkout, a.home(), a.tmp()} {
 		if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // steps may run helpers as other users
 			return a.machine(err, "the directory "+dir+" cannot be made"), false
@@ -196,45 +200,6 @@ func (a *attempt) prepare(ctx context.Context) (why weir.Reason, ok bool) {
 		}
 	}
 	return a.bringProducts(ctx)
-}
-
-// checkoutName is the name of the checkout's directory.
-func checkoutName(s weir.Spec) (string, error) {
-	if s.Job.Dir == "" {
-		return source.DirName(s.Source), nil
-	}
-	if !weir.ValidName(s.Job.Dir) {
-		return "", weir.Errorf(weir.Invalid, "the job's dir %.80q is not a plain name", s.Job.Dir)
-	}
-	return s.Job.Dir, nil
-}
-
-func (a *attempt) checkOut(ctx context.Context) (weir.Reason, bool) {
-	spec := a.job.Spec
-	log := a.begin(0)
-	fmt.Fprintf(log, "checking out %s %s at %s into %s\n", spec.Source.Kind, spec.Source.Location, spec.Revision, a.checkout)
-	err := a.r.Checkout.Checkout(ctx, spec.Source, spec.Revision, a.checkout, log)
-	if err == nil {
-		fmt.Fprintf(log, "checked out in %s\n", a.elapsed(0))
-		a.end(0, weir.StepPassed, "")
-		return weir.Reason{}, true
-	}
-	if why, stopped := a.interrupted(ctx, 0); stopped {
-		return why, false
-	}
-	fmt.Fprintf(log, "%v\n", err)
-	a.end(0, weir.StepFailed, err.Error())
-	if why, full := a.full(err); full {
-		return why, false
-	}
-	text := fmt.Sprintf("%s cannot be checked out: %v", weir.ShortRevision(spec.Revision), err)
-	switch weir.CodeOf(err) {
-	case weir.NotFound, weir.Invalid, weir.TooLarge:
-		return reason(weir.ReasonCheckout, "%s", text), false
-	case weir.Unavailable, weir.Unauthenticated, weir.Forbidden:
-		return reason(weir.ReasonSourceDown, "%s", text), false
-	}
-	return reason(weir.ReasonWorker, "%s", text), false
 }
 
 // interrupted ends step i as killed if ctx is over, and says why it is.

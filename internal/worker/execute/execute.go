@@ -31,7 +31,8 @@ import (
 	"github.com/weir-ci/weir/internal/worker/shell"
 )
 
-// Checkouter checks out sources.
+// Checkouter checks out sources. One that is a source.Preparer as well can do
+// more: patches, refs, and checkouts that earlier builds left.
 type Checkouter interface {
 	// Checkout puts the revision into dir, an empty directory, and tells on
 	// log what it does. NotFound or Invalid: there is no such revision, or none
@@ -82,8 +83,11 @@ type Runner struct {
 	Formats  Formats
 	Products *product.Store
 	Fetch    product.Fetch // needed if a build has upstreams with products
-	// CacheDir holds caches that builds share: those of Go.
+	// CacheDir holds what builds share: the caches of Go, those that jobs name,
+	// and the checkouts of jobs that want to find their last one.
 	CacheDir string
+	// Trees is how many such checkouts are kept; zero means trees.DefaultCount.
+	Trees int
 	// PassEnv names variables that steps get from Environ; nil means DefaultPassEnv.
 	PassEnv []string
 	// Environ is the worker's own environment; nil means os.Environ().
@@ -190,6 +194,7 @@ func (r *Runner) Run(ctx context.Context, job Job, obs Observer) Report {
 	reason = a.keepArtifacts(ctx, reason)
 	reason = a.saveResults(reason)
 	a.shrink()
+	a.leaveTree(reason)
 	return a.report(reason)
 }
 

@@ -2,6 +2,7 @@ package execute
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/mask"
@@ -11,7 +12,13 @@ import (
 // it says, and that all are there that its steps name.
 func (a *attempt) guard() (weir.Reason, bool) {
 	var err error
-	if a.mask, err = mask.New(a.job.Secrets); err != nil {
+	hidden := a.job.Secrets
+	if value, ok := a.secret(a.job.Spec.Source.Credentials); ok { // USER:PASSWORD
+		if _, password, ok := strings.Cut(strings.TrimSpace(value), ":"); ok && len(password) >= mask.MinSecret {
+			hidden = append(hidden[:len(hidden):len(hidden)], weir.EnvVar{Name: a.job.Spec.Source.Credentials, Value: password})
+		}
+	}
+	if a.mask, err = mask.New(hidden); err != nil {
 		return reason(weir.ReasonSecret, "%v", err), false
 	}
 	if a.job.Spec.Untrusted { // the steps get none, and have to live with that
