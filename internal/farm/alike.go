@@ -40,7 +40,8 @@ func (a *alike) glance(p weir.Platform, free int) int {
 func (a *alike) saw(p weir.Platform, queue []schedule.Candidate) {
 	same := true
 	for _, c := range queue {
-		same = same && c.Builder.Project == queue[0].Builder.Project && c.Priority == queue[0].Priority && c.Prefer == "" && c.Avoid == ""
+		same = same && c.Builder.Project == queue[0].Builder.Project && c.Lane == queue[0].Lane &&
+			c.Priority == queue[0].Priority && c.Prefer == "" && c.Avoid == "" && len(c.Locks) == 0
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -10,7 +10,7 @@
 // or an interval wakes it. A missed wake-up costs latency, never a build.
 //
 //	poll      asks sources for new revisions           (poll.go)
-//	plan      makes runs where tips have moved         (plan.go)
+//	plan      makes runs where tips have moved         (package planner)
 //	expire    ends leases that ran out                 (expire.go)
 //	judge     holds finished builds against baselines  (package inquiry)
 //	search    moves open regressions towards a culprit (package inquiry)
@@ -33,11 +33,14 @@ import (
 	"github.com/weir-ci/weir/internal/farm/inquiry"
 	"github.com/weir-ci/weir/internal/farm/judgement"
 	"github.com/weir-ci/weir/internal/farm/logbook"
+	"github.com/weir-ci/weir/internal/farm/planner"
 	"github.com/weir-ci/weir/internal/farm/presence"
 	"github.com/weir-ci/weir/internal/farm/setcache"
+	"github.com/weir-ci/weir/internal/farm/setup"
 	"github.com/weir-ci/weir/internal/farm/trail"
 	"github.com/weir-ci/weir/internal/farm/triage"
 	"github.com/weir-ci/weir/internal/recipe"
+	"github.com/weir-ci/weir/internal/schedule"
 	"github.com/weir-ci/weir/internal/source"
 	"github.com/weir-ci/weir/internal/store"
 )
@@ -59,6 +62,11 @@ type Options struct {
 	// Away is how long a worker is away before that.
 	Notices Notices
 	Away    time.Duration
+	// Secrets finds the value of a secret by its name, NotFound if there is none;
+	// nil: there are no secrets.
+	Secrets func(name string) (string, error)
+	// Setup is where it stands how the farm was configured; nil: nowhere.
+	Setup *setup.Board
 }
 
 // Farm is a running farm. Make one with New, give it a configuration, and
@@ -96,6 +104,10 @@ type Farm struct {
 	inquiry    *inquiry.Inquiry
 	aftermath  *aftermath.Aftermath
 	flaky      *flaky.Lister
+	planner    *planner.Planner
+	shares     schedule.Shares // of what this server gave away
+	secret     func(name string) (string, error)
+	setup      *setup.Board
 }
 
 // New makes a farm without projects.
@@ -110,7 +122,10 @@ func New(o Options) *Farm {
 		o.Lease = weir.LeaseTime
 	}
 	f := &Farm{store: o.Store, blobs: o.Blobs, source: o.Sources, log: o.Log, now: o.Now, host: o.Host, lease: o.Lease,
-		notices: o.Notices, away: o.Away}
+		notices: o.Notices, away: o.Away, setup: o.Setup, secret: o.Secrets}
+	if f.setup == nil {
+		f.setup = new(setup.Board)
+	}
 	f.judging = judgement.New(judgement.Options{Store: o.Store, Results: f.resultSet, Now: o.Now, Log: o.Log,
 		Config: func() trail.Config { return f.config.Load() }})
 	f.inquiry = inquiry.New(inquiry.Options{Store: o.Store, Results: f.resultSet, Now: o.Now, Log: o.Log,
@@ -118,6 +133,8 @@ func New(o Options) *Farm {
 	f.Desk = triage.New(triage.Options{Store: o.Store, Now: o.Now, Stir: f.stir,
 		Config: func() triage.Config { return f.config.Load() }})
 	f.flaky = f.newFlaky()
+	f.planner = planner.New(planner.Options{Store: o.Store, Now: o.Now, Log: o.Log, Moved: f.moved.ring,
+		Table: func() *planner.Table { return f.config.Load().Table }})
 	f.aftermath = aftermath.New(aftermath.Options{Store: o.Store, Sources: o.Sources, Stir: f.stir, Now: o.Now, Log: o.Log,
 		Config: func() aftermath.Config { return f.config.Load() },
 		Trail:  trail.Trail{Store: o.Store, Results: f.resultSet, Config: func() trail.Config { return f.config.Load() }}})
@@ -126,7 +143,7 @@ func New(o Options) *Farm {
 	f.moved.init()
 	f.configured.init()
 	f.book = logbook.New(logbook.Options{Store: o.Store, Blobs: o.Blobs, Log: o.Log, Wake: f.work.wait})
-	f.config.Store(&config{Farm: &recipe.Farm{}})
+	f.config.Store(&config{Farm: &recipe.Farm{}, Table: planner.NewTable(&recipe.Farm{}, nil, nil)})
 	return f
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/farm/planner"
 	"github.com/weir-ci/weir/internal/schedule"
 	"github.com/weir-ci/weir/internal/store"
 )
@@ -68,15 +69,11 @@ const forceTries = 5
 
 // catchUp plans what there is to plan, and reads where the lines are and then
 // the tips, which are at least as new.
-func (f *Farm) catchUp(ctx context.Context, c *config) (map[weir.BuilderID]weir.Build, map[sourceKey]weir.Tip, error) {
+func (f *Farm) catchUp(ctx context.Context, c *config) (map[weir.BuilderID]weir.Build, planner.Tips, error) {
 	if _, err := f.plan(ctx); err != nil {
 		f.log.Warn("planning before a forced build", "err", err)
 	}
-	ids := make([]weir.BuilderID, len(c.builders))
-	for i, b := range c.builders {
-		ids[i] = b.ID
-	}
-	heads, err := f.store.LineHeads(ctx, ids)
+	heads, err := f.store.LineHeads(ctx, c.IDs())
 	if err != nil {
 		return nil, nil, err
 	}
@@ -87,25 +84,25 @@ func (f *Farm) catchUp(ctx context.Context, c *config) (map[weir.BuilderID]weir.
 
 // forceAt forces builds at tips. Conflict if a line is not where heads says,
 // and not at the tips either.
-func (f *Farm) forceAt(ctx context.Context, c *config, ask Force, tips map[sourceKey]weir.Tip, heads map[weir.BuilderID]weir.Build) (Forced, error) {
-	a := assembly{config: c, run: store.NewRun{Cause: weir.CauseForce, Project: ask.Project, Reason: ask.reason(), Now: f.now(),
-		Heads: map[weir.BuilderID]weir.BuildID{}}}
+func (f *Farm) forceAt(ctx context.Context, c *config, ask Force, tips planner.Tips, heads map[weir.BuilderID]weir.Build) (Forced, error) {
+	a := planner.NewAssembly(c.Table, store.NewRun{Cause: weir.CauseForce, Project: ask.Project, Reason: ask.reason(), Now: f.now(),
+		Heads: map[weir.BuilderID]weir.BuildID{}})
 	var wanted []int
-	for i, p := range c.plans {
+	for i, p := range c.Plans {
 		if p.Key.Project != ask.Project || ask.Job != "" && p.Key.Job != ask.Job {
 			continue
 		}
-		_, pins := ends(involved(p), tips, c)
+		_, pins := c.Ends(p, tips)
 		if pins == nil {
 			return Forced{}, weir.Errorf(weir.Conflict, "no revision of %s, or of a project upstream of it, is known yet", ask.Project).
 				WithHint("weir status says which sources do not answer")
 		}
-		a.run.Heads[c.builders[i].ID] = noHead
-		if head, ok := heads[c.builders[i].ID]; ok {
-			a.run.Heads[c.builders[i].ID] = head.ID
+		a.Run.Heads[c.Builders[i].ID] = noHead
+		if head, ok := heads[c.Builders[i].ID]; ok {
+			a.Run.Heads[c.Builders[i].ID] = head.ID
 		}
 		for range max(ask.Count, 1) {
-			at, err := a.add(c.builders[i].ID, pins, schedule.PriorityForce, func(b *store.NewBuild) { b.Share = store.ShareNone })
+			at, err := a.Add(c.Builders[i].ID, pins, schedule.PriorityForce, func(b *store.NewBuild) { b.Share = store.ShareNone })
 			if err != nil {
 				return Forced{}, err
 			}
@@ -116,7 +113,7 @@ func (f *Farm) forceAt(ctx context.Context, c *config, ask Force, tips map[sourc
 			}
 		}
 	}
-	run, ids, err := f.store.CreateRun(ctx, a.run)
+	run, ids, err := f.store.CreateRun(ctx, a.Run)
 	if err != nil {
 		return Forced{}, err
 	}
@@ -187,12 +184,12 @@ const tipAge = time.Second
 // tipCache keeps the tips for a moment, because people force builds by the thousand.
 type tipCache struct {
 	mu   sync.Mutex
-	tips map[sourceKey]weir.Tip
+	tips planner.Tips
 	read time.Time
 }
 
 // get returns the tips. The map must not be changed.
-func (t *tipCache) get(ctx context.Context, f *Farm) (map[sourceKey]weir.Tip, error) {
+func (t *tipCache) get(ctx context.Context, f *Farm) (planner.Tips, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if age := time.Since(t.read); t.tips != nil && age < tipAge {

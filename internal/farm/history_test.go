@@ -143,7 +143,7 @@ func TestHistoryOfWhatComesBack(t *testing.T) {
 	check := func(hidden bool) {
 		t.Helper()
 		s.until("at rest", true, s.atRest)
-		b := s.farms[0].config.Load().builders[0]
+		b := s.farms[0].config.Load().Builders[0]
 		s.checkHistories(b)
 		states, _, err := s.store.Baseline(s.ctx, b.ID)
 		s.must(err)

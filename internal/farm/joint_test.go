@@ -58,7 +58,7 @@ func breakMany(t *testing.T, alike bool, at ...int) *sim {
 type effort struct{ products, probes, cancelled int }
 
 func (s *sim) effort() (e effort) {
-	for _, b := range s.farms[0].config.Load().builders {
+	for _, b := range s.farms[0].config.Load().Builders {
 		for _, b := range s.history(b.ID) {
 			switch {
 			case b.State == weir.Cancelled:
@@ -226,7 +226,7 @@ func TestNeedlessProbes(t *testing.T) {
 		t.Errorf("regression is %s: %s", r.State, r.Note)
 	}
 	s.open() // a revert may be asked for still
-	for _, b := range s.farms[0].config.Load().builders {
+	for _, b := range s.farms[0].config.Load().Builders {
 		for _, b := range s.history(b.ID) {
 			if b.State == weir.Cancelled && b.Reason.Code != weir.ReasonSuperseded {
 				t.Errorf("build %d (%s) is %s: %s", b.ID, b.Cause, b.State, b.Reason.Text)

@@ -151,6 +151,7 @@ func (f *Farm) Finish(ctx context.Context, id weir.AttemptID, fin protocol.Finis
 	if _, err := f.store.Finish(ctx, record); err != nil {
 		return err
 	}
+	f.shares.Ended(id.Build, f.now())
 	f.stir()
 	return nil
 }

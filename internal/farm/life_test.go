@@ -22,7 +22,7 @@ func (s *sim) lifeOf(id weir.RegressionID) (kinds []weir.TransitionKind, log []w
 // buildOf finds a build of a project.
 func (s *sim) buildOf(project string, id weir.BuildID) weir.Build {
 	s.t.Helper()
-	for _, b := range s.farms[0].config.Load().builders {
+	for _, b := range s.farms[0].config.Load().Builders {
 		if b.Project != project {
 			continue
 		}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/farm/planner"
 	"github.com/weir-ci/weir/internal/store"
 )
 
@@ -99,7 +100,7 @@ func TestSlowServer(t *testing.T) {
 	old.tips, err = s.store.Tips(s.ctx)
 	s.must(err)
 	var ids []weir.BuilderID
-	for _, b := range s.farms[0].config.Load().builders {
+	for _, b := range s.farms[0].config.Load().Builders {
 		ids = append(ids, b.ID)
 	}
 	old.heads, err = s.store.LineHeads(s.ctx, ids)
@@ -112,9 +113,9 @@ func TestSlowServer(t *testing.T) {
 	if made, err := slow.plan(s.ctx); made || err != nil {
 		t.Errorf("the slow server has made something: %v, %v", made, err)
 	}
-	slow.known.tips, slow.known.read = map[sourceKey]weir.Tip{}, time.Now()
+	slow.known.tips, slow.known.read = planner.Tips{}, time.Now()
 	for _, tip := range old.tips {
-		slow.known.tips[sourceKey{tip.Project, tip.Branch}] = tip
+		slow.known.tips[sourceKey{Project: tip.Project, Branch: tip.Branch}] = tip
 	}
 	if out, err := slow.Force(s.ctx, Force{Project: "d"}); weir.CodeOf(err) != weir.Conflict {
 		t.Errorf("the slow server has forced %v, %v", out, err)

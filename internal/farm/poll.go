@@ -120,7 +120,7 @@ func (f *Farm) pollOnce(ctx context.Context, p weir.Project, seen *weir.Tip, del
 	if err != nil {
 		return false, err
 	}
-	if t, ok := tips[sourceKey{p.Name, p.Source.Branch}]; ok && t.Revision.Position >= seen.Revision.Position {
+	if t, ok := tips[sourceKey{Project: p.Name, Branch: p.Source.Branch}]; ok && t.Revision.Position >= seen.Revision.Position {
 		*seen = t
 	}
 	if seen.Revision.ID != "" {

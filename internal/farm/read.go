@@ -8,6 +8,7 @@ import (
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/farm/dossier"
 	"github.com/weir-ci/weir/internal/farm/setcache"
+	"github.com/weir-ci/weir/internal/farm/setup"
 	"github.com/weir-ci/weir/internal/farm/trail"
 	"github.com/weir-ci/weir/internal/store"
 )
@@ -25,6 +26,7 @@ type Overview struct {
 	Builders    []BuilderRow       `json:"builders"`
 	Workers     []weir.Worker      `json:"workers"`
 	Sources     []SourceStatus     `json:"sources"`
+	Config      setup.Status       `json:"config"` // what the farm was told to do
 }
 
 // BuilderRow is one builder with its newest builds.
@@ -61,7 +63,7 @@ func (f *Farm) Overview(ctx context.Context) (Overview, error) {
 
 // overview reads everything but the builders.
 func (f *Farm) overview(ctx context.Context) (Overview, error) {
-	o := Overview{Name: f.config.Load().Name, At: f.now()}
+	o := Overview{Name: f.config.Load().Name, At: f.now(), Config: f.Setup()}
 	var err error
 	if o.Queue, err = f.store.QueueDepth(ctx); err != nil {
 		return o, err
@@ -105,7 +107,7 @@ func (f *Farm) sources(ctx context.Context) ([]SourceStatus, error) {
 	var out []SourceStatus
 	for _, s := range polled {
 		out = append(out, SourceStatus{Project: s.Project, Polled: s.Polled, Error: s.Error,
-			Tip: tips[sourceKey{s.Project, s.Branch}].Revision})
+			Tip: tips[sourceKey{Project: s.Project, Branch: s.Branch}].Revision})
 	}
 	return out, nil
 }

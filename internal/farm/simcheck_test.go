@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/farm/planner"
 	"github.com/weir-ci/weir/internal/store"
 	"github.com/weir-ci/weir/internal/verdict"
 )
@@ -84,14 +85,14 @@ func (s *sim) unrest() string {
 // behind says which builder has no judged build at the tips.
 func (s *sim) behind() string {
 	c := s.farms[0].config.Load()
-	for i, b := range c.builders {
+	for i, b := range c.Builders {
 		heads, err := s.store.LineHeads(s.ctx, []weir.BuilderID{b.ID})
 		s.must(err)
 		head, ok := heads[b.ID]
 		if !ok {
 			return b.Name() + " was never built"
 		}
-		for _, name := range involved(c.plans[i]) {
+		for _, name := range planner.Names(c.Plans[i]) {
 			if at := simPosition(head.Pins[name]); at != s.world.tips[name] {
 				return fmt.Sprintf("%s stands at %s %d, not %d", b.Name(), name, at, s.world.tips[name])
 			}
@@ -117,7 +118,7 @@ func (s *sim) check() *simTally {
 		s.checkRegression(tally, r)
 	}
 	s.checkTruth(regressions)
-	for _, b := range s.farms[0].config.Load().builders {
+	for _, b := range s.farms[0].config.Load().Builders {
 		builds := s.history(b.ID)
 		s.checkLine(tally, builds, regressions)
 		s.checkEconomy(tally, builds)

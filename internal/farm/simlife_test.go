@@ -83,7 +83,7 @@ func (s *sim) checkDoubled(regressions []weir.Regression) {
 // checkOpen makes sure that what a revision broke, and nothing has mended, is in an open regression.
 func (s *sim) checkOpen(regressions []weir.Regression) {
 	s.t.Helper()
-	for _, b := range s.farms[0].config.Load().builders {
+	for _, b := range s.farms[0].config.Load().Builders {
 		line := slices.DeleteFunc(s.history(b.ID), func(b weir.Build) bool {
 			return !b.Cause.Advances() || b.Judgement != weir.Settled || !verdict.Reached(b)
 		})

@@ -66,7 +66,7 @@ func (s *sim) regressions() []weir.Regression {
 }
 
 func (s *sim) line(project string) []weir.Build {
-	for _, b := range s.farms[0].config.Load().builders {
+	for _, b := range s.farms[0].config.Load().Builders {
 		if b.Project == project {
 			return slices.DeleteFunc(s.history(b.ID), func(b weir.Build) bool { return !b.Cause.Advances() })
 		}

@@ -2,6 +2,7 @@ package farm
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -48,7 +49,7 @@ func (f *Farm) leaseInTurn(ctx context.Context, worker weir.Worker, ask protocol
 	one := f.turns.Join(worker, true)
 	defer func() { f.turns.Leave(one, err == nil) }()
 	for {
-		var left []schedule.Candidate
+		var left schedule.Queue
 		answer, left, err = f.tryLease(ctx, worker, ask)
 		if err != nil {
 			return answer, false, err
@@ -98,15 +99,15 @@ func (f *Farm) leaseHeld(ctx context.Context, worker weir.Worker, ask protocol.L
 
 // tryLease looks into the queue once. Beside the worker's share it returns
 // what else it saw there.
-func (f *Farm) tryLease(ctx context.Context, worker weir.Worker, want protocol.Lease) (answer protocol.LeaseAnswer, left []schedule.Candidate, err error) {
+func (f *Farm) tryLease(ctx context.Context, worker weir.Worker, want protocol.Lease) (answer protocol.LeaseAnswer, left schedule.Queue, err error) {
 	// Once the transaction has begun its outcome must be known, so that no
 	// lease is given to a worker that has hung up.
 	if ctx.Err() != nil { // nobody listens any more
-		return answer, nil, nil
+		return answer, left, nil
 	}
 	ctx, cancel := whole(ctx)
 	defer cancel()
-	secrets := make(map[string]string, want.Free)
+	tokens := make(map[string]string, want.Free)
 	ask := store.LeaseAsk{Worker: worker.Name, Platform: worker.Platform, Now: f.now(), Deadline: f.now().Add(f.lease),
 		Epoch: want.Epoch, Seq: want.Seq, Holds: want.Holds, Undelivered: f.undelivered}
 	if f.turns.Waiting(worker.Platform) <= 1 { // nobody else has to know what is left
@@ -115,29 +116,101 @@ func (f *Farm) tryLease(ctx context.Context, worker weir.Worker, want protocol.L
 	for range want.Free {
 		secret := NewSecret()
 		hash := HashToken(secret)
-		secrets[hash] = secret
+		tokens[hash] = secret
 		ask.Tokens = append(ask.Tokens, hash)
 	}
+	warm := warmth(want.Warm)
 	leased, err := f.store.Lease(ctx, ask, func(q store.Queue) []weir.BuildID {
-		left = make([]schedule.Candidate, len(q.Candidates))
-		for i, c := range q.Candidates {
-			left[i] = schedule.Candidate(c)
-		}
-		f.alike.saw(worker.Platform, left)
-		return schedule.Pick(left, worker, want.Free, f.wishClock())
+		left = f.queue(q, warm)
+		f.alike.saw(worker.Platform, left.Candidates)
+		return left.Pick(worker, want.Free, f.wishClock())
 	})
 	if err != nil {
-		return answer, nil, err
+		return answer, schedule.Queue{}, err
 	}
+	left.Warm = nil // is that of this worker
 	for _, l := range leased {
-		answer.Attempts = append(answer.Attempts, protocol.Assignment{
-			Attempt: l.Attempt, Token: secrets[l.Token], Spec: l.Spec})
-		left = slices.DeleteFunc(left, func(c schedule.Candidate) bool { return c.Build == l.Build.ID })
+		i := slices.IndexFunc(left.Candidates, func(c schedule.Candidate) bool { return c.Build == l.Build.ID })
+		if i >= 0 {
+			c := left.Candidates[i]
+			f.shares.Began(worker.Name, c, f.now())
+			if len(c.Locks) > 0 {
+				left.Held = append(left.Held, schedule.Held{Build: c.Build, Worker: worker.Name, Locks: c.Locks})
+			}
+			left.Candidates = slices.Delete(left.Candidates, i, i+1)
+		}
+		secrets, err := f.secretsOf(l.Spec)
+		if err != nil {
+			f.giveUp(ctx, l, tokens[l.Token], err)
+			continue
+		}
+		answer.Attempts = append(answer.Attempts, protocol.Assignment{Attempt: l.Attempt, Token: tokens[l.Token], Spec: l.Spec, Secrets: secrets})
 	}
 	if len(leased) > 0 {
 		f.any.ring()
 	}
 	return answer, left, nil
+}
+
+// queue is what a worker may choose from, for schedule.
+func (f *Farm) queue(q store.Queue, warm map[string]bool) schedule.Queue {
+	out := schedule.Queue{Candidates: make([]schedule.Candidate, len(q.Candidates)), Held: make([]schedule.Held, len(q.Held)),
+		Locks: f.config.Load().locks, Warm: warm, Shares: &f.shares}
+	for i, c := range q.Candidates {
+		out.Candidates[i] = schedule.Candidate(c)
+	}
+	for i, h := range q.Held {
+		out.Held[i] = schedule.Held(h)
+	}
+	return out
+}
+
+// warmth is what a worker says it has ready.
+func warmth(list []string) map[string]bool {
+	list = list[:min(len(list), protocol.MaxWarm)]
+	warm := make(map[string]bool, len(list))
+	for _, what := range list {
+		warm[what] = true
+	}
+	return warm
+}
+
+// secretsOf finds the values of the secrets that a build's job and steps name.
+// Whoever may not see any gets none.
+func (f *Farm) secretsOf(spec weir.Spec) (out []weir.EnvVar, err error) {
+	if spec.Untrusted {
+		return nil, nil
+	}
+	names := slices.Clone(spec.Job.Secrets)
+	for _, step := range spec.Job.Steps {
+		names = append(names, step.Secrets...)
+	}
+	slices.Sort(names)
+	for _, name := range slices.Compact(names) {
+		if f.secret == nil {
+			return nil, weir.Errorf(weir.NotFound, "this farm has no secret %.80q", name)
+		}
+		value, err := f.secret(name)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, weir.EnvVar{Name: name, Value: value})
+	}
+	return out, nil
+}
+
+// giveUp ends an attempt that cannot be given to its worker, because a secret is
+// missing. The build is tried again later, as after any trouble of the farm's own.
+func (f *Farm) giveUp(ctx context.Context, l store.Leased, token string, why error) {
+	text := why.Error()
+	if weir.CodeOf(why) == weir.Internal {
+		text = "a secret that it asks for cannot be read; the server's log says more"
+	}
+	f.log.Warn("a build cannot have its secrets", "build", l.Build.ID, "err", why, "cause", errors.Unwrap(why))
+	err := f.Finish(ctx, l.Attempt, protocol.Finish{Token: token, Outcome: weir.Infra, Reason: weir.Reason{Code: weir.ReasonSecret, Text: text}})
+	if err != nil { // then its lease runs out
+		f.log.Warn("an attempt without its secrets cannot be ended", "build", l.Build.ID, "err", err)
+	}
 }
 
 // wishClock is what schedule.Pick takes for the time: in a farm whose leases are

@@ -24,6 +24,18 @@ type Candidate struct {
 	Products      []weir.Digest // what it will unpack
 }
 
+// Queue is what a worker may choose from, and what there is to know for that.
+type Queue struct {
+	Candidates []Candidate
+	Held       []Held               // locks of builds that are leased or running
+	Locks      map[string]weir.Lock // those that the farm knows; any other has one share, for the whole farm
+	// Warm holds what lies ready on the worker: digests of products, and names of
+	// projects of which it has a mirror or a cache.
+	Warm map[string]bool
+	// Shares knows what everybody has had; nil: nobody has had anything.
+	Shares *Shares
+}
+
 const (
 	// WishTime is how long a build waits for the worker that it prefers, or for
 	// one that it does not avoid. After that it goes to any: an answer from the
@@ -31,8 +43,14 @@ const (
 	WishTime = 2 * time.Minute
 	// headStart is how much longer than it has a build counts as waiting where it
 	// is preferred. It goes before its equals there, but not for ever before the
-	// same ones, however many such builds come.
-	headStart = 10 * time.Minute
+	// same ones, however many such builds come. warmProduct and warmProject are the
+	// same for one whose products, or whose project's mirror or cache, lie there.
+	headStart   = 10 * time.Minute
+	warmProduct = 10 * time.Minute
+	warmProject = 5 * time.Minute
+	// AgeTurn says that every so many builds a worker gets the one that has waited
+	// longest, whatever the priorities and whoever's turn it is.
+	AgeTurn = 10
 )
 
 // Wishes reports whether a build still wants to go to another worker than this
@@ -53,50 +71,124 @@ func Fits(w weir.Worker, p weir.Platform, labels []string) bool {
 }
 
 // Pick chooses at most free builds for a worker out of the queue: those that fit
-// it and do not wish for another one, by priority, then age; but among equals
-// projects take turns, so that one with many builds does not keep the others
-// waiting, and those of a project that prefer this worker come first.
-func Pick(queue []Candidate, worker weir.Worker, free int, now time.Time) []weir.BuildID {
-	fit := make([]Candidate, 0, len(queue))
-	for _, c := range queue {
-		if Fits(worker, c.Builder.Platform, c.Labels) && !c.Wishes(worker.Name, now) {
-			if c.Prefer != "" && c.Prefer == worker.Name {
-				c.Queued = c.Queued.Add(-headStart)
-			}
-			fit = append(fit, c)
-		}
+// it, do not wish for another one, and whose locks are free. Of these goes first
+//
+//  1. what is urgent, then what is ordinary, then what may wait (see Rank);
+//  2. the lane that has had least (see Shares);
+//  3. within a lane, what has the higher priority;
+//  4. among equals, the project that has had least of the lane;
+//  5. what has waited longest, where a head start counts for a build that prefers
+//     this worker, or finds its products or its project's mirror here.
+//
+// But every AgeTurn-th build that a worker gets is the one of all that fit it that
+// has waited longest. So nothing starves, whatever the priorities are and whatever
+// else comes: a build before which n others wait, that fit the worker too, is picked
+// before the worker has got AgeTurn*(n+1) more; if it wants locks, as soon as it can
+// have them after that, because they are kept for it (see LockPatience).
+//
+// Pick notes in Shares whose turn it is, but not what it chose: whoever gives the
+// builds to the worker says so with Shares.Began.
+func (q Queue) Pick(worker weir.Worker, free int, now time.Time) []weir.BuildID {
+	shares := q.Shares
+	if shares == nil {
+		shares = &Shares{}
 	}
-	// turn numbers the builds of each project within their priority by age.
-	slices.SortStableFunc(fit, byAge)
-	type lane struct {
-		priority int
-		project  string
-	}
-	turns := map[lane]int{}
-	turn := make(map[weir.BuildID]int, len(fit))
-	for _, c := range fit {
-		l := lane{c.Priority, c.Builder.Project}
-		turn[c.Build] = turns[l]
-		turns[l]++
-	}
-	slices.SortStableFunc(fit, func(a, b Candidate) int {
-		if a.Priority != b.Priority {
-			return b.Priority - a.Priority
-		}
-		return turn[a.Build] - turn[b.Build]
-	})
+	shares.mu.Lock()
+	defer shares.mu.Unlock()
+	locks := newLocks(q.Locks, q.Held, worker.Name)
+	fit := q.fitting(worker, now)
+	shares.reserve(locks, fit, now)
+	t := shares.table(worker, locks, fit)
 	var out []weir.BuildID
-	for _, c := range fit[:min(max(free, 0), len(fit))] {
-		out = append(out, c.Build)
+	for n := shares.given[worker.Name]; len(out) < free; n++ {
+		best := -1
+		byTurn := n%AgeTurn != AgeTurn-1
+		for i := range t.rows {
+			r := &t.rows[i]
+			if r.taken || !r.free(locks, now, shares) {
+				continue
+			}
+			if best < 0 || byTurn && r.before(&t.rows[best], t.clock) || !byTurn && older(r.Candidate, t.rows[best].Candidate) {
+				best = i
+			}
+		}
+		if best < 0 {
+			break
+		}
+		r := &t.rows[best]
+		r.taken = true
+		r.lane.start += r.cost
+		r.project.start += r.cost
+		locks.take(r.Candidate)
+		out = append(out, r.Build)
 	}
 	return out
 }
 
-func byAge(a, b Candidate) int {
-	if c := a.Queued.Compare(b.Queued); c != 0 {
-		return c
+// fitting lists the candidates that the worker might get, if it were for their
+// locks.
+func (q Queue) fitting(worker weir.Worker, now time.Time) []row {
+	fit := make([]row, 0, len(q.Candidates))
+	for i := range q.Candidates {
+		c := &q.Candidates[i]
+		if !Fits(worker, c.Builder.Platform, c.Labels) || c.Wishes(worker.Name, now) {
+			continue
+		}
+		r := row{Candidate: c, class: class(c.Priority), since: c.Queued}
+		if c.Prefer != "" && c.Prefer == worker.Name {
+			r.since = r.since.Add(-headStart)
+		}
+		if q.Warm[c.Builder.Project] {
+			r.since = r.since.Add(-warmProject)
+		}
+		if len(c.Products) > 0 && !slices.ContainsFunc(c.Products, func(d weir.Digest) bool { return !q.Warm[string(d)] }) {
+			r.since = r.since.Add(-warmProduct)
+		}
+		fit = append(fit, r)
 	}
-	return int(a.Build - b.Build)
+	return fit
+}
+
+// row is a candidate that fits, with what decides about it.
+type row struct {
+	*Candidate
+	class         int
+	since         time.Time // since when it counts as waiting here
+	lane, project *tag
+	cost          float64 // expected, in seconds
+	taken         bool
+}
+
+// free reports whether the row's locks can be had.
+func (r *row) free(l locks, now time.Time, s *Shares) bool {
+	return len(r.Locks) == 0 || l.free(r.Candidate) && !s.reserved(l, r.Candidate, now)
+}
+
+// before reports whether a row goes before another by turns.
+func (r *row) before(o *row, clock float64) bool {
+	switch a, b := r.lane.turn(clock), o.lane.turn(clock); {
+	case r.class != o.class:
+		return r.class > o.class
+	case a != b:
+		return a < b
+	case r.Priority != o.Priority:
+		return r.Priority > o.Priority
+	}
+	if a, b := r.project.turn(r.project.clock), o.project.turn(o.project.clock); a != b {
+		return a < b
+	}
+	if c := r.since.Compare(o.since); c != 0 {
+		return c < 0
+	}
+	return r.Build < o.Build
+}
+
+// older reports whether a has waited longer than b.
+func older(a, b *Candidate) bool {
+	if c := a.Queued.Compare(b.Queued); c != 0 {
+		return c < 0
+	}
+	return a.Build < b.Build
 }
 
 // offers reports whether all wanted labels are among those offered.

@@ -19,14 +19,14 @@ func TestPick(t *testing.T) {
 	foreign.Builder.Platform = "darwin/arm64"
 	queue := []Candidate{c(1, "a", 10), c(2, "a", 10), c(3, "b", 10), c(4, "b", 40), c(5, "c", 10, "gpu"), foreign}
 	worker, now := weir.Worker{Platform: "linux/amd64"}, time.Unix(1000, 0)
-	if got, want := Pick(queue, worker, 10, now), []weir.BuildID{4, 1, 3, 2}; !slices.Equal(got, want) {
+	if got, want := pick(queue, worker, 10, now), []weir.BuildID{4, 1, 3, 2}; !slices.Equal(got, want) {
 		t.Errorf("picks %v, want %v", got, want)
 	}
 	worker.Labels = []string{"gpu", "fast"}
-	if got, want := Pick(queue, worker, 4, now), []weir.BuildID{4, 1, 3, 5}; !slices.Equal(got, want) {
+	if got, want := pick(queue, worker, 4, now), []weir.BuildID{4, 1, 3, 5}; !slices.Equal(got, want) {
 		t.Errorf("with a label picks %v, want %v", got, want)
 	}
-	if got := Pick(queue, worker, 0, now); len(got) != 0 {
+	if got := pick(queue, worker, 0, now); len(got) != 0 {
 		t.Errorf("without room picks %v", got)
 	}
 }
@@ -51,7 +51,7 @@ func TestNobodyStarves(t *testing.T) {
 		for p := 1; p < projects; p++ {
 			add(p)
 		}
-		got := Pick(queue, weir.Worker{Platform: "linux/amd64"}, projects, time.Unix(1000, 0))
+		got := pick(queue, weir.Worker{Platform: "linux/amd64"}, projects, time.Unix(1000, 0))
 		for p := 1; p < projects; p++ {
 			if !slices.Contains(got, weir.BuildID(greedy+p)) {
 				t.Fatalf("project %d waits behind a project with %d builds: %v", p, greedy, got)
@@ -86,13 +86,13 @@ func TestPickGrantsWishes(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			got := Pick(queue, weir.Worker{Name: c.worker, Platform: "linux/amd64"}, 10, time.Unix(c.second, 0))
+			got := pick(queue, weir.Worker{Name: c.worker, Platform: "linux/amd64"}, 10, time.Unix(c.second, 0))
 			if !slices.Equal(got, c.want) {
 				t.Errorf("%s picks %v, want %v", c.worker, got, c.want)
 			}
 		})
 	}
-	if got := Pick(queue, weir.Worker{Platform: "linux/amd64"}, 10, time.Unix(1010, 0)); !slices.Equal(got, []weir.BuildID{1, 4}) {
+	if got := pick(queue, weir.Worker{Platform: "linux/amd64"}, 10, time.Unix(1010, 0)); !slices.Equal(got, []weir.BuildID{1, 4}) {
 		t.Errorf("a worker without a name picks %v", got)
 	}
 }
@@ -104,7 +104,7 @@ func TestPreferredBeforeEqualsOnly(t *testing.T) {
 	high, other := wish(1, 1000, "", ""), wish(2, 1000, "", "")
 	high.Priority, other.Builder.Project = PriorityRetry, "q"
 	queue := []Candidate{high, other, wish(3, 1001, "a", ""), wish(4, 1001, "a", "")}
-	got := Pick(queue, weir.Worker{Name: "a", Platform: "linux/amd64"}, 10, time.Unix(1010, 0))
+	got := pick(queue, weir.Worker{Name: "a", Platform: "linux/amd64"}, 10, time.Unix(1010, 0))
 	if want := []weir.BuildID{1, 3, 2, 4}; !slices.Equal(got, want) {
 		t.Errorf("picks %v, want %v", got, want)
 	}
@@ -138,7 +138,7 @@ func TestWishesStarveNobody(t *testing.T) {
 			}
 			add(second, later, "")
 			worker := weir.Worker{Name: present[int(second)%len(present)], Platform: "linux/amd64"}
-			picked := Pick(queue, worker, 1, time.Unix(second, 0))
+			picked := pick(queue, worker, 1, time.Unix(second, 0))
 			for _, p := range picked {
 				queue = slices.DeleteFunc(queue, func(c Candidate) bool { return c.Build == p })
 			}
@@ -165,9 +165,14 @@ func TestWishesIdleNobodyElse(t *testing.T) {
 		}
 		worker := weir.Worker{Name: "a", Platform: "linux/amd64"}
 		free := rapid.IntRange(0, 40).Draw(t, "free")
-		got := Pick(queue, worker, free, time.Unix(200, 0))
-		if want := Pick(open, worker, free, time.Unix(200, 0)); !slices.Equal(got, want) || len(got) != min(free, len(open)) {
+		got := pick(queue, worker, free, time.Unix(200, 0))
+		if want := pick(open, worker, free, time.Unix(200, 0)); !slices.Equal(got, want) || len(got) != min(free, len(open)) {
 			t.Fatalf("picks %v, without the others %v", got, want)
 		}
 	})
+}
+
+// pick picks where nobody has had anything.
+func pick(queue []Candidate, worker weir.Worker, free int, now time.Time) []weir.BuildID {
+	return Queue{Candidates: queue}.Pick(worker, free, now)
 }

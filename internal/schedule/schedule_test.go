@@ -10,8 +10,10 @@ import (
 func TestPlan(t *testing.T) {
 	t.Parallel()
 	start, tips := weir.Pins{"brook": "a", "mill": "x"}, weir.Pins{"brook": "c", "mill": "x"}
-	at := func(p weir.Pins) *weir.Build { return &weir.Build{Pins: p} }
+	at := func(p weir.Pins) *weir.Build { return &weir.Build{Pins: p, State: weir.Running} }
+
 	now := time.Unix(1_000_000, 0)
+	waiting := func(p weir.Pins) *weir.Build { return &weir.Build{Pins: p, State: weir.Queued, Created: now} }
 	infra := func(finished time.Time) *weir.Build {
 		return &weir.Build{Pins: tips, State: weir.Finished, Outcome: weir.Infra, Finished: finished}
 	}
@@ -25,7 +27,8 @@ func TestPlan(t *testing.T) {
 		{"new builder with history", Line{Start: start, Tips: tips}, []weir.Pins{start, tips}, false},
 		{"new builder without history", Line{Start: tips, Tips: tips}, []weir.Pins{tips}, false},
 		{"crashed between the two", Line{Start: start, Tips: tips, Head: at(start)}, []weir.Pins{tips}, false},
-		{"tip moved", Line{Start: start, Tips: tips, Head: at(weir.Pins{"brook": "b", "mill": "x"})}, []weir.Pins{tips}, true},
+		{"tip moved", Line{Start: start, Tips: tips, Head: waiting(weir.Pins{"brook": "b", "mill": "x"})}, []weir.Pins{tips}, true},
+		{"tip moved on from a build that runs", Line{Start: start, Tips: tips, Head: at(weir.Pins{"brook": "b", "mill": "x"})}, []weir.Pins{tips}, false},
 		{"at the tip", Line{Start: start, Tips: tips, Head: at(tips)}, nil, false},
 		{"the farm could not build the tip just now", Line{Start: start, Tips: tips, Head: infra(now.Add(-time.Minute))}, nil, false},
 		{"the farm could not build the tip a while ago", Line{Start: start, Tips: tips, Head: infra(now.Add(-InfraPause))}, []weir.Pins{tips}, false},

@@ -53,7 +53,8 @@ func TestQuarantine(t *testing.T) {
 func TestBlames(t *testing.T) {
 	t.Parallel()
 	want := map[weir.ReasonCode]bool{weir.ReasonWorker: true, weir.ReasonDiskFull: true,
-		weir.ReasonLost: false, weir.ReasonUndelivered: false, weir.ReasonSourceDown: false, weir.ReasonProductMissing: false}
+		weir.ReasonLost: false, weir.ReasonUndelivered: false, weir.ReasonSourceDown: false, weir.ReasonProductMissing: false,
+		weir.ReasonSecret: false}
 	for _, code := range append(weir.ReasonCodes(), "never heard of") {
 		blames, known := want[code]
 		if !known && code.Outcome() == weir.Infra && code != "never heard of" {

@@ -92,7 +92,7 @@ func (t *Turns) Take(one *Turn) {
 }
 
 // Looked says what a worker saw in the queue now and did not take.
-func (t *Turns) Looked(one *Turn, left []schedule.Candidate, now time.Time) {
+func (t *Turns) Looked(one *Turn, left schedule.Queue, now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	l := one.lane
@@ -160,15 +160,16 @@ func (t *Turns) Again() {
 }
 
 // offer calls those who can do something with what was left.
-func (l *lane) offer(by *Turn, left []schedule.Candidate, now time.Time) {
-	queue := slices.Clone(left)
-	for e := l.waiting.Front(); e != nil && len(queue) > 0; {
+func (l *lane) offer(by *Turn, left schedule.Queue, now time.Time) {
+	queue := left
+	queue.Candidates = slices.Clone(left.Candidates)
+	for e := l.waiting.Front(); e != nil && len(queue.Candidates) > 0; {
 		one := e.Value.(*Turn)
 		e = e.Next()
 		if one == by {
 			continue // it has seen them and did not want them
 		}
-		picked := schedule.Pick(queue, one.worker, 1, now)
+		picked := queue.Pick(one.worker, 1, now)
 		if len(picked) == 0 {
 			continue
 		}
@@ -177,10 +178,10 @@ func (l *lane) offer(by *Turn, left []schedule.Candidate, now time.Time) {
 			return
 		}
 		l.call(one)
-		queue = slices.DeleteFunc(queue, func(c schedule.Candidate) bool { return c.Build == picked[0] })
+		queue.Candidates = slices.DeleteFunc(queue.Candidates, func(c schedule.Candidate) bool { return c.Build == picked[0] })
 	}
 	if l.out > 0 { // those who look just now may have begun before these were queued
-		for _, c := range queue {
+		for _, c := range queue.Candidates {
 			if len(l.missed) < missedMost && !contains(l.missed, c.Build) {
 				l.missed = append(l.missed, c)
 			}
@@ -198,14 +199,15 @@ func contains(queue []schedule.Candidate, id weir.BuildID) bool {
 
 // catchUp calls one who is back from a look once more, if it could do something
 // with what was left over meanwhile and it has not seen.
-func (l *lane) catchUp(one *Turn, saw []schedule.Candidate, now time.Time) {
-	var unseen []schedule.Candidate
+func (l *lane) catchUp(one *Turn, saw schedule.Queue, now time.Time) {
+	unseen := saw
+	unseen.Candidates = nil
 	for _, c := range l.missed {
-		if !contains(saw, c.Build) {
-			unseen = append(unseen, c)
+		if !contains(saw.Candidates, c.Build) {
+			unseen.Candidates = append(unseen.Candidates, c)
 		}
 	}
-	picked := schedule.Pick(unseen, one.worker, 1, now)
+	picked := unseen.Pick(one.worker, 1, now)
 	if len(picked) == 0 {
 		return
 	}

@@ -14,7 +14,7 @@ const platform = weir.Platform("linux/amd64")
 
 func waiter(t *Turns, name string, labels ...string) *Turn {
 	one := t.Join(weir.Worker{Name: name, Platform: platform, Labels: labels}, true)
-	t.Looked(one, nil, noon)
+	t.Looked(one, schedule.Queue{}, noon)
 	return one
 }
 
@@ -57,7 +57,7 @@ func TestOneIsCalledForOneBuild(t *testing.T) {
 	if got := whoIsCalled(&q, all...); got != " 0" {
 		t.Errorf("called are%s", got)
 	}
-	q.Looked(all[0], nil, noon) // it took everything
+	q.Looked(all[0], schedule.Queue{}, noon) // it took everything
 	q.Leave(all[0], true)
 	if got := whoIsCalled(&q, all...); got != "" {
 		t.Errorf("then called are%s", got)
@@ -72,11 +72,11 @@ func TestTheBatonGoesToWhoCanUseIt(t *testing.T) {
 	if got := whoIsCalled(&q, a, b, c, d); got != "a" {
 		t.Fatalf("called are %s", got)
 	}
-	q.Looked(a, []schedule.Candidate{queuedBuild(1, "gpu")}, noon)
+	q.Looked(a, schedule.Queue{Candidates: []schedule.Candidate{queuedBuild(1, "gpu")}}, noon)
 	if got := whoIsCalled(&q, a, b, c, d); got != "c" {
 		t.Errorf("for what needs a gpu are called %s", got)
 	}
-	q.Looked(c, []schedule.Candidate{queuedBuild(2, "gpu"), queuedBuild(3), queuedBuild(4, "tpu")}, noon)
+	q.Looked(c, schedule.Queue{Candidates: []schedule.Candidate{queuedBuild(2, "gpu"), queuedBuild(3), queuedBuild(4, "tpu")}}, noon)
 	q.Leave(c, true)
 	if got := whoIsCalled(&q, a, b, d); got != "bd" {
 		t.Errorf("for the rest are called %s", got)
@@ -95,15 +95,15 @@ func TestTheBatonGoesToWhoIsWishedFor(t *testing.T) {
 	}
 	avoids, prefers := queuedBuild(1), queuedBuild(2)
 	avoids.Avoid, prefers.Prefer = "b", "b"
-	q.Looked(a, []schedule.Candidate{avoids}, noon)
+	q.Looked(a, schedule.Queue{Candidates: []schedule.Candidate{avoids}}, noon)
 	if got := whoIsCalled(&q, b, c); got != "c" {
 		t.Errorf("for what avoids b are called %q", got)
 	}
-	q.Looked(c, []schedule.Candidate{prefers}, noon)
+	q.Looked(c, schedule.Queue{Candidates: []schedule.Candidate{prefers}}, noon)
 	if got := whoIsCalled(&q, a, b); got != "b" {
 		t.Errorf("for what prefers b are called %q", got)
 	}
-	q.Looked(b, []schedule.Candidate{avoids}, noon.Add(schedule.WishTime))
+	q.Looked(b, schedule.Queue{Candidates: []schedule.Candidate{avoids}}, noon.Add(schedule.WishTime))
 	if got := whoIsCalled(&q, a, c); got != "a" {
 		t.Errorf("for what has waited long enough are called %q", got)
 	}
@@ -116,7 +116,7 @@ func TestNewsWhileEverybodyIsOut(t *testing.T) {
 	var q Turns
 	a := q.Join(weir.Worker{Name: "a", Platform: platform}, true)
 	q.Queued(platform) // during its first look
-	q.Looked(a, nil, noon)
+	q.Looked(a, schedule.Queue{}, noon)
 	if !wasCalled(&q, a) {
 		t.Fatal("not called after the first look")
 	}
@@ -124,11 +124,11 @@ func TestNewsWhileEverybodyIsOut(t *testing.T) {
 	if wasCalled(&q, a) {
 		t.Error("called although it looks")
 	}
-	q.Looked(a, nil, noon)
+	q.Looked(a, schedule.Queue{}, noon)
 	if !wasCalled(&q, a) {
 		t.Error("not called after the second look")
 	}
-	q.Looked(a, nil, noon)
+	q.Looked(a, schedule.Queue{}, noon)
 	if wasCalled(&q, a) {
 		t.Error("called for nothing")
 	}
@@ -161,7 +161,7 @@ func TestWhoGetsNothingIsNotCalled(t *testing.T) {
 	t.Parallel()
 	var q Turns
 	paused := q.Join(weir.Worker{Name: "p", Platform: platform}, false)
-	q.Looked(paused, []schedule.Candidate{queuedBuild(1)}, noon)
+	q.Looked(paused, schedule.Queue{Candidates: []schedule.Candidate{queuedBuild(1)}}, noon)
 	q.Queued(platform)
 	q.Again()
 	q.Change("q")
@@ -243,7 +243,7 @@ func TestTurnsAtRandom(t *testing.T) {
 							left = append(left, c)
 						}
 					}
-					q.Looked(one, left, noon)
+					q.Looked(one, schedule.Queue{Candidates: left}, noon)
 					if took {
 						q.Leave(one, true)
 					} else {

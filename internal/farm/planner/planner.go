@@ -1,0 +1,319 @@
+// Package planner makes runs: of what has moved, of what a person asks for, and of
+// what a search wants to know. It knows from the configuration how a build is made
+// (Table), puts together the builds of a run with the products and the other jobs that
+// they need (Assembly), and carries out what schedule.Plan decides (Planner).
+//
+// It is level-triggered: each pass looks at where the lines are and where they should
+// be, and makes what is missing. Of several servers that plan the same, the store lets
+// the first one do it.
+package planner
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/farm/trail"
+	"github.com/weir-ci/weir/internal/recipe"
+	"github.com/weir-ci/weir/internal/recipe/condition"
+	"github.com/weir-ci/weir/internal/schedule"
+	"github.com/weir-ci/weir/internal/store"
+)
+
+// Store is what the planner needs of the store.
+type Store interface {
+	Tips(ctx context.Context) ([]weir.Tip, error)
+	LineHeads(ctx context.Context, builders []weir.BuilderID) (map[weir.BuilderID]weir.Build, error)
+	ListBuilds(ctx context.Context, f store.BuildFilter) ([]weir.Build, error)
+	CreateRun(ctx context.Context, run store.NewRun) (weir.Run, []weir.BuildID, error)
+	Cancel(ctx context.Context, id weir.BuildID, reason weir.Reason, now time.Time) error
+}
+
+// Options is what a planner is made of.
+type Options struct {
+	Store Store
+	Table func() *Table // what is configured now
+	Now   func() time.Time
+	Log   *slog.Logger
+	// Moved is called when another server has planned meanwhile, perhaps with newer
+	// tips: there is reason to look again.
+	Moved func()
+}
+
+// Planner makes runs for lines that are not at their tips.
+type Planner struct {
+	Options
+	mu     sync.Mutex
+	delays map[weir.BuilderID]schedule.Delay
+	dead   map[weir.BuilderID]deadLine
+}
+
+// deadLine is what was found out about a builder's past.
+type deadLine struct {
+	head weir.BuildID // the newest build then
+	schedule.Dead
+}
+
+// New makes a planner.
+func New(o Options) *Planner {
+	return &Planner{Options: o, dead: map[weir.BuilderID]deadLine{}}
+}
+
+// ReadTips reads the newest revisions.
+func ReadTips(ctx context.Context, s interface {
+	Tips(ctx context.Context) ([]weir.Tip, error)
+}) (Tips, error) {
+	list, err := s.Tips(ctx)
+	if err != nil {
+		return nil, err
+	}
+	tips := make(Tips, len(list))
+	for _, t := range list {
+		tips[trail.Branch{Project: t.Project, Branch: t.Branch}] = t
+	}
+	return tips, nil
+}
+
+// Plan makes runs for the builders whose line is not at the tips. It returns
+// whether it made any.
+func (p *Planner) Plan(ctx context.Context) (made bool, err error) {
+	t := p.Table()
+	tips, err := ReadTips(ctx, p.Store)
+	if err != nil {
+		return false, err
+	}
+	heads, err := p.Store.LineHeads(ctx, t.IDs())
+	if err != nil {
+		return false, err
+	}
+	var trouble []error // with single lines or runs, which do not hold up the others
+	lines, err := p.lines(ctx, t, tips, heads)
+	if err != nil {
+		trouble = append(trouble, err)
+	}
+	at := make(map[weir.BuilderID]weir.BuildID, len(heads)) // where the lines are
+	for id, head := range heads {
+		at[id] = head.ID
+	}
+	now := p.Now()
+	p.note(lines, now)
+	decisions := schedule.Plan(lines, now)
+	planned := make(map[string]bool, len(decisions))
+	overtakes := map[weir.BuilderID]schedule.Decision{}
+	for _, d := range decisions {
+		planned[buildKey(d.Builder.ID, d.Pins)] = true
+		if d.Overtake {
+			overtakes[d.Builder.ID] = d
+		}
+	}
+	for _, g := range group(t, lines, decisions) {
+		run, err := g.run(t, store.NewRun{Now: now}, planned)
+		if err != nil {
+			trouble = append(trouble, err)
+		}
+		if len(run.Builds) == 0 {
+			continue
+		}
+		run.Heads = expectHeads(run, at)
+		created, ids, err := p.Store.CreateRun(ctx, run)
+		if weir.CodeOf(err) == weir.Conflict {
+			p.Moved()
+			break
+		}
+		if err != nil {
+			trouble = append(trouble, err)
+			break
+		}
+		for i, b := range run.Builds {
+			at[b.Builder] = max(at[b.Builder], ids[i])
+			if d, ok := overtakes[b.Builder]; ok && d.Pins.Key() == b.Pins.Key() {
+				trouble = append(trouble, p.overtake(ctx, b.Builder, ids[i], lineStart(lines, b.Builder)))
+			}
+		}
+		made = made || created.ID != 0
+	}
+	return made, errors.Join(trouble...)
+}
+
+// expectHeads says where the lines were on which a run puts builds. A server
+// whose tips are older than another one's must not put an old build behind a
+// newer one.
+func expectHeads(run store.NewRun, at map[weir.BuilderID]weir.BuildID) map[weir.BuilderID]weir.BuildID {
+	heads := map[weir.BuilderID]weir.BuildID{}
+	for _, b := range run.Builds {
+		if cmp.Or(b.Cause, run.Cause).Advances() {
+			heads[b.Builder] = at[b.Builder]
+		}
+	}
+	return heads
+}
+
+func lineStart(lines []schedule.Line, builder weir.BuilderID) string {
+	for _, l := range lines {
+		if l.Builder.ID == builder {
+			return l.Start.Key()
+		}
+	}
+	return ""
+}
+
+// overtake cancels the builds of a builder that run and are older than a new one:
+// those that changes set off, but for the line's first.
+func (p *Planner) overtake(ctx context.Context, builder weir.BuilderID, by weir.BuildID, start string) error {
+	running, err := p.Store.ListBuilds(ctx, store.BuildFilter{Builder: builder, Before: by, States: []weir.State{weir.Leased, weir.Running}})
+	if err != nil {
+		return err
+	}
+	var trouble []error
+	for _, b := range running {
+		if b.Cause != weir.CauseChange || b.Pins.Key() == start {
+			continue
+		}
+		err := p.Store.Cancel(ctx, b.ID, weir.Reason{Code: weir.ReasonSuperseded, Text: fmt.Sprintf("build %d is of newer revisions", by)}, p.Now())
+		if err != nil && weir.CodeOf(err) != weir.Conflict { // it ended by itself
+			trouble = append(trouble, err)
+		}
+	}
+	return errors.Join(trouble...)
+}
+
+// lines is the situation of all builders whose jobs a change sets off.
+func (p *Planner) lines(ctx context.Context, t *Table, tips Tips, heads map[weir.BuilderID]weir.Build) ([]schedule.Line, error) {
+	var trouble []error
+	lines := make([]schedule.Line, 0, len(t.Plans))
+	for i, plan := range t.Plans {
+		l := schedule.Line{Builder: t.Builders[i], Superseded: plan.Job.Superseded}
+		if head, ok := heads[l.Builder.ID]; ok {
+			l.Head = &head
+		}
+		l.Start, l.Tips = t.Ends(plan, tips)
+		if l.Tips == nil || l.Head != nil && l.Head.Pins.Key() == l.Tips.Key() && l.Head.Outcome != weir.Infra || !plan.Job.Start.Begins(weir.CauseChange) {
+			continue
+		}
+		if ok, err := p.wanted(t, i, tips); err != nil || !ok {
+			trouble = append(trouble, err)
+			continue
+		}
+		if l.Head != nil {
+			l.Unready = t.unready(plan, l.Tips, heads)
+			if err := p.past(ctx, &l); err != nil {
+				return lines, errors.Join(append(trouble, err)...)
+			}
+		}
+		lines = append(lines, l)
+	}
+	return lines, errors.Join(trouble...)
+}
+
+// wanted evaluates the condition of a plan's job for what is due.
+func (p *Planner) wanted(t *Table, i int, tips Tips) (bool, error) {
+	plan := t.Plans[i]
+	if plan.Job.If == "" {
+		return true, nil
+	}
+	facts := t.Facts(plan, weir.CauseChange, nil)
+	facts.Author = Due(tips[trail.Branch{Project: plan.Key.Project, Branch: plan.Key.Branch}]).Author
+	return condition.Job(plan.Job.If, facts)
+}
+
+// unready reports whether a product that a plan's builds need at pins is being made:
+// its line is there, and its build has not ended.
+func (t *Table) unready(p recipe.Plan, pins weir.Pins, heads map[weir.BuilderID]weir.Build) bool {
+	for _, name := range p.Upstreams {
+		job := p.ProductJob(t.Farm, name)
+		if job == "" {
+			continue
+		}
+		k, ok := t.product(p, name, job)
+		if !ok {
+			continue
+		}
+		up := t.Plans[k]
+		if !up.Job.Start.Begins(weir.CauseChange) || up.Job.If != "" {
+			continue // perhaps nobody will make it by himself
+		}
+		head, ok := heads[t.Builders[k].ID]
+		if !ok || head.Pins.Key() != pins.Only(Names(up)).Key() || !head.State.Final() {
+			return true
+		}
+	}
+	return false
+}
+
+// chainLook is how many of a builder's builds are read to find since when its line waits.
+const chainLook = 50
+
+// past finds out what there is to know of the builds of a line before its head.
+func (p *Planner) past(ctx context.Context, l *schedule.Line) error {
+	own := l.Builder.Project
+	switch {
+	case l.Head.State == weir.Blocked || l.Head.State == weir.Queued:
+		if l.Unready {
+			return nil // it is not needed
+		}
+		builds, err := p.Store.ListBuilds(ctx, store.BuildFilter{Builder: l.Builder.ID, Limit: chainLook})
+		if err != nil {
+			return err
+		}
+		l.Waits, l.StartWaits = chain(builds, l.Start.Key())
+	case l.Head.Pins[own] == l.Tips[own] && schedule.Nowhere(*l.Head):
+		known, ok := p.dead[l.Builder.ID]
+		if !ok || known.head != l.Head.ID {
+			builds, err := p.Store.ListBuilds(ctx, store.BuildFilter{Builder: l.Builder.ID, Limit: chainLook, States: []weir.State{weir.Finished}})
+			if err != nil {
+				return err
+			}
+			known = deadLine{l.Head.ID, schedule.DeadOf(builds)}
+			p.dead[l.Builder.ID] = known
+		}
+		l.Dead = known.Dead
+	default:
+		delete(p.dead, l.Builder.ID)
+	}
+	return nil
+}
+
+// chain finds in the newest builds of a builder, newest first, since when its line
+// waits, and whether the line's first build is among those that do.
+func chain(builds []weir.Build, start string) (since time.Time, startWaits bool) {
+	over := false // further back, something was built
+	for _, b := range builds {
+		if !b.Cause.Advances() {
+			continue
+		}
+		waiting := b.State == weir.Blocked || b.State == weir.Queued
+		startWaits = startWaits || waiting && b.Pins.Key() == start
+		over = over || !waiting && b.Reason.Code != weir.ReasonSuperseded
+		if !over {
+			since = b.Created
+		}
+	}
+	return since, startWaits
+}
+
+// note keeps why lines are not at their tips.
+func (p *Planner) note(lines []schedule.Line, now time.Time) {
+	delays := map[weir.BuilderID]schedule.Delay{}
+	for _, l := range lines {
+		if _, d := l.Decide(now); d != nil {
+			delays[d.Builder] = *d
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.delays = delays
+}
+
+// Delay tells why a builder is not built at the tips of its projects, as of the last
+// pass; ok is false if it is, or is about to be.
+func (p *Planner) Delay(id weir.BuilderID) (d schedule.Delay, ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	d, ok = p.delays[id]
+	return d, ok
+}
