@@ -27,8 +27,9 @@ func (s Store) ClaimPoll(ctx context.Context, project, branch string, now, until
 
 // sourceRow is what a poll needs to know of its source.
 type sourceRow struct {
-	polled, errSince, tip int64
-	message               string
+	polled, errSince, tip, due int64
+	moved, restless            int64
+	message                    string
 }
 
 // lockSource makes the source's row if there is none, and locks it.
@@ -37,8 +38,8 @@ func (t *tx) lockSource(project, branch string) (r sourceRow, err error) {
 	if err != nil {
 		return r, err
 	}
-	err = t.Row(`SELECT b.polled, b.error, b.err_since, b.tip FROM sources b WHERE b.project = $1 AND b.branch = $2`+t.Lock(),
-		project, branch).Scan(&r.polled, &r.message, &r.errSince, &r.tip)
+	err = t.Row(`SELECT b.polled, b.error, b.err_since, b.tip, b.due, b.moved, b.restless FROM sources b WHERE b.project = $1 AND b.branch = $2`+t.Lock(),
+		project, branch).Scan(&r.polled, &r.message, &r.errSince, &r.tip, &r.due, &r.moved, &r.restless)
 	return r, err
 }
 
@@ -58,21 +59,53 @@ func (s Store) RecordRevisions(ctx context.Context, p store.Poll) (tip weir.Tip,
 		if err := t.insertRevisions(project, branch, fresh); err != nil {
 			return err
 		}
-		if added > 0 {
+		was := src.due
+		if err := t.settle(project, branch, p, &src, added); err != nil {
+			return err
+		}
+		if added > 0 || src.due != was {
 			t.Tell(weir.EventRevisions, project)
 		}
 		if src.message != "" || src.polled == 0 {
 			t.Tell(weir.EventSource, project)
 		}
-		if err := t.Put(`UPDATE sources SET polled = $3, error = '', err_since = 0, claimed_until = 0, next_poll = $4, tip = $5
+		if err := t.Put(`UPDATE sources SET polled = $3, error = '', err_since = 0, claimed_until = 0, next_poll = $4, tip = $5, due = $6, moved = $7, restless = $8
 			WHERE project = $1 AND branch = $2`,
-			project, branch, sqltx.Micros(p.Now), sqltx.Micros(p.Next), src.tip+int64(added)); err != nil {
+			project, branch, sqltx.Micros(p.Now), sqltx.Micros(p.Next), src.tip, src.due, src.moved, src.restless); err != nil {
 			return err
 		}
 		tip, err = t.tip(project, branch)
 		return err
 	})
 	return tip, added, err
+}
+
+// settle moves on which revision is due, if the branch is quiet: when the first
+// revisions are seen, when none have come for as long as it should be, or when
+// that has been waited for too long. The first revision of a branch is due even if
+// it is passed over by itself: without it there is nothing to compare with.
+func (t *tx) settle(project, branch string, p store.Poll, src *sourceRow, added int) error {
+	now, quiet := sqltx.Micros(p.Now), p.Settle.Microseconds()
+	if added > 0 {
+		first := src.tip == 0
+		src.tip, src.moved = src.tip+int64(added), now
+		if src.restless == 0 {
+			src.restless = now
+		}
+		if first {
+			src.moved = now - quiet
+		}
+	}
+	src.moved, src.restless = min(src.moved, now), min(src.restless, now) // a clock may have been ahead
+	if src.tip == 0 || src.due == src.tip || quiet > 0 && now-src.moved < quiet && now-src.restless < store.MaxSettle*quiet {
+		return nil
+	}
+	src.restless = 0
+	var newest int64
+	err := t.Row(`SELECT COALESCE(MAX(r.position), 1) FROM revisions r
+		WHERE r.project = $1 AND r.branch = $2 AND r.position > $3 AND r.skipped = ''`, project, branch, src.due).Scan(&newest)
+	src.due = max(src.due, newest)
+	return err
 }
 
 // RecordSide keeps the revisions of a line that was merged. Its row among the
@@ -137,12 +170,12 @@ func (t *tx) freshRevisions(project, branch string, tip int64, revisions []weir.
 func (t *tx) insertRevisions(project, branch string, revisions []weir.Revision) error {
 	rows := make([][]any, len(revisions))
 	for i, r := range revisions {
-		rows[i] = []any{r.Position, r.ID, sqltx.Clip(r.Author, weir.MaxReason), sqltx.Micros(r.Time), sqltx.Clip(r.Message, weir.MaxMessage)}
+		rows[i] = []any{r.Position, r.ID, sqltx.Clip(r.Author, weir.MaxReason), sqltx.Micros(r.Time), sqltx.Clip(r.Message, weir.MaxMessage), sqltx.Clip(r.Skipped, weir.MaxReason)}
 	}
 	return t.InChunks(rows, func(data string) error {
-		err := t.Put(`INSERT INTO revisions (project, branch, position, id, author, time, message)
-			SELECT CAST($1 AS TEXT), CAST($2 AS TEXT), q.position, q.id, q.author, q.moment, q.message
-			FROM `+t.Table(3, "q", "position int", "id", "author", "moment int", "message"), project, branch, data)
+		err := t.Put(`INSERT INTO revisions (project, branch, position, id, author, time, message, skipped)
+			SELECT CAST($1 AS TEXT), CAST($2 AS TEXT), q.position, q.id, q.author, q.moment, q.message, q.skipped
+			FROM `+t.Table(3, "q", "position int", "id", "author", "moment int", "message", "skipped"), project, branch, data)
 		return err
 	})
 }
@@ -158,13 +191,14 @@ func (c conn) tip(project, branch string) (weir.Tip, error) {
 
 func (c conn) tips(where string, args ...any) ([]weir.Tip, error) {
 	return sqltx.Collect(c, func(r sqltx.Scanner) (t weir.Tip, err error) {
-		err = r.Scan(slices.Concat([]any{&t.Project, &t.Branch}, revisionDest(&t.First), revisionDest(&t.Revision))...)
+		err = r.Scan(slices.Concat([]any{&t.Project, &t.Branch}, revisionDest(&t.First), revisionDest(&t.Revision), revisionDest(&t.Due))...)
 		return t, err
-	}, `SELECT s.project, s.branch, f.id, f.position, f.author, f.time, f.message,
-			l.id, l.position, l.author, l.time, l.message
+	}, `SELECT s.project, s.branch, f.id, f.position, f.author, f.time, f.message, f.skipped,
+			l.id, l.position, l.author, l.time, l.message, l.skipped, d.id, d.position, d.author, d.time, d.message, d.skipped
 		FROM sources s
 		JOIN revisions f ON f.project = s.project AND f.branch = s.branch AND f.position = 1
-		JOIN revisions l ON l.project = s.project AND l.branch = s.branch AND l.position = s.tip `+where+`
+		JOIN revisions l ON l.project = s.project AND l.branch = s.branch AND l.position = s.tip
+		JOIN revisions d ON d.project = s.project AND d.branch = s.branch AND d.position = s.due `+where+`
 		ORDER BY s.project, s.branch`, args...)
 }
 
@@ -211,10 +245,10 @@ func (s Store) Tips(ctx context.Context) (tips []weir.Tip, err error) {
 	return tips, err
 }
 
-const revisionColumns = `id, position, author, time, message`
+const revisionColumns = `id, position, author, time, message, skipped`
 
 func revisionDest(r *weir.Revision) []any {
-	return []any{&r.ID, &r.Position, &r.Author, sqltx.Time(&r.Time), &r.Message}
+	return []any{&r.ID, &r.Position, &r.Author, sqltx.Time(&r.Time), &r.Message, &r.Skipped}
 }
 
 func scanRevision(r sqltx.Scanner) (rev weir.Revision, err error) {

@@ -24,6 +24,8 @@ func changesTests() []subtest {
 		{"branches are apart", testBranches},
 		{"merged lines are kept, and not polled", testSides},
 		{"two record one merged line", testSideRace},
+		{"what is passed over is not due", testSkippedRevisions},
+		{"a branch is due when it is quiet", testSettle},
 	}
 }
 

@@ -83,6 +83,7 @@ func runGroups(t *testing.T, open func(t *testing.T) *fixture) {
 		{"changes", changesTests()},
 		{"planner", plannerTests()},
 		{"after", afterTests()},
+		{"starts", startsTests()},
 		{"share", shareTests()},
 		{"supersede", supersedeTests()},
 		{"cancel", cancelTests()},
