@@ -13,7 +13,9 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"path"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -38,6 +40,7 @@ type API struct {
 func New(mux *http.ServeMux, title, version, openAPI string, log *slog.Logger) *API {
 	config := huma.DefaultConfig(title, version)
 	config.OpenAPIPath = openAPI
+	config.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
 	config.DocsPath = ""     // its page loads scripts from elsewhere
 	config.SchemasPath = ""  // the document holds them
 	config.CreateHooks = nil // no $schema links in bodies
@@ -49,6 +52,21 @@ func New(mux *http.ServeMux, title, version, openAPI string, log *slog.Logger) *
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"admin": {Type: "http", Scheme: "bearer", Description: "a token made with: weir token add NAME --admin"}}
 	return &API{huma: humago.New(mux, config), log: log}
+}
+
+// schemaName keeps types apart that have one name in several packages, such as
+// Watch: those of the vocabulary have it, the others say where they are from.
+func schemaName(t reflect.Type, hint string) string {
+	name := huma.DefaultSchemaNamer(t, hint)
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	switch from := path.Base(t.PkgPath()); {
+	case t.PkgPath() == "", t == reflect.TypeFor[protocol.Problem](), slices.Contains([]string{"weir", "farm", "api"}, from):
+		return name
+	default:
+		return strings.ToUpper(from[:1]) + from[1:] + name
+	}
 }
 
 // Register adds an operation. An error of the handler is sent as a problem.
