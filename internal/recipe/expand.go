@@ -15,31 +15,46 @@ import (
 type Plan struct {
 	Key     weir.BuilderKey
 	Project *weir.Project // in the farm that was expanded
-	Job     weir.Job
+	Job     weir.Job      // as the plan's cell has it; see weir.Job.Variants
 	// Upstreams are the project's transitive upstreams, upstreams first.
 	Upstreams []string
 }
 
-// Expand lists the builders of a farm: one for each project, job and platform,
-// ordered by project, job, and the order in which platforms are listed.
+// Expand lists the builders of a farm on the branches that its sources name: one
+// for each project, job, cell and platform, ordered by project, job, cell as the
+// matrix has them, and the order in which platforms are listed.
 //
-// A job runs on its own platforms; without any, on those on which every
+// A job or cell runs on its own platforms; without any, on those on which every
 // product that it is built against is made; without products, on the farm's
 // default platforms; and without those, on host.
-func Expand(farm *Farm, host weir.Platform) []Plan {
+func Expand(farm *Farm, host weir.Platform) []Plan { return ExpandBranches(farm, host, nil) }
+
+// ExpandBranches is Expand for further branches too, by project. Whatever branch a
+// builder is of, it is built against the upstreams' own ones.
+func ExpandBranches(farm *Farm, host weir.Platform, branches map[string][]string) []Plan {
 	g := newGraph(farm)
 	e := newExpander(g, farm.Platforms, host)
 	var plans []Plan
 	for i := range farm.Projects {
 		p := &farm.Projects[i]
 		upstreams := g.closure(p.Name)
-		for _, j := range p.Jobs {
-			for _, platform := range e.platforms(p, j) {
-				plans = append(plans, Plan{
-					Key: weir.BuilderKey{Project: p.Name, Job: j.Name, Platform: platform,
-						Branch: p.Source.Branch, Upstreams: directNames(p)},
-					Project: p, Job: j, Upstreams: upstreams,
-				})
+		add := func(branch string) {
+			for _, j := range p.Jobs {
+				for _, v := range j.Variants() {
+					for _, platform := range e.platforms(p, v) {
+						plans = append(plans, Plan{
+							Key: weir.BuilderKey{Project: p.Name, Job: j.Name, Cell: v.Cell, Platform: platform,
+								Branch: branch, Upstreams: directNames(p)},
+							Project: p, Job: v, Upstreams: upstreams,
+						})
+					}
+				}
+			}
+		}
+		add(p.Source.Branch)
+		for _, branch := range branches[p.Name] {
+			if branch != p.Source.Branch {
+				add(branch)
 			}
 		}
 	}
@@ -67,7 +82,9 @@ func (plan Plan) Spec(pins weir.Pins) weir.Spec {
 		Source:     plan.Project.Source,
 		Revision:   pins[plan.Key.Project],
 		ProductKey: plan.ProductKey(pins),
+		Branch:     plan.Key.Branch,
 	}
+	s.Source.Branch = plan.Key.Branch
 	for _, name := range slices.Sorted(slices.Values(plan.Upstreams)) {
 		s.Inputs = append(s.Inputs, weir.UpstreamSpec{Project: name, Revision: pins[name]})
 	}
@@ -190,7 +207,7 @@ func (e *expander) platforms(p *weir.Project, j weir.Job) []weir.Platform {
 	if len(j.Platforms) > 0 {
 		return j.Platforms
 	}
-	key := [2]string{p.Name, j.Name}
+	key := [2]string{p.Name, j.Name} // cells without platforms of their own share the job's
 	if known, ok := e.known[key]; ok {
 		return known
 	}

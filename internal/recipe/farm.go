@@ -11,35 +11,45 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/recipe/jobs"
 	"github.com/weir-ci/weir/internal/recipe/strict"
 )
 
 // Limits on the farm's own settings.
 const (
-	MaxSlots  = 256
-	maxLabels = 64
+	MaxSlots = 256
 	// scratch marks top-level keys that are left alone: a place for anchors.
 	scratch = "x-"
 )
 
-var farmKeys = []string{"farm", "listen", "url", "data", "database", "platforms", "worker", "mail", "projects"}
+// FarmKeys lists what the farm file may hold at its top.
+func FarmKeys() strict.Keys {
+	return strict.Keys{Known: []string{"farm", "listen", "url", "data", "database", "platforms", "worker", "mail",
+		"locks", "secrets", "hooks", "projects"}}
+}
+
+// NameKeys lists what the key farm may hold.
+func NameKeys() strict.Keys { return strict.Keys{Known: []string{"name"}} }
+
+// WorkerKeys lists what the key worker may hold.
+func WorkerKeys() strict.Keys { return strict.Keys{Known: []string{"slots", "labels"}} }
 
 // farm reads the whole file.
 func (r reader) farm(root *yaml.Node) *Farm {
 	f := &Farm{Name: DefaultName, Listen: DefaultListen, Data: filepath.Join(r.Dir(), DefaultData),
 		Worker: Worker{Slots: DefaultSlots}}
-	top := strict.Fields{}
+	f.Secrets, f.Hooks, f.Grants = map[string]SecretFrom{}, map[string]string{}, map[string][]string{}
+	top, known := strict.Fields{}, FarmKeys().Known
 	for _, e := range r.Entries(root, "the farm file") {
 		switch {
-		case slices.Contains(farmKeys, e.Name):
+		case slices.Contains(known, e.Name):
 			top[e.Name] = e
 		case !strings.HasPrefix(e.Name, scratch):
-			r.Unknown(e.Key, "key", e.Name, " in the farm file", farmKeys)
+			r.Unknown(e.Key, "key", e.Name, " in the farm file", known)
 		}
 	}
 	top.With("farm", func(n *yaml.Node) {
-		r.Fields(n, "farm", strict.Keys{Known: []string{"name"}}).With("name", func(n *yaml.Node) {
+		r.Fields(n, "farm", NameKeys()).With("name", func(n *yaml.Node) {
 			f.Name = cmp.Or(r.Title(n, "farm.name"), DefaultName)
 		})
 	})
@@ -47,11 +57,14 @@ func (r reader) farm(root *yaml.Node) *Farm {
 	top.With("url", func(n *yaml.Node) { f.URL = r.ownURL(n) })
 	top.With("data", func(n *yaml.Node) { f.Data = r.LocalPath(n, "data") })
 	top.With("database", func(n *yaml.Node) { f.Database = r.database(n) })
-	top.With("platforms", func(n *yaml.Node) { f.Platforms = r.platforms(n, "platforms") })
+	top.With("platforms", func(n *yaml.Node) { f.Platforms = jobs.Platforms(r.Reader, n, "platforms") })
 	top.With("worker", func(n *yaml.Node) { r.worker(n, &f.Worker) })
 	top.With("mail", func(n *yaml.Node) { f.Mail = r.mail(n) })
+	top.With("locks", func(n *yaml.Node) { f.Locks = r.locks(n) })
+	top.With("secrets", func(n *yaml.Node) { r.secrets(n, f.Secrets) })
+	top.With("hooks", func(n *yaml.Node) { r.hooks(n, f) })
 	if e, ok := top["projects"]; ok {
-		f.Projects = r.projects(e.Value, f.Platforms)
+		r.projects(e.Value, f)
 	} else if strict.Target(root).Kind == yaml.MappingNode {
 		r.Warn(root, "the farm has no projects").Hint("add some under the key projects")
 	}
@@ -59,13 +72,13 @@ func (r reader) farm(root *yaml.Node) *Farm {
 }
 
 func (r reader) worker(n *yaml.Node, w *Worker) {
-	f := r.Fields(n, "worker", strict.Keys{Known: []string{"slots", "labels"}})
+	f := r.Fields(n, "worker", WorkerKeys())
 	f.With("slots", func(n *yaml.Node) {
 		if slots, ok := r.Number(n, "worker.slots", 1, MaxSlots); ok {
 			w.Slots = slots
 		}
 	})
-	f.With("labels", func(n *yaml.Node) { w.Labels = r.labels(n, "worker.labels") })
+	f.With("labels", func(n *yaml.Node) { w.Labels = jobs.Labels(r.Reader, n, "worker.labels") })
 }
 
 func (r reader) listen(n *yaml.Node) string {
@@ -115,25 +128,4 @@ func (r reader) database(n *yaml.Node) string {
 		return ""
 	}
 	return s
-}
-
-// labels reads a list of labels.
-func (r reader) labels(n *yaml.Node, what string) []string {
-	var out []string
-	r.List(n, what, func(_ int, n *yaml.Node) {
-		s, ok := r.Text(n, "a label in "+what)
-		switch {
-		case !ok:
-		case !weir.ValidName(s):
-			r.BadName(strict.Target(n), "a label", s)
-		case slices.Contains(out, s):
-			r.Problem(n, "%s names %s twice", what, strict.Show(s))
-		case len(out) == maxLabels:
-			r.Problem(n, "%s has more than %d labels", what, maxLabels)
-		default:
-			out = append(out, s)
-		}
-	})
-	slices.Sort(out)
-	return out
 }

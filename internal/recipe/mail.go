@@ -60,9 +60,14 @@ const (
 	maxAddress = 254 // bytes of a mail address
 )
 
+// MailKeys lists what the key mail may hold.
+func MailKeys() strict.Keys {
+	return strict.Keys{Known: []string{"smtp", "from", "tls", "user", "password_file", "away", "digest"}}
+}
+
 func (r reader) mail(n *yaml.Node) Mail {
 	m := Mail{TLS: StartTLS, Away: DefaultAway, Digest: DefaultDigest}
-	known := []string{"smtp", "from", "tls", "user", "password_file", "away", "digest"}
+	known := MailKeys().Known
 	if one := strict.Target(n); one.Kind == yaml.MappingNode {
 		for i := 0; i+1 < len(one.Content); i += 2 {
 			if !slices.Contains(known, one.Content[i].Value) {
@@ -70,7 +75,7 @@ func (r reader) mail(n *yaml.Node) Mail {
 			}
 		}
 	}
-	f := r.Fields(n, "mail", strict.Keys{Known: known})
+	f := r.Fields(n, "mail", MailKeys())
 	for _, needed := range []string{"smtp", "from"} {
 		if _, ok := f[needed]; !ok && strict.Target(n).Kind == yaml.MappingNode {
 			r.Problem(n, "mail has no %s", needed).Hint("write mail: {smtp: smtp.example.org:587, from: weir@example.org}")

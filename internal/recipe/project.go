@@ -7,6 +7,8 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/recipe/jobs"
+	"github.com/weir-ci/weir/internal/recipe/sources"
 	"github.com/weir-ci/weir/internal/recipe/strict"
 )
 
@@ -15,7 +17,7 @@ const (
 	maxProjects  = 5000
 	maxUpstreams = 64  // of one project, direct ones
 	maxClosure   = 256 // of one project, near and far
-	maxJobs      = 256 // of one project
+	maxGranted   = 64  // secrets of one project
 )
 
 // draft is a project as it is read, with the places of what other parts of
@@ -25,6 +27,10 @@ type draft struct {
 	name    *yaml.Node // the key
 	refs    []ref
 	jobs    map[string]*yaml.Node // keys of its jobs, by name; wrong ones too
+	uses    jobs.Recipe           // what its jobs use of the farm's
+	// credentials and formerly are where those keys stand; nil if they do not.
+	credentials, formerly *yaml.Node
+	granted               []jobs.Ref // secrets that the recipe in its repository may use
 }
 
 // ref is an upstream as the file names it.
@@ -37,7 +43,7 @@ type ref struct {
 }
 
 // projects reads all projects and resolves their names.
-func (r reader) projects(n *yaml.Node, defaults []weir.Platform) []weir.Project {
+func (r reader) projects(n *yaml.Node, farm *Farm) {
 	var drafts []*draft
 	entries := r.Entries(n, "projects")
 	if len(entries) == 0 && strict.Target(n).Kind == yaml.MappingNode {
@@ -45,7 +51,7 @@ func (r reader) projects(n *yaml.Node, defaults []weir.Platform) []weir.Project 
 	}
 	if len(entries) > maxProjects {
 		r.Problem(n, "the farm has more than %d projects", maxProjects)
-		return nil
+		return
 	}
 	for _, e := range entries {
 		if !weir.ValidName(e.Name) {
@@ -53,48 +59,89 @@ func (r reader) projects(n *yaml.Node, defaults []weir.Platform) []weir.Project 
 		}
 		drafts = append(drafts, r.project(e))
 	}
-	g := newResolver(r, drafts, defaults)
+	g := newResolver(r, drafts, farm)
 	g.resolve()
-	out := make([]weir.Project, len(drafts))
-	for i, d := range drafts {
-		out[i] = d.project
+	for _, d := range drafts {
+		farm.Projects = append(farm.Projects, d.project)
+		for _, s := range d.granted {
+			farm.Grants[d.project.Name] = append(farm.Grants[d.project.Name], s.Name)
+		}
 	}
-	slices.SortFunc(out, func(a, b weir.Project) int { return cmp.Compare(a.Name, b.Name) })
-	return out
+	slices.SortFunc(farm.Projects, func(a, b weir.Project) int { return cmp.Compare(a.Name, b.Name) })
 }
+
+// ProjectKeys lists what a project may hold.
+func ProjectKeys() strict.Keys {
+	return strict.Keys{
+		Known: []string{"source", "upstreams", "jobs", "owners", "recipe", "secrets", "formerly"},
+		Elsewhere: map[string]string{
+			"git": "write source: {git: URL}", "go": "write source: {go: MODULE}", "branch": "it is a key of the source",
+			"steps": "write jobs: {test: {steps: [...]}}", "job": "write jobs: {NAME: {steps: [...]}}",
+		},
+	}
+}
+
+// upstreamKeys lists what an entry of upstreams may hold, if it is a mapping.
+func upstreamKeys() strict.Keys { return strict.Keys{Known: []string{"project", "job"}} }
 
 func (r reader) project(e strict.Entry) *draft {
 	name := strict.Clip(e.Name)
 	what := "project " + name
 	d := &draft{project: weir.Project{Name: e.Name}, name: e.Key, jobs: map[string]*yaml.Node{}}
-	f := r.Fields(e.Value, what, strict.Keys{Known: []string{"source", "upstreams", "jobs", "owners"}})
+	f := r.Fields(e.Value, what, ProjectKeys())
 	if s, ok := f["source"]; ok {
-		d.project.Source = r.source(s.Value, name)
+		d.project.Source = sources.Read(r.Reader, s.Value, name)
+		d.credentials = strict.Lookup(s.Value, "credentials")
 	} else if strict.Target(e.Value).Kind == yaml.MappingNode {
 		r.Problem(e.Key, "%s has no source", what).
 			Hint("write source: {git: URL}, source: {go: MODULE}, or source: none if there is nothing to check out")
 	}
 	f.With("upstreams", func(n *yaml.Node) { d.refs = r.upstreams(n, what) })
 	f.With("owners", func(n *yaml.Node) { d.project.Owners = r.owners(n, what) })
+	f.With("formerly", func(n *yaml.Node) {
+		d.formerly = n
+		d.project.Formerly = jobs.Formerly(r.Reader, n, "a project", e.Name)
+	})
 	f.With("jobs", func(n *yaml.Node) {
-		entries := r.Entries(n, "the jobs of "+name)
-		if len(entries) == 0 && strict.Target(n).Kind == yaml.MappingNode {
-			r.Problem(n, "jobs is empty").Hint("give it a job or remove the line")
-		}
-		if len(entries) > maxJobs {
-			r.Problem(n, "%s has more than %d jobs", what, maxJobs)
-			return
-		}
-		for _, j := range entries {
-			d.jobs[j.Name] = j.Key
-			if !weir.ValidName(j.Name) {
-				r.BadName(j.Key, "a job", j.Name)
+		d.uses = jobs.All(r.Reader, n, name)
+		d.project.Jobs, d.jobs = d.uses.Jobs, d.uses.Keys
+	})
+	r.origin(f, d, what)
+	return d
+}
+
+// origin reads where the jobs of a project come from.
+func (r reader) origin(f strict.Fields, d *draft, what string) {
+	f.With("recipe", func(n *yaml.Node) {
+		known := []string{}
+		for _, o := range weir.RecipeOrigins() {
+			if o != weir.RecipeFarm {
+				known = append(known, string(o))
 			}
-			d.project.Jobs = append(d.project.Jobs, r.job(j, name))
+		}
+		s, ok := r.Choice(n, "recipe of "+what, known)
+		d.project.Recipe = weir.RecipeFrom(s)
+		switch {
+		case !ok:
+		case f["jobs"].Key != nil:
+			r.Problem(f["recipe"].Key, "%s has jobs, and a recipe from elsewhere", what).Hint("keep one of the two")
+		case d.project.Source.Kind == weir.None:
+			r.Problem(f["recipe"].Key, "%s has nothing to check out, so there is no recipe in it", what).Hint("write jobs")
 		}
 	})
-	slices.SortFunc(d.project.Jobs, func(a, b weir.Job) int { return cmp.Compare(a.Name, b.Name) })
-	return d
+	f.With("secrets", func(n *yaml.Node) {
+		r.Unique(n, "secrets of "+what, maxGranted, func(n *yaml.Node) string {
+			s := r.Variable(n, "a secret of "+what)
+			if s != "" {
+				d.granted = append(d.granted, jobs.Ref{Name: s, Node: n})
+			}
+			return s
+		})
+		if f["jobs"].Key != nil {
+			r.Problem(f["secrets"].Key, "secrets of %s are for a recipe in its repository, and its jobs stand here", what).
+				Hint("name them in the jobs or steps that need them")
+		}
+	})
 }
 
 // upstreams reads the names of a project's upstreams.
@@ -121,7 +168,7 @@ func (r reader) upstream(n *yaml.Node, what string) ref {
 		return ref{project: name, node: n, jobNode: n}
 	}
 	u := ref{node: n, jobNode: n}
-	f := r.Fields(n, "an upstream of "+what, strict.Keys{Known: []string{"project", "job"}})
+	f := r.Fields(n, "an upstream of "+what, upstreamKeys())
 	if _, ok := f["project"]; !ok {
 		r.Problem(n, "an upstream of %s names no project", what).Hint("write {project: NAME, job: JOB}, or just NAME")
 	}

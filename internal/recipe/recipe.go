@@ -1,13 +1,13 @@
 // Package recipe reads the farm file, weir.yaml, and expands its projects
 // into builders.
 //
-// Reading goes through four stages, and each one adds what it finds wrong to
+// Reading goes through three stages, and each one adds what it finds wrong to
 // one list, so that a person sees every mistake of a file at once:
 //
 //	strict       bytes -> YAML nodes -> Go values: what is too large or too deep,
 //	             unknown keys, duplicate keys and wrong types are problems with a
 //	             line and a column
-//	farm.go, project.go, source.go, job.go, step.go
+//	farm.go, shared.go, mail.go, project.go; sources; jobs
 //	             the keys of the file, each checked where it stands
 //	resolve.go   names -> other projects and jobs; circles
 //
@@ -59,8 +59,23 @@ type Farm struct {
 	// platform of the machine that serves the farm.
 	Platforms []weir.Platform
 	Worker    Worker
-	Mail      Mail           // how owners of workers are told; the zero value: not at all
-	Projects  []weir.Project // sorted by name
+	Mail      Mail        // how owners of workers are told; the zero value: not at all
+	Locks     []weir.Lock // sorted by name
+	// Secrets says where the values of secrets are, by name. They are never in the file.
+	Secrets map[string]SecretFrom
+	// Hooks leads from the dialects in which forges may tell of changes to the names
+	// of the secrets with which they sign.
+	Hooks map[string]string
+	// Grants leads from projects to the names of secrets that recipes in their
+	// repositories may use.
+	Grants   map[string][]string
+	Projects []weir.Project // sorted by name
+}
+
+// SecretFrom is where the value of a secret is: one of the two.
+type SecretFrom struct {
+	File string // absolute path of a file; its first line
+	Env  string // a variable of the server's environment
 }
 
 // Worker is the worker that runs inside the farm's own process.

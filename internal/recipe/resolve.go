@@ -1,10 +1,12 @@
 package recipe
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/recipe/jobs"
 	"github.com/weir-ci/weir/internal/recipe/strict"
 )
 
@@ -14,11 +16,12 @@ type resolver struct {
 	drafts   []*draft // in the order of the file
 	byName   map[string]*draft
 	names    []string
+	farm     *Farm
 	defaults []weir.Platform
 }
 
-func newResolver(r reader, drafts []*draft, defaults []weir.Platform) *resolver {
-	g := &resolver{reader: r, drafts: drafts, byName: map[string]*draft{}, defaults: defaults}
+func newResolver(r reader, drafts []*draft, farm *Farm) *resolver {
+	g := &resolver{reader: r, drafts: drafts, byName: map[string]*draft{}, farm: farm, defaults: farm.Platforms}
 	for _, d := range drafts {
 		g.byName[d.project.Name] = d
 		g.names = append(g.names, d.project.Name)
@@ -36,14 +39,74 @@ func (g *resolver) resolve() {
 		slices.SortFunc(d.project.Upstreams, func(a, b weir.Upstream) int { return strings.Compare(a.Project, b.Project) })
 	}
 	for _, d := range g.drafts {
-		if len(d.jobs) == 0 && !used[d.project.Name] {
-			g.Warn(d.name, "project %s has no jobs, and nobody is downstream of it", strict.Clip(d.project.Name)).
-				Hint("give it jobs, or name it among the upstreams of another project")
-		}
+		g.origin(d, used[d.project.Name])
+		g.uses(d)
 	}
+	g.formerly()
 	if !g.circles() {
 		g.variables()
 		g.common()
+	}
+}
+
+// origin says where the jobs of a project come from that does not say so itself.
+func (g *resolver) origin(d *draft, used bool) {
+	switch p := &d.project; {
+	case len(d.jobs) > 0 || used || p.Recipe != weir.RecipeFarm:
+	case p.Source.Kind == weir.None:
+		g.Warn(d.name, "project %s has no jobs, and nobody is downstream of it", strict.Clip(p.Name)).
+			Hint("give it jobs, or name it among the upstreams of another project")
+	default:
+		p.Recipe = weir.RecipeAuto
+	}
+}
+
+// uses looks up what a project and its jobs use of the farm's.
+func (g *resolver) uses(d *draft) {
+	secrets := slices.Sorted(maps.Keys(g.farm.Secrets))
+	refs := append(slices.Clone(d.uses.Secrets), d.granted...)
+	if name := d.project.Source.Credentials; name != "" {
+		refs = append(refs, jobs.Ref{Name: name, Node: d.credentials})
+	}
+	for _, ref := range refs {
+		if _, ok := g.farm.Secrets[ref.Name]; !ok {
+			g.Unknown(ref.Node, "secret", ref.Name, " in project "+strict.Clip(d.project.Name), secrets).
+				Hint("say where it is, at the top of the file: secrets: {%s: {file: PATH}}", strict.Clip(ref.Name))
+		}
+	}
+	names := make([]string, len(g.farm.Locks))
+	for i, l := range g.farm.Locks {
+		names[i] = l.Name
+	}
+	for _, ref := range d.uses.Locks {
+		i := slices.Index(names, ref.Name)
+		switch {
+		case i < 0:
+			note := g.Unknown(ref.Node, "lock", ref.Name, " in project "+strict.Clip(d.project.Name), names)
+			if strict.Nearest(ref.Name, names) == "" {
+				note.Hint("say how many shares it has, at the top of the file: locks: {%s: 1}", strict.Clip(ref.Name))
+			}
+		case ref.Count > g.farm.Locks[i].Shares():
+			g.Problem(ref.Node, "%d shares of the lock %s are wanted, and it has %d", ref.Count, strict.Show(ref.Name), g.farm.Locks[i].Shares()).
+				Hint("such a build would wait for ever")
+		}
+	}
+}
+
+// formerly reports names that two projects have, or had.
+func (g *resolver) formerly() {
+	had := map[string]string{}
+	for _, d := range g.drafts {
+		for _, name := range d.project.Formerly {
+			if _, taken := g.byName[name]; taken {
+				g.Problem(d.formerly, "project %s was formerly %s, which another project is called now", strict.Clip(d.project.Name), strict.Clip(name)).
+					Hint("a history belongs to one project: remove the name")
+			} else if other, taken := had[name]; taken {
+				g.Problem(d.formerly, "the projects %s and %s were both formerly %s", strict.Clip(other), strict.Clip(d.project.Name), strict.Clip(name)).
+					Hint("a history belongs to one project: remove the name from the other")
+			}
+			had[name] = d.project.Name
+		}
 	}
 }
 
@@ -85,7 +148,7 @@ func (g *resolver) productJob(u *ref, up *draft) string {
 		g.Unknown(u.jobNode, "job", u.job, " of project "+project, all)
 	case !slices.Contains(products, u.job):
 		g.Problem(u.jobNode, "job %s of project %s has no product", strict.Show(u.job), project).
-			Hint("add product: %s to it, or remove job to hand down only the revision", prefix)
+			Hint("add product: $WEIR_PREFIX to it, or remove job to hand down only the revision")
 	}
 	return u.job
 }
@@ -189,7 +252,7 @@ func (g *resolver) common() {
 				g.Problem(d.jobs[j.Name], "job %s/%s can run nowhere: no platform has the products of all its upstreams",
 					strict.Clip(d.project.Name), strict.Clip(j.Name)).Hint("give the upstreams' jobs a platform in common")
 			}
-			for _, p := range j.Platforms {
+			for _, p := range everywhere(j) {
 				if !slices.Contains(needed, p) {
 					g.Problem(d.jobs[j.Name], "job %s/%s runs on %s, where an upstream has no product",
 						strict.Clip(d.project.Name), strict.Clip(j.Name), p).Hint("build the upstream there too, or remove the platform")
@@ -197,6 +260,19 @@ func (g *resolver) common() {
 			}
 		}
 	}
+}
+
+// everywhere lists the platforms that a job or one of its cells names.
+func everywhere(j weir.Job) []weir.Platform {
+	out := slices.Clone(j.Platforms)
+	for _, c := range j.Cells {
+		for _, p := range c.Platforms {
+			if !slices.Contains(out, p) {
+				out = append(out, p)
+			}
+		}
+	}
+	return out
 }
 
 func (g *resolver) graph() graph {

@@ -1,4 +1,4 @@
-package recipe
+package jobs
 
 import (
 	"slices"
@@ -38,8 +38,8 @@ func otherName(s string) string {
 	return s
 }
 
-// platforms reads a list of platforms. Their order is kept.
-func (r reader) platforms(n *yaml.Node, what string) []weir.Platform {
+// Platforms reads a list of platforms. Their order is kept.
+func Platforms(r *strict.Reader, n *yaml.Node, what string) []weir.Platform {
 	var out []weir.Platform
 	r.List(n, what, func(_ int, n *yaml.Node) {
 		s, ok := r.Text(n, "a platform in "+what)
@@ -49,7 +49,7 @@ func (r reader) platforms(n *yaml.Node, what string) []weir.Platform {
 		p := weir.Platform(s)
 		switch {
 		case !p.Valid() || !slices.Contains(systems(), p.OS()) || !slices.Contains(architectures(), p.Arch()):
-			r.badPlatform(strict.Target(n), s)
+			badPlatform(r, strict.Target(n), s)
 		case slices.Contains(out, p):
 			r.Problem(n, "%s names %s twice", what, p)
 		default:
@@ -59,7 +59,7 @@ func (r reader) platforms(n *yaml.Node, what string) []weir.Platform {
 	return out
 }
 
-func (r reader) badPlatform(n *yaml.Node, s string) {
+func badPlatform(r *strict.Reader, n *yaml.Node, s string) {
 	p := r.Problem(n, "unknown platform %s", strict.Show(s)).
 		Hint("a platform is an operating system and an architecture as Go names them, for example linux/amd64")
 	system, arch, _ := strings.Cut(s, "/")
@@ -76,4 +76,27 @@ func (r reader) badPlatform(n *yaml.Node, s string) {
 	if system != "" && arch != "" {
 		p.Hint("did you mean %q?", system+"/"+arch)
 	}
+}
+
+const maxLabels = 64
+
+// Labels reads a list of labels. They are returned sorted.
+func Labels(r *strict.Reader, n *yaml.Node, what string) []string {
+	var out []string
+	r.List(n, what, func(_ int, n *yaml.Node) {
+		s, ok := r.Text(n, "a label in "+what)
+		switch {
+		case !ok:
+		case !weir.ValidName(s):
+			r.BadName(strict.Target(n), "a label", s)
+		case slices.Contains(out, s):
+			r.Problem(n, "%s names %s twice", what, strict.Show(s))
+		case len(out) == maxLabels:
+			r.Problem(n, "%s has more than %d labels", what, maxLabels)
+		default:
+			out = append(out, s)
+		}
+	})
+	slices.Sort(out)
+	return out
 }

@@ -1,17 +1,11 @@
-package recipe
+package sources
 
 import (
-	"net/url"
-	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 
 	"go.yaml.in/yaml/v3"
-	"golang.org/x/mod/module"
-	"golang.org/x/mod/semver"
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/recipe/strict"
@@ -25,51 +19,62 @@ const Toolchain = "golang.org/toolchain"
 const (
 	minPoll     = 100 * time.Millisecond
 	maxPoll     = 30 * 24 * time.Hour
+	maxSettle   = 7 * 24 * time.Hour
 	maxRevision = 256 // bytes of a revision's name
 	maxVersions = 5_000
+	maxPatterns = 100
+	maxTrusted  = 1000
+	maxDepth    = 1_000_000
 )
 
-var (
-	revisionForm  = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z._/+~^@-]*$`)
-	toolchainForm = regexp.MustCompile(`^go1(\.\d{1,4}){1,2}((rc|beta)\d{1,3})?$`)
-	helperForm    = regexp.MustCompile(`^[A-Za-z0-9+._-]+::`)
-	scpForm       = regexp.MustCompile(`^(?:([A-Za-z0-9._][A-Za-z0-9._-]*)@)?([A-Za-z0-9][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\]):([^:/-].*|/[^/].*)$`)
-)
+// reader reads the keys of a source.
+type reader struct{ *strict.Reader }
 
-// source reads where a project's revisions come from.
-func (r reader) source(n *yaml.Node, project string) weir.Source {
+// kindKeys are the keys of which a source has one.
+func kindKeys() []string { return []string{"git", "hg", "svn", "archive", "go", "npm", "pypi"} }
+
+// Keys lists what a source may hold.
+func Keys() strict.Keys {
+	return strict.Keys{
+		Known: append(kindKeys(), "branch", "poll", "from", "to", "versions", "only_versions", "index", "credentials",
+			"clean", "depth", "submodules", "lfs",
+			"branches", "tags", "settle", "files", "ignore", "skip_markers", "pulls"),
+		Elsewhere: map[string]string{
+			"url": "write the kind of the source as the key: git: URL", "interval": "write poll: 5m",
+			"quiet_period": "write settle: 30s", "paths": "write files: [PATTERN, ...]", "recursive": "write submodules: true",
+			"password": "write credentials: NAME, and the value under secrets in the farm file",
+			"token":    "write credentials: NAME, and the value under secrets in the farm file",
+			"module":   "write go: MODULE", "package": "write npm: NAME, or pypi: NAME",
+		},
+	}
+}
+
+// PullKeys lists what the key pulls may hold, if it is a mapping.
+func PullKeys() strict.Keys { return strict.Keys{Known: []string{"build", "trusted"}} }
+
+const kindHint = "write {git: URL} for a repository, {go: MODULE} for a module of the Go registry"
+
+// Read reads where a project's revisions come from.
+func Read(in *strict.Reader, n *yaml.Node, project string) weir.Source {
+	r := reader{in}
 	what := "the source of " + project
 	if one := strict.Target(n); one.Kind == yaml.ScalarNode && one.ShortTag() == "!!str" {
 		if one.Value == string(weir.None) {
 			return weir.Source{Kind: weir.None}
 		}
-		p := r.Problem(one, "%s is not a mapping", what).
-			Hint("write {git: URL} for a repository, {go: MODULE} for a module of the Go registry, or none for nothing to check out")
+		p := r.Problem(one, "%s is not a mapping", what).Hint("%s, or none for nothing to check out", kindHint)
 		if strings.Contains(one.Value, "/") {
 			p.Hint("write {git: ...} around a URL or a path, or {go: ...} around a module")
 		}
 		r.Hide(one) // it may be a URL with a password
 		return weir.Source{}
 	}
-	f := r.Fields(n, what, strict.Keys{Known: []string{"git", "go", "branch", "poll", "from", "to", "versions", "only_versions"}})
-	var s weir.Source
-	git, isGit := f["git"]
-	mod, isGo := f["go"]
-	switch {
-	case isGit && isGo:
-		r.Problem(mod.Key, "%s is both git and go", what).Hint("keep one of the two")
-	case isGit:
-		s.Kind = weir.Git
-		s.Location = r.gitLocation(git.Value)
-	case isGo:
-		s.Kind = weir.Go
-		s.Location = r.modulePath(mod.Value)
-	case strict.Target(n).ShortTag() == "!!map":
-		r.Problem(n, "%s says neither git nor go", what).
-			Hint("write {git: URL} for a repository, {go: MODULE} for a module of the Go registry, or none instead of the mapping")
-	}
-	r.onlyFor(f, s.Kind, weir.Git, "branch")
-	r.onlyFor(f, s.Kind, weir.Go, "versions", "only_versions")
+	r.hideSecrets(n)
+	f := r.Fields(n, what, Keys())
+	s := r.kind(n, f, what)
+	r.onlyFor(f, s.Kind)
+	f.With("index", func(n *yaml.Node) { s.Index = r.webURL(n, "index", []string{"https", "http", "file"}) })
+	f.With("credentials", func(n *yaml.Node) { s.Credentials = r.Variable(n, "credentials") })
 	f.With("branch", func(n *yaml.Node) { s.Branch = r.revision(n, "branch", weir.Source{Kind: weir.Git}) })
 	f.With("poll", func(n *yaml.Node) { s.Poll = r.Duration(n, "poll", minPoll, maxPoll) })
 	f.With("from", func(n *yaml.Node) { s.From = r.revision(n, "from", s) })
@@ -77,190 +82,191 @@ func (r reader) source(n *yaml.Node, project string) weir.Source {
 	f.With("versions", func(n *yaml.Node) { s.Versions = r.versions(n, s) })
 	f.With("only_versions", func(n *yaml.Node) {
 		s.Closed = r.Boolean(n, "only_versions")
-		if _, listed := f["versions"]; s.Closed && !listed && s.Kind == weir.Go {
+		if _, listed := f["versions"]; s.Closed && !listed && s.Kind.Registry() {
 			r.Problem(f["only_versions"].Key, "%s has only_versions, but no versions", what).
 				Hint("list them: versions: [v1.0.0]")
 		}
 	})
+	if _, listed := f["versions"]; s.Kind == weir.Archive && !listed && s.Index == "" && f["index"].Key == nil {
+		r.Problem(f["archive"].Key, "%s does not say which versions there are", what).
+			Hint("list them: versions: [1.0, 1.1]; or name a page that links to the archives: index: URL")
+	}
+	s.Checkout = r.checkout(f)
+	s.Watch = r.watch(f)
 	return s
 }
 
-// onlyFor reports keys that only another kind of source has.
-func (r reader) onlyFor(f strict.Fields, is, wants weir.SourceKind, names ...string) {
-	for _, name := range names {
-		if e, ok := f[name]; ok && is != "" && is != wants {
-			r.Problem(e.Key, "a %s source has no %s", is, name).Hint("only %s sources have it; remove the line", wants)
+// kind reads the one key that says what kind of source it is.
+func (r reader) kind(n *yaml.Node, f strict.Fields, what string) (s weir.Source) {
+	var kinds []strict.Entry
+	for _, name := range kindKeys() {
+		if e, ok := f[name]; ok {
+			kinds = append(kinds, e)
+		}
+	}
+	if len(kinds) == 0 {
+		if strict.Target(n).ShortTag() == "!!map" {
+			r.Problem(n, "%s does not say of what kind it is", what).
+				Hint("write one of %s and a location; or none instead of the mapping", strings.Join(kindKeys(), ", "))
+		}
+		return s
+	}
+	if len(kinds) > 1 {
+		slices.SortStableFunc(kinds, func(a, b strict.Entry) int {
+			if a.Key.Line != b.Key.Line {
+				return a.Key.Line - b.Key.Line
+			}
+			return a.Key.Column - b.Key.Column
+		})
+		r.Problem(kinds[1].Key, "%s is both %s and %s", what, kinds[0].Name, kinds[1].Name).Hint("keep one of the two")
+		return s
+	}
+	s.Kind = weir.SourceKind(kinds[0].Name)
+	switch value := kinds[0].Value; s.Kind {
+	case weir.Go:
+		s.Location = r.modulePath(value)
+	case weir.NPM:
+		s.Location = r.packageName(value, "npm", npmForm, "left-pad or @babel/core")
+	case weir.PyPI:
+		s.Location = r.packageName(value, "pypi", pypiForm, "attrs")
+	case weir.Archive:
+		s.Location = r.archive(value)
+	default:
+		s.Location = r.location(value, s.Kind)
+	}
+	return s
+}
+
+// keyKinds says which keys only some kinds of sources have.
+func keyKinds() map[string][]weir.SourceKind {
+	repositories := []weir.SourceKind{weir.Git, weir.Hg, weir.Svn}
+	releases := []weir.SourceKind{weir.Archive, weir.Go, weir.NPM, weir.PyPI}
+	return map[string][]weir.SourceKind{
+		"branch": repositories, "branches": repositories, "tags": repositories, "settle": repositories,
+		"files": repositories, "ignore": repositories, "skip_markers": repositories,
+		"pulls": {weir.Git}, "depth": {weir.Git}, "lfs": {weir.Git}, "submodules": {weir.Git, weir.Hg},
+		"versions": releases, "only_versions": releases, "index": {weir.Archive, weir.NPM, weir.PyPI},
+		"credentials": {weir.Git, weir.Hg, weir.Svn, weir.Archive, weir.NPM, weir.PyPI},
+	}
+}
+
+// onlyFor reports keys that only other kinds of sources have.
+func (r reader) onlyFor(f strict.Fields, is weir.SourceKind) {
+	if is == "" {
+		return
+	}
+	for name, wants := range keyKinds() {
+		e, ok := f[name]
+		if !ok || slices.Contains(wants, is) {
+			continue
+		}
+		names := make([]string, len(wants))
+		for i, w := range wants {
+			names[i] = string(w)
+		}
+		list := strings.Join(names, ", ")
+		if len(names) > 1 {
+			list = strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
+		}
+		article := "a"
+		if is == weir.Archive || is == weir.Hg || is == weir.NPM || is == weir.Svn {
+			article = "an"
+		}
+		p := r.Problem(e.Key, "%s %s source has no %s", article, is, name).Hint("only %s sources have it; remove the line", list)
+		if name == "credentials" {
+			p.Hint("the go command finds its own: ~/.netrc, GOAUTH, GOPROXY; remove the line")
 		}
 	}
 }
 
-func (r reader) versions(n *yaml.Node, s weir.Source) []string {
-	var out []string
-	r.List(n, "versions", func(_ int, n *yaml.Node) {
-		v := r.revision(n, "a version", s)
-		switch {
-		case v == "":
-		case slices.Contains(out, v):
-			r.Problem(n, "versions names %s twice", strict.Show(v))
-		case len(out) == maxVersions:
-			r.Problem(n, "versions has more than %d entries", maxVersions)
-		default:
-			out = append(out, v)
+// checkout reads how a revision is put into a build's directory.
+func (r reader) checkout(f strict.Fields) (c weir.Checkout) {
+	f.With("clean", func(n *yaml.Node) {
+		known := make([]string, 0, len(weir.Cleans()))
+		for _, k := range weir.Cleans() {
+			known = append(known, string(k))
 		}
+		s, _ := r.Choice(n, "clean", known)
+		c.Clean = weir.Clean(s)
 	})
-	return out
+	f.With("depth", func(n *yaml.Node) { c.Depth, _ = r.Number(n, "depth", 0, maxDepth) })
+	f.With("submodules", func(n *yaml.Node) { c.Submodules = r.Boolean(n, "submodules") })
+	f.With("lfs", func(n *yaml.Node) { c.LFS = r.Boolean(n, "lfs") })
+	return c
 }
 
-// revision reads the name of a revision or a branch. It ends up on the
-// command lines of other tools, so it may not look like an option.
-func (r reader) revision(n *yaml.Node, what string, s weir.Source) string {
-	v, ok := r.Text(n, what)
-	if !ok {
-		return ""
+// watch reads which changes set off builds.
+func (r reader) watch(f strict.Fields) (w weir.Watch) {
+	list := func(name string) (out []string) {
+		f.With(name, func(n *yaml.Node) {
+			out = r.Unique(n, name, maxPatterns, func(n *yaml.Node) string { return r.Pattern(n, "a pattern in "+name) })
+		})
+		return out
 	}
-	n = strict.Target(n)
-	switch {
-	case strings.HasPrefix(v, "-"):
-		r.Problem(n, "%s may not start with a dash: %s", what, strict.Show(v))
-	case len(v) > maxRevision || !revisionForm.MatchString(v) || strings.Contains(v, ".."):
-		r.Problem(n, "%s is not the name of a revision: %s", what, strict.Show(v)).
-			Hint("use a branch, a tag, a commit hash or a version")
-	case s.Kind == weir.Go && s.Location == Toolchain && !toolchainForm.MatchString(v):
-		r.Problem(n, "%s is not a Go toolchain: %s", what, strict.Show(v)).Hint("write it like go1.22.5")
-	case s.Kind == weir.Go && s.Location != Toolchain && s.Location != "" && !r.fits(n, what, v, s.Location):
-	default:
-		return v
+	refs := func(name string) (out []string) {
+		f.With(name, func(n *yaml.Node) {
+			out = r.Unique(n, name, maxPatterns, func(n *yaml.Node) string {
+				s := r.Pattern(n, "a pattern in "+name)
+				if strings.HasPrefix(s, "-") || strings.ContainsAny(s, " ~^:\\@{") {
+					r.Problem(strict.Target(n), "%s names a pattern that fits no name: %s", name, strict.Show(s))
+					return ""
+				}
+				return s
+			})
+		})
+		return out
 	}
-	return ""
+	w.Branches, w.Tags, w.Files, w.Ignore = refs("branches"), refs("tags"), list("files"), list("ignore")
+	f.With("settle", func(n *yaml.Node) { w.Settle = r.Duration(n, "settle", 0, maxSettle) })
+	f.With("skip_markers", func(n *yaml.Node) { w.NoSkip = !r.Boolean(n, "skip_markers") })
+	f.With("pulls", func(n *yaml.Node) { w.Pulls = r.pulls(n) })
+	return w
 }
 
-// fits checks that a version can be one of the module.
-func (r reader) fits(n *yaml.Node, what, v, path string) bool {
-	if !semver.IsValid(v) || module.CanonicalVersion(v) != v {
-		p := r.Problem(n, "%s is not a module version: %s", what, strict.Show(v)).Hint("write it like v1.2.3")
-		if semver.IsValid("v" + v) {
-			p.Hint("did you mean %q?", module.CanonicalVersion("v"+v))
+// pulls reads which pull requests are built: a policy, or a mapping with one.
+func (r reader) pulls(n *yaml.Node) (p weir.PullPolicy) {
+	known := []string{}
+	for _, k := range weir.PullPolicies() {
+		if k != weir.PullsNone {
+			known = append(known, string(k))
 		}
-		return false
 	}
-	if err := module.Check(path, v); err != nil {
-		_, major, _ := module.SplitPathVersion(path)
-		want := strings.TrimLeft(major, "/.")
-		if want == "" {
-			want = "v0 or v1"
+	if strict.Target(n).Kind != yaml.MappingNode {
+		s, _ := r.Choice(n, "pulls", known)
+		return weir.PullPolicy{Build: weir.Pulls(s)}
+	}
+	f := r.Fields(n, "pulls", PullKeys())
+	if _, ok := f["build"]; !ok {
+		r.Problem(n, "pulls does not say which are built").Hint("write build: own, or another of %s", strings.Join(known, ", "))
+	}
+	f.With("build", func(n *yaml.Node) {
+		s, _ := r.Choice(n, "pulls.build", known)
+		p.Build = weir.Pulls(s)
+	})
+	f.With("trusted", func(n *yaml.Node) {
+		p.Trusted = r.Unique(n, "pulls.trusted", maxTrusted, func(n *yaml.Node) string {
+			s, ok := r.Text(n, "a user in pulls.trusted")
+			if ok && !userForm.MatchString(s) {
+				r.Problem(strict.Target(n), "%s is not the id of a user", strict.Show(s)).
+					Hint("write the number (or UUID) that the forge has for the user; a name can be given up, and taken by somebody else")
+				return ""
+			}
+			return s
+		})
+	})
+	return p
+}
+
+// hideSecrets keeps out of every excerpt what stands behind keys under which
+// somebody may have written a secret.
+func (r reader) hideSecrets(n *yaml.Node) {
+	one := strict.Target(n)
+	if one.Kind != yaml.MappingNode {
+		return
+	}
+	for i := 0; i+1 < len(one.Content); i += 2 {
+		if name := one.Content[i].Value; name == "password" || name == "token" {
+			r.Hide(one.Content[i+1])
 		}
-		r.Problem(n, "%s %s is not one of %s", what, strict.Show(v), strict.Show(path)).
-			Hint("the module path says that its versions are %s", want)
-		return false
 	}
-	return true
-}
-
-func (r reader) modulePath(n *yaml.Node) string {
-	s, ok := r.Prose(n, "go")
-	if !ok {
-		return ""
-	}
-	n = strict.Target(n)
-	if strings.Contains(s, "://") {
-		r.Hide(n)
-		r.Problem(n, "go wants a module path, not a URL").Hint("write it without https://, as in go.mod")
-		return ""
-	}
-	if err := module.CheckPath(s); err != nil {
-		p := r.Problem(n, "not a Go module path: %s", strict.Show(s)).Hint("write it as in go.mod, for example golang.org/x/tools")
-		if path, _, ok := strings.Cut(s, "@"); ok && module.CheckPath(path) == nil {
-			p.Hint("write go: %s, and the version under versions, from or to", path)
-		}
-		return ""
-	}
-	return s
-}
-
-// gitLocation reads what git is to clone. Git runs commands for some
-// locations (ext::, unknown schemes) and takes others for options.
-func (r reader) gitLocation(n *yaml.Node) string {
-	s, ok := r.Prose(n, "git")
-	if !ok {
-		return ""
-	}
-	n = strict.Target(n)
-	switch {
-	case len(s) > strict.MaxPath || strings.ContainsFunc(s, unicode.IsControl) || s != strings.TrimSpace(s):
-		r.Hide(n)
-		r.Problem(n, "git is not a location").Hint("write a URL in one line, or a path")
-	case strings.HasPrefix(s, "-"):
-		r.Problem(n, "git may not start with a dash: %s", strict.Show(s)).Hint("write ./ in front of a path")
-	case strict.Drive(s) || filepath.IsAbs(s):
-		return r.Absolute(s)
-	case helperForm.MatchString(s):
-		scheme, _, _ := strings.Cut(s, "::")
-		r.Hide(n)
-		r.Problem(n, "git may not use the transport %s::", strict.Clip(scheme)).Hint("%s", transports)
-	case strings.Contains(s, "://"):
-		return r.gitURL(n, s)
-	case strings.Contains(s, ":"):
-		return r.scpLike(n, s)
-	default:
-		return r.gitPath(n, s)
-	}
-	return ""
-}
-
-const transports = "use https, ssh, git, http, file, or a path"
-
-func (r reader) gitURL(n *yaml.Node, s string) string {
-	u, err := url.Parse(s)
-	if err != nil { // its text holds the URL, and the URL may hold a password
-		r.Hide(n)
-		r.Problem(n, "git is not a URL").Hint("write it like https://example.org/project.git")
-		return ""
-	}
-	_, password := u.User.Password()
-	switch {
-	case !slices.Contains([]string{"https", "http", "ssh", "git", "file"}, u.Scheme):
-		r.Hide(n)
-		r.Problem(n, "git may not use the transport %s", strict.Show(u.Scheme)).Hint("%s", transports)
-	case password, u.User != nil && u.Scheme != "ssh", u.RawQuery != "", u.Fragment != "":
-		r.credentials(n)
-	case u.Scheme == "file" && u.Path == "", u.Scheme != "file" && u.Hostname() == "":
-		r.Problem(n, "git has no host or path: %s", strict.Show(s))
-	case strings.HasPrefix(u.Host, "-"), strings.HasPrefix(u.User.Username(), "-"):
-		r.Problem(n, "no part of git may start with a dash: %s", strict.Show(s))
-	default:
-		return s
-	}
-	return ""
-}
-
-func (r reader) credentials(n *yaml.Node) {
-	r.Hide(n)
-	r.Problem(n, "git may hold no credentials: locations are shown on pages and sent to workers").
-		Hint("remove the user, password and query; let git find them with a credential helper, ~/.netrc or an ssh key, and change the password if others have seen the file")
-}
-
-func (r reader) scpLike(n *yaml.Node, s string) string {
-	host, _, _ := strings.Cut(s, "/")
-	switch {
-	case strings.Count(host, ":") > 1 && strings.Contains(host, "@") && !strings.Contains(host, "["),
-		strings.Index(host, ":") < strings.Index(host, "@"):
-		r.credentials(n)
-	case !scpForm.MatchString(s):
-		r.Problem(n, "git is not a location: %s", strict.Show(s)).
-			Hint("write a URL, USER@HOST:PATH, or a path with ./ in front")
-	default:
-		return s
-	}
-	return ""
-}
-
-// gitPath reads a path of the farm's machine.
-func (r reader) gitPath(n *yaml.Node, s string) string {
-	first, _, deep := strings.Cut(s, "/")
-	if strings.Contains(s, "@") || deep && strings.Trim(first, ".") != "" && strings.Contains(first, ".") {
-		r.Problem(n, "git is neither a URL nor a path: %s", strict.Show(s)).
-			Hint("write https:// in front of a host, or ./ in front of a path")
-		return ""
-	}
-	return r.LocalPath(n, "git")
 }

@@ -111,27 +111,23 @@ func (r *Reader) Fields(n *yaml.Node, what string, keys Keys) Fields {
 
 // field puts an entry where it belongs.
 func (r *Reader) field(out Fields, e Entry, what string, keys Keys) {
-	if slices.Contains(keys.Known, e.Name) {
-		if _, twice := out[e.Name]; twice {
-			return // an old name came first, and was reported
+	name, renamed := e.Name, false
+	if !slices.Contains(keys.Known, name) {
+		if name, renamed = keys.Renamed[e.Name]; !renamed {
+			note := r.Unknown(e.Key, "key", e.Name, " in "+what, keys.Known)
+			if hint := keys.Elsewhere[e.Name]; hint != "" {
+				note.Hint("%s", hint)
+			}
+			return
 		}
-		out[e.Name] = e
+		r.Warn(e.Key, "the key %s in %s is now called %s", Show(e.Name), what, name).
+			Hint("write %s; the old name will not be understood for ever", name)
+	}
+	if before, twice := out[name]; twice {
+		r.Problem(e.Key, "%s has both %s and %s, which are the same", what, Show(before.Name), Show(e.Name)).
+			Hint("keep %s", name)
 		return
 	}
-	name, renamed := keys.Renamed[e.Name]
-	if !renamed {
-		note := r.Unknown(e.Key, "key", e.Name, " in "+what, keys.Known)
-		if hint := keys.Elsewhere[e.Name]; hint != "" {
-			note.Hint("%s", hint)
-		}
-		return
-	}
-	if _, twice := out[name]; twice {
-		r.Problem(e.Key, "%s has both %s and %s, which are the same", what, Show(name), Show(e.Name)).Hint("remove %s", e.Name)
-		return
-	}
-	r.Warn(e.Key, "the key %s in %s is now called %s", Show(e.Name), what, name).
-		Hint("write %s; the old name will not be understood for ever", name)
 	out[name] = e
 }
 
@@ -152,10 +148,23 @@ func (r *Reader) Unknown(n *yaml.Node, kind, name, where string, known []string)
 		p.Hint("did you mean %q?", near)
 	} else if len(known) > 0 {
 		sorted := slices.Sorted(slices.Values(known))
-		if len(sorted) > 12 {
-			sorted = append(sorted[:12], "...")
+		if len(sorted) > 30 {
+			sorted = append(sorted[:30], "...")
 		}
 		p.Hint("known: %s", strings.Join(sorted, ", "))
 	}
 	return p
+}
+
+// Lookup finds the value of a key that is written in the mapping n itself; n if
+// there is none.
+func Lookup(n *yaml.Node, name string) *yaml.Node {
+	if one := Target(n); one.Kind == yaml.MappingNode {
+		for i := 0; i+1 < len(one.Content); i += 2 {
+			if one.Content[i].Value == name {
+				return one.Content[i+1]
+			}
+		}
+	}
+	return n
 }

@@ -149,3 +149,25 @@ func (r *Reader) BadName(n *yaml.Node, kind, name string) {
 	r.Problem(n, "%s cannot be the name of %s", Show(name), kind).
 		Hint("use up to 64 letters, digits, dots, dashes, underscores and plus signs, with a letter or digit first")
 }
+
+var variableForm = regexp.MustCompile(`^[A-Z][A-Z0-9_]{0,63}$`)
+
+// Variable reads the name of something that steps find in their environment,
+// such as a secret; empty if it is none.
+func (r *Reader) Variable(n *yaml.Node, what string) string {
+	s, ok := r.Text(n, what)
+	if !ok {
+		return ""
+	}
+	switch {
+	case strings.HasPrefix(s, "WEIR_"):
+		r.Problem(Target(n), "%s cannot be called %s", what, Show(s)).Hint("names that start with WEIR_ are reserved")
+	case !variableForm.MatchString(s):
+		r.Hide(Target(n)) // somebody may have written the value
+		r.Problem(Target(n), "%s is not a name", what).
+			Hint("write the name alone, in capitals, digits and underscores: UPLOAD_TOKEN; values stand in the farm's secrets")
+	default:
+		return s
+	}
+	return ""
+}

@@ -1,6 +1,7 @@
 package strict
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -8,6 +9,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/weir-ci/weir"
 )
 
 // maxProblems is how many problems are kept; one more says that there are others.
@@ -191,4 +194,18 @@ func directory(file string) string {
 		return abs
 	}
 	return dir // the working directory is gone; leave it relative
+}
+
+// Report adds an error that something else made of a node; its hint, if it is a
+// *weir.Error with one, becomes the problem's.
+func (r *Reader) Report(n *yaml.Node, what string, err error) *Note {
+	var e *weir.Error
+	if !errors.As(err, &e) {
+		return r.Problem(n, "%s is wrong", what)
+	}
+	p := r.Problem(n, "%s: %s", what, mask(e.Message))
+	if e.Hint != "" {
+		p.Hint("%s", mask(e.Hint))
+	}
+	return p
 }
