@@ -19,6 +19,7 @@ type Overview struct {
 	Builders    []BuilderRow       `json:"builders"`
 	Workers     []weir.Worker      `json:"workers"`
 	Sources     []SourceStatus     `json:"sources"`
+	Config      Setup              `json:"config"` // what the farm was told to do
 }
 
 // BuilderRow is one builder with its newest builds.

@@ -68,7 +68,7 @@ Exits with 1 if the farm found anything but what was planted.`,
 		defer stop()
 		story := make(chan error, 1)
 		started := false
-		err = up(ctx, farm, filepath.Join(dir, "products"), slog.New(slog.NewTextHandler(log, nil)), func(s *app.Server) error {
+		err = up(ctx, farm, "", filepath.Join(dir, "products"), slog.New(slog.NewTextHandler(log, nil)), func(s *app.Server) error {
 			watch, err := client.New(s.Address(), nil)
 			if err != nil {
 				return err

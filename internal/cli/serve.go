@@ -47,7 +47,7 @@ again goes on where it stopped. Workers on other machines need a token: see weir
 		if err != nil {
 			return err
 		}
-		s, err := app.NewServer(c.Context(), app.ServerOptions{Farm: farm, Log: logger(c.ErrOrStderr())})
+		s, err := app.NewServer(c.Context(), app.ServerOptions{Farm: farm, File: console.FarmFile(args), Log: logger(c.ErrOrStderr())})
 		if err != nil {
 			return err
 		}
@@ -81,7 +81,7 @@ you do not trust. It is called local-HOST, and gets a new token at each start.`,
 			}
 			farm.Worker.Slots = *slots
 		}
-		return up(c.Context(), farm, "", logger(c.ErrOrStderr()), func(s *app.Server) error {
+		return up(c.Context(), farm, console.FarmFile(args), "", logger(c.ErrOrStderr()), func(s *app.Server) error {
 			fmt.Fprintf(c.OutOrStdout(), "%s is at %s\n", farm.Name, s.URL())
 			return nil
 		})
@@ -99,8 +99,9 @@ func checkSlots(n int) error {
 // up runs a server and a worker until ctx ends or one of them does. ready is
 // called when both can be reached.
 // Products are unpacked below products; empty means the user's usual place.
-func up(ctx context.Context, farm *recipe.Farm, products string, log *slog.Logger, ready func(*app.Server) error) error {
-	s, err := app.NewServer(ctx, app.ServerOptions{Farm: farm, Log: log, Alone: true})
+// File is where the farm was read; empty: it is not read again.
+func up(ctx context.Context, farm *recipe.Farm, file, products string, log *slog.Logger, ready func(*app.Server) error) error {
+	s, err := app.NewServer(ctx, app.ServerOptions{Farm: farm, File: file, Log: log, Alone: true})
 	if err != nil {
 		return err
 	}

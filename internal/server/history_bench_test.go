@@ -28,7 +28,7 @@ func BenchmarkHistory(b *testing.B) {
 		b.Fatal(err)
 	}
 	past := storetest.FillPast(b, db, 1000, 10_000)
-	h, err := server.New(server.Options{Farm: farm.New(farm.Options{Store: db})})
+	h, err := server.New(server.Options{Farm: real{Farm: farm.New(farm.Options{Store: db})}})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -134,7 +134,7 @@ func longLog(b *testing.B, size int64) string {
 			b.Fatal("the log was not sealed")
 		}
 	}
-	h, err := server.New(server.Options{Farm: f, Name: "bench"})
+	h, err := server.New(server.Options{Farm: real{Farm: f}, Name: "bench"})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -16,11 +16,18 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/farm"
+	"github.com/weir-ci/weir/internal/farm/setup"
 	"github.com/weir-ci/weir/internal/server"
 	"github.com/weir-ci/weir/internal/server/servertest"
 )
 
-var _ server.Farm = (*farm.Farm)(nil)
+// real is what package app makes a server of.
+type real struct {
+	*farm.Farm
+	*setup.Keeper
+}
+
+var _ server.Farm = real{}
 
 func get(t *testing.T, url string, header ...string) (*http.Response, string) {
 	t.Helper()

@@ -17,13 +17,18 @@ import (
 	"github.com/weir-ci/weir/internal/recipe"
 )
 
+// FarmFile is the path of the farm file: the argument, or weir.yaml here.
+func FarmFile(args []string) string {
+	if len(args) > 0 {
+		return args[0]
+	}
+	return recipe.FileName
+}
+
 // LoadFarm reads the farm file: the argument, or weir.yaml here. Warnings go
 // to stderr; problems are the error.
 func LoadFarm(c *cobra.Command, args []string) (*recipe.Farm, error) {
-	path := recipe.FileName
-	if len(args) > 0 {
-		path = args[0]
-	}
+	path := FarmFile(args)
 	farm, problems, err := recipe.Load(path)
 	if err != nil {
 		if len(problems) > 0 {

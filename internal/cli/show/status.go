@@ -46,6 +46,7 @@ func Status(w io.Writer, o client.Overview) {
 	if len(o.Workers) == 0 {
 		fmt.Fprint(w, "\nno worker has said hello yet: start one with weir worker, or use weir up\n")
 	}
+	Setup(w, o.Config)
 	for _, s := range o.Sources {
 		if s.Error != "" {
 			fmt.Fprintf(w, "\nsource of %s does not answer: %s\n", Safe(s.Project), Safe(s.Error))

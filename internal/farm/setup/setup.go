@@ -35,6 +35,7 @@ import (
 
 // Status is how a farm stands with its configuration.
 type Status struct {
+	Turn    int64     `json:"-"`       // counts the changes of the board
 	Name    string    `json:"-"`       // of the farm
 	Version string    `json:"version"` // of what is in force; see Version
 	Since   time.Time `json:"since,omitzero"`
@@ -81,7 +82,6 @@ const MaxProblems = 5
 type Board struct {
 	mu     sync.Mutex
 	status Status
-	turn   int64
 }
 
 // Status reads the board. What it returns must not be changed.
@@ -91,19 +91,12 @@ func (b *Board) Status() Status {
 	return b.status
 }
 
-// Turn counts the changes of the board.
-func (b *Board) Turn() int64 {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.turn
-}
-
 // Change changes what the board shows. Lists must be replaced, never changed in place.
 func (b *Board) Change(change func(*Status)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	change(&b.status)
-	b.turn++
+	b.status.Turn++
 }
 
 // versionLength is the number of hex digits of a version.

@@ -118,7 +118,7 @@ func TestMistakesChangeNothing(t *testing.T) {
 	if err != nil || r.Applied || r.Errors < 2 || r.Problems[0].Line != 4 || r.Version != before.Version || r.Problems[0].Message != "project hello has no source" {
 		t.Fatalf("%+v, %v", r, err)
 	}
-	if s := k.board.Status(); !s.Bad() || s.Errors != r.Errors || s.Version != before.Version || s.By != "start" || k.board.Turn() < 3 {
+	if s := k.board.Status(); !s.Bad() || s.Errors != r.Errors || s.Version != before.Version || s.By != "start" || k.board.Status().Turn < 3 {
 		t.Errorf("%+v", s)
 	}
 	if len(k.target.farms) != 1 {
@@ -172,13 +172,13 @@ func TestRestart(t *testing.T) {
 func TestCompare(t *testing.T) {
 	t.Parallel()
 	k := keep(t, good)
-	turn := k.board.Turn()
+	turn := k.board.Status().Turn
 	other := strings.ReplaceAll(good, "hello", "world")
 	r, err := k.Compare(t.Context(), []byte(other))
 	if err != nil || r.Applied || len(r.Diff.Changes) != 2 || r.Diff.Changes[0].What != diff.Removed || r.Diff.Changes[1].What != diff.Added {
 		t.Fatalf("%+v, %v", r, err)
 	}
-	if k.board.Turn() != turn || len(k.target.farms) != 1 || len(k.versions.list) != 1 {
+	if k.board.Status().Turn != turn || len(k.target.farms) != 1 || len(k.versions.list) != 1 {
 		t.Error("a comparison left something behind")
 	}
 	if r, err = k.Compare(t.Context(), []byte("projects: [")); err != nil || r.Errors != 1 || k.board.Status().Bad() {

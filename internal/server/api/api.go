@@ -45,6 +45,8 @@ type Farm interface {
 	Events
 	Operations
 	Triage
+	Setups
+	Starts
 }
 
 // Histories reads the past of tests.
@@ -159,6 +161,8 @@ func (h *handler) operations(a *rest.API) {
 	rest.Register(a, get("events", "events", "What happened after an event; waits up to 25 seconds"), h.events)
 	h.admins(a)
 	h.triage(a)
+	h.setups(a)
+	h.starts(a)
 }
 
 func get(id, path, summary string) huma.Operation {

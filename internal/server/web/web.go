@@ -65,6 +65,7 @@ type Farm interface {
 	// Changed returns a channel that is closed when something may have changed.
 	Changed() <-chan struct{}
 	Histories
+	Configured
 }
 
 // Histories reads the past of tests.
@@ -122,9 +123,14 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHT
 
 // page prepares the frame of a page. Events are followed from after on.
 func (s *Site) page(r *http.Request, title, section, topics string, after int64) page.Frame {
+	status := s.farm.Setup()
 	p := page.Frame{Title: title, Farm: s.name, Section: section, URL: r.URL.RequestURI(),
-		Now: page.At(s.now(), s.now()), URLs: s.assets.URLs}
+		Now: page.At(s.now(), s.now()), URLs: s.assets.URLs, Banner: banner(status, s.now())}
+	if status.Name != "" {
+		p.Farm = page.OneLine(status.Name, 60)
+	}
 	if topics != "" {
+		topics += ",config"
 		p.Events = "/events?" + url.Values{"topics": {topics}, "after": {strconv.FormatInt(after, 10)}}.Encode()
 	}
 	return p
@@ -209,7 +215,7 @@ func (s *Site) unchanged(w http.ResponseWriter, r *http.Request, after int64) bo
 	if r.Header.Get("HX-Request") == "true" {
 		part = "content"
 	}
-	tag := fmt.Sprintf(`W/"%s-%s-%d-%d"`, s.started, part, after, s.now().UnixNano()/int64(calm))
+	tag := fmt.Sprintf(`W/"%s-%s-%d-%d-%d"`, s.started, part, after, s.farm.Setup().Turn, s.now().UnixNano()/int64(calm))
 	h := w.Header()
 	h.Set("ETag", tag)
 	h.Set("Cache-Control", "no-cache")

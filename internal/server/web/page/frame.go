@@ -10,6 +10,7 @@ type Frame struct {
 	URL     string // of this page, to fetch its content again
 	Events  string // URL of the events that concern it; empty: it is not live
 	Now     When
+	Banner  Banner
 	static.URLs
 }
 

@@ -2,7 +2,7 @@
 // event on #live under the name of its kind; whatever comes, the content is
 // fetched again, at most once a second. Logs follow by themselves (log.js).
 
-const kinds = ["revisions", "run", "build", "queue", "regression", "worker", "source"];
+const kinds = ["revisions", "run", "build", "queue", "regression", "worker", "source", "config"];
 const interval = 1000; // ms between two refreshes
 let last = 0;
 let timer = 0;

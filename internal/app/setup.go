@@ -1,0 +1,35 @@
+package app
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"github.com/weir-ci/weir/internal/farm"
+	"github.com/weir-ci/weir/internal/farm/setup"
+	"github.com/weir-ci/weir/internal/store"
+)
+
+// served is what the server shows: the farm, and how it is configured.
+type served struct {
+	*farm.Farm
+	*setup.Keeper
+}
+
+// configure gives the farm what it was started with, and from then on listens
+// for the signal that says that the file is to be read again.
+func (s *Server) configure(ctx context.Context, o ServerOptions, board *setup.Board) error {
+	file := o.File
+	if file != "" {
+		if abs, err := filepath.Abs(file); err == nil {
+			file = abs
+		}
+		s.signals = make(chan os.Signal, 1)
+		signal.Notify(s.signals, syscall.SIGHUP)
+	}
+	configs, _ := s.store.(store.Configs)
+	s.keeper = setup.NewKeeper(setup.Options{File: file, Farm: o.Farm, Target: s.farm, Board: board, Store: configs, Host: HostPlatform(), Log: s.log})
+	return s.keeper.Start(ctx)
+}
