@@ -87,10 +87,15 @@ func (g *resolver) uses(d *draft) {
 				note.Hint("say how many shares it has, at the top of the file: locks: {%s: 1}", strict.Clip(ref.Name))
 			}
 		case ref.Count > g.farm.Locks[i].Shares():
-			g.Problem(ref.Node, "%d shares of the lock %s are wanted, and it has %d", ref.Count, strict.Show(ref.Name), g.farm.Locks[i].Shares()).
-				Hint("such a build would wait for ever")
+			g.tooMany(ref, g.farm.Locks[i].Shares())
 		}
 	}
+}
+
+// tooMany reports a job that could never have its lock.
+func (r reader) tooMany(ref jobs.Ref, shares int) {
+	r.Problem(ref.Node, "%d shares of the lock %s are wanted, and it has %d", ref.Count, strict.Show(ref.Name), shares).
+		Hint("such a build would wait for ever")
 }
 
 // formerly reports names that two projects have, or had.
@@ -243,20 +248,25 @@ func (g *resolver) common() {
 	graph := g.graph()
 	e := newExpander(graph, g.defaults, "")
 	for _, d := range g.drafts {
-		needed := e.shared(&d.project)
-		if needed == nil || len(g.defaults) == 0 && graph.hostDecides(d.project.Name) {
-			continue
+		g.runnable(d, graph, e)
+	}
+}
+
+// runnable is common for one project.
+func (g *resolver) runnable(d *draft, graph graph, e *expander) {
+	needed := e.shared(&d.project)
+	if needed == nil || len(g.defaults) == 0 && graph.hostDecides(d.project.Name) {
+		return
+	}
+	for _, j := range d.project.Jobs {
+		if len(j.Platforms) == 0 && len(needed) == 0 {
+			g.Problem(d.jobs[j.Name], "job %s/%s can run nowhere: no platform has the products of all its upstreams",
+				strict.Clip(d.project.Name), strict.Clip(j.Name)).Hint("give the upstreams' jobs a platform in common")
 		}
-		for _, j := range d.project.Jobs {
-			if len(j.Platforms) == 0 && len(needed) == 0 {
-				g.Problem(d.jobs[j.Name], "job %s/%s can run nowhere: no platform has the products of all its upstreams",
-					strict.Clip(d.project.Name), strict.Clip(j.Name)).Hint("give the upstreams' jobs a platform in common")
-			}
-			for _, p := range everywhere(j) {
-				if !slices.Contains(needed, p) {
-					g.Problem(d.jobs[j.Name], "job %s/%s runs on %s, where an upstream has no product",
-						strict.Clip(d.project.Name), strict.Clip(j.Name), p).Hint("build the upstream there too, or remove the platform")
-				}
+		for _, p := range everywhere(j) {
+			if !slices.Contains(needed, p) {
+				g.Problem(d.jobs[j.Name], "job %s/%s runs on %s, where an upstream has no product",
+					strict.Clip(d.project.Name), strict.Clip(j.Name), p).Hint("build the upstream there too, or remove the platform")
 			}
 		}
 	}

@@ -209,3 +209,13 @@ func (r reader) checkoutName(n *yaml.Node) string {
 	}
 	return s
 }
+
+// One reads a mapping that is one job, which gets that name.
+func One(in *strict.Reader, n *yaml.Node, project, name string) Recipe {
+	out := Recipe{Keys: map[string]*yaml.Node{name: n}}
+	r := reader{in, &out}
+	j, needs := r.job(strict.Entry{Name: name, Key: n, Value: n, Own: true}, project)
+	out.Jobs = []weir.Job{j}
+	r.needs(needs, project)
+	return out
+}
