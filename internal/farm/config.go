@@ -7,6 +7,7 @@ import (
 	"github.com/weir-ci/weir/internal/farm/planner"
 	"github.com/weir-ci/weir/internal/farm/setup"
 	"github.com/weir-ci/weir/internal/recipe"
+	"github.com/weir-ci/weir/internal/schedule/relevance"
 )
 
 // config is a configuration with what follows from it.
@@ -19,7 +20,28 @@ type config struct {
 
 // Configure gives the farm its projects, in place of those it had.
 func (f *Farm) Configure(ctx context.Context, farm *recipe.Farm) error {
-	plans := recipe.Expand(farm, f.host)
+	f.setting.Lock()
+	defer f.setting.Unlock()
+	return f.configure(ctx, farm)
+}
+
+// reconfigure puts the same configuration in force again, because its projects
+// have other branches now.
+func (f *Farm) reconfigure(ctx context.Context) error {
+	f.setting.Lock()
+	defer f.setting.Unlock()
+	return f.configure(ctx, f.config.Load().Farm)
+}
+
+func (f *Farm) configure(ctx context.Context, farm *recipe.Farm) error {
+	branches, err := f.store.Branches(ctx)
+	if err != nil {
+		return err
+	}
+	for _, p := range farm.Projects { // what is watched may have changed since they were recorded
+		branches[p.Name] = relevance.Names(p.Source.Watch.Branches, branches[p.Name], relevance.MaxBranches, p.Source.Branch)
+	}
+	plans := recipe.ExpandBranches(farm, f.host, branches)
 	builders, err := f.store.EnsureBuilders(ctx, planner.Keys(plans))
 	if err != nil {
 		return err
@@ -29,6 +51,7 @@ func (f *Farm) Configure(ctx context.Context, farm *recipe.Farm) error {
 	f.config.Store(c)
 	f.moved.ring()
 	f.configured.ring()
+	f.due.ring()
 	f.stir()
 	return nil
 }
@@ -48,7 +71,10 @@ func (c *config) project(name string) *weir.Project {
 
 // locksOf lists the locks of a farm file by name.
 func locksOf(farm *recipe.Farm) map[string]weir.Lock {
-	locks := map[string]weir.Lock{}
+	locks := make(map[string]weir.Lock, len(farm.Locks))
+	for _, l := range farm.Locks {
+		locks[l.Name] = l
+	}
 	return locks
 }
 

@@ -9,8 +9,9 @@
 // the store says, does what follows from it, and goes to sleep until an event
 // or an interval wakes it. A missed wake-up costs latency, never a build.
 //
-//	poll      asks sources for new revisions           (poll.go)
+//	poll      asks sources for new revisions           (package polling)
 //	plan      makes runs where tips have moved         (package planner)
+//	start     makes runs that no change sets off        (package starts)
 //	expire    ends leases that ran out                 (expire.go)
 //	judge     holds finished builds against baselines  (package inquiry)
 //	search    moves open regressions towards a culprit (package inquiry)
@@ -34,9 +35,11 @@ import (
 	"github.com/weir-ci/weir/internal/farm/judgement"
 	"github.com/weir-ci/weir/internal/farm/logbook"
 	"github.com/weir-ci/weir/internal/farm/planner"
+	"github.com/weir-ci/weir/internal/farm/polling"
 	"github.com/weir-ci/weir/internal/farm/presence"
 	"github.com/weir-ci/weir/internal/farm/setcache"
 	"github.com/weir-ci/weir/internal/farm/setup"
+	"github.com/weir-ci/weir/internal/farm/starts"
 	"github.com/weir-ci/weir/internal/farm/trail"
 	"github.com/weir-ci/weir/internal/farm/triage"
 	"github.com/weir-ci/weir/internal/recipe"
@@ -87,6 +90,8 @@ type Farm struct {
 	moved  bell // rung when revisions or the configuration changed: for the planner
 	// configured is rung when the configuration changed: for the poller.
 	configured bell
+	due        bell             // rung when something else than a change may set builds off
+	setting    sync.Mutex       // held by whoever puts a configuration in force
 	turns      presence.Turns   // of workers that wait for work
 	watches    presence.Watches // of workers that wait for cancellations
 	leases     presence.Leases  // that wait, by worker
@@ -105,6 +110,8 @@ type Farm struct {
 	aftermath  *aftermath.Aftermath
 	flaky      *flaky.Lister
 	planner    *planner.Planner
+	poller     *polling.Poller
+	starter    *starts.Starter
 	shares     schedule.Shares // of what this server gave away
 	secret     func(name string) (string, error)
 	setup      *setup.Board
@@ -138,10 +145,12 @@ func New(o Options) *Farm {
 	f.aftermath = aftermath.New(aftermath.Options{Store: o.Store, Sources: o.Sources, Stir: f.stir, Now: o.Now, Log: o.Log,
 		Config: func() aftermath.Config { return f.config.Load() },
 		Trail:  trail.Trail{Store: o.Store, Results: f.resultSet, Config: func() trail.Config { return f.config.Load() }}})
+	f.poller, f.starter = f.newPoller(), f.newStarter()
 	f.any.init()
 	f.work.init()
 	f.moved.init()
 	f.configured.init()
+	f.due.init()
 	f.book = logbook.New(logbook.Options{Store: o.Store, Blobs: o.Blobs, Log: o.Log, Wake: f.work.wait})
 	f.config.Store(&config{Farm: &recipe.Farm{}, Table: planner.NewTable(&recipe.Farm{}, nil, nil)})
 	return f

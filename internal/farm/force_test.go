@@ -76,7 +76,7 @@ func BenchmarkForce(b *testing.B) {
 		b.Fatal(err)
 	}
 	for _, p := range w.farm.Projects {
-		if _, err := f.pollOnce(b.Context(), p, &weir.Tip{}, 0); err != nil {
+		if _, err := f.poller.Look(b.Context(), p, 0); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -37,7 +37,7 @@ func TestPollFollowsTheConfiguration(t *testing.T) {
 	s.must(f.Configure(s.ctx, config("first")))
 	ctx, cancel := context.WithCancel(s.ctx)
 	ended := make(chan error)
-	go func() { ended <- f.poll(ctx) }()
+	go func() { ended <- f.poller.Run(ctx) }()
 	for _, names := range [][]string{{"first"}, {"first", "second"}, {"third"}} {
 		s.must(f.Configure(s.ctx, config(names...)))
 		if got := <-asked; got != names[len(names)-1] {

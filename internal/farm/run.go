@@ -38,9 +38,10 @@ const (
 // it has stopped. Errors of the store are logged and tried again.
 func (f *Farm) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return f.poll(ctx) })
+	g.Go(func() error { return f.poller.Run(ctx) })
 	g.Go(func() error { return f.listen(ctx) })
 	g.Go(func() error { return f.loop(ctx, "plan", &f.moved, restIdle, f.plan) })
+	g.Go(func() error { return f.loop(ctx, "start", &f.due, restIdle, f.starter.Look) })
 	g.Go(func() error { return f.loop(ctx, "judge", &f.work, restIdle, f.judge) })
 	g.Go(func() error { return f.loop(ctx, "search", &f.work, restSearch, f.search) })
 	g.Go(func() error { return f.aftermath.Run(ctx) })

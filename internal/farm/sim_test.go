@@ -166,7 +166,7 @@ func (s *sim) poll() {
 	for _, p := range s.world.farm.Projects {
 		s.now = s.now.Add(time.Hour)
 		s.farm().polled.forget()
-		_, err := s.farm().pollOnce(s.ctx, p, &weir.Tip{}, time.Minute)
+		_, err := s.farm().poller.Look(s.ctx, p, time.Minute)
 		s.must(err)
 	}
 }

@@ -40,6 +40,9 @@ func Skip(w weir.Watch, r weir.Revision, touched []string, all bool) string {
 	return fmt.Sprintf("it changes %d files, of which none counts", len(touched))
 }
 
+// MaxBranches bounds how many further branches of a project are followed.
+const MaxBranches = 100
+
 // NeedsPaths reports whether Skip has to know which paths a revision touched.
 func NeedsPaths(w weir.Watch) bool { return len(w.Files)+len(w.Ignore) > 0 }
 
