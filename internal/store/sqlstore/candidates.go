@@ -33,22 +33,30 @@ const rowText = `CAST(x.id AS TEXT) || ' ' || x.builder_id || ' ' || x.priority 
 // isQueued is the condition that a build, of alias x, may be leased.
 const isQueued = `x.platform = $1 AND x.state = 'queued' AND x.not_before <= $2`
 
+// byPriority and byAge are conditions that always hold: each lets the databases
+// take the one index that is made for the question.
+const (
+	byPriority = ` AND attempts >= 0`
+	byAge      = ` AND queued >= 0`
+)
+
 // lookSQL renders the query of a look: from the first lane on, or from the one
 // behind $5. Its columns are 1 for a lane or 0 for a single build, the lane, the
 // builds that come first there, and the oldest one.
 func lookSQL(behind bool) string {
+	lanes := `SELECT y.lane FROM builds y WHERE y.platform = $1 AND y.state = 'queued'` + byPriority
 	from := ""
 	if behind {
 		from = ` AND y.lane > $5`
 	}
 	return `WITH RECURSIVE lanes (lane, place) AS (
-			SELECT MIN(y.lane), 1 FROM builds y WHERE y.platform = $1 AND y.state = 'queued'` + from + `
-			UNION ALL SELECT (SELECT MIN(y.lane) FROM builds y WHERE y.platform = $1 AND y.state = 'queued' AND y.lane > l.lane), l.place + 1
+			SELECT (` + lanes + from + ` ORDER BY y.lane LIMIT 1), 1
+			UNION ALL SELECT (` + lanes + ` AND y.lane > l.lane ORDER BY y.lane LIMIT 1), l.place + 1
 			FROM lanes l WHERE l.lane IS NOT NULL AND l.place < ` + strconv.Itoa(store.LaneLimit) + `)
 		SELECT 1, l.lane,
-			COALESCE((SELECT string_agg(w.line, '` + between + `') FROM (SELECT ` + rowText + ` AS line FROM builds x WHERE ` + isQueued + ` AND x.lane = l.lane
+			COALESCE((SELECT string_agg(w.line, '` + between + `') FROM (SELECT ` + rowText + ` AS line FROM builds x WHERE ` + isQueued + ` AND x.lane = l.lane` + byPriority + `
 				ORDER BY x.priority DESC, x.id LIMIT (SELECT (CAST($3 AS BIGINT) + COUNT(z.lane) - 1) / COUNT(z.lane) FROM lanes z)) w), ''),
-			COALESCE((SELECT ` + rowText + ` FROM builds x WHERE ` + isQueued + ` AND x.lane = l.lane ORDER BY x.id LIMIT 1), '')
+			COALESCE((SELECT ` + rowText + ` FROM builds x WHERE ` + isQueued + ` AND x.lane = l.lane` + byAge + ` ORDER BY x.id LIMIT 1), '')
 		FROM lanes l WHERE l.lane IS NOT NULL
 		UNION ALL SELECT 0, w.lane, w.line, '' FROM (SELECT x.lane, ` + rowText + ` AS line FROM builds x WHERE ` + isQueued + `
 			ORDER BY x.priority DESC, x.id LIMIT $4) w`

@@ -18,6 +18,7 @@ func handleTests() []handleTest {
 		{"migrate twice and at once", testMigrate},
 		{"what one writes the other reads", testReopen},
 		{"leasers on two handles", onTwo(func(f *fixture, other store.Store) { f.leaseRace(f.Store, other) })},
+		{"locks on two handles", onTwo(func(f *fixture, other store.Store) { f.lockRace(f.Store, other) })},
 		{"leases doubled on two handles", onTwo(func(f *fixture, other store.Store) { f.turnRace(f.Store, other) })},
 		{"a reader misses nothing of two writers", onTwo(func(f *fixture, other store.Store) { f.readerTest(other, f.Store, other) })},
 	}

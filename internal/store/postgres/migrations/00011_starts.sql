@@ -15,8 +15,10 @@ ALTER TABLE builds ADD COLUMN locks TEXT COLLATE "C" NOT NULL DEFAULT ''; -- JSO
 ALTER TABLE builds ADD COLUMN lenient BIGINT NOT NULL DEFAULT 0; -- 1 if what comes after it goes on though it is bad
 ALTER TABLE builds ADD COLUMN superseded TEXT COLLATE "C" NOT NULL DEFAULT ''; -- what becomes of it when a newer revision comes
 UPDATE builds SET lane = (SELECT r.project FROM runs r WHERE r.id = builds.run_id);
-CREATE INDEX builds_lane ON builds (platform, lane, priority DESC, id) WHERE state = 'queued';
-CREATE INDEX builds_lane_age ON builds (platform, lane, id) WHERE state = 'queued';
+-- Conditions that always hold keep each of these for its own question: where the
+-- queue was short when statistics were made, a planner takes one for the other and sorts.
+CREATE INDEX builds_lane ON builds (platform, lane, priority DESC, id) WHERE state = 'queued' AND attempts >= 0;
+CREATE INDEX builds_lane_age ON builds (platform, lane, id) WHERE state = 'queued' AND queued >= 0;
 CREATE INDEX builds_locks ON builds (id) WHERE locks <> '' AND state IN ('leased', 'running');
 -- Whether a blob is needed still. A part of a digest tells nearly all of them apart.
 CREATE INDEX builds_product_blob ON builds (substr(product_digest, 8, 12)) WHERE product_digest <> '';
