@@ -66,6 +66,7 @@ func Supervise(ctx context.Context, in io.Reader, out io.Writer) error {
 		}
 		runner.CacheDir, runner.PassEnv, runner.CPUs = c.CacheDir, c.PassEnv, c.CPUs
 		runner.Grace, runner.Linger = c.Grace, c.Linger
+		runner.CacheLimit, runner.Trees = c.CacheLimit, c.Trees
 		return *runner, nil
 	})
 }

@@ -26,8 +26,9 @@
 //
 // The subpackages know nothing of the server: supervise is the supervisors'
 // process, execute runs a build, spool is what an attempt leaves on disk,
-// product keeps the trees that builds hand down, filelock and disk are about
-// files.
+// product keeps the trees that builds hand down, shell runs the commands of
+// steps, notes reads what these write for others, cache and trees keep what later
+// builds of a job find, filelock and disk are about files.
 package worker
 
 import (
@@ -74,7 +75,7 @@ type Options struct {
 	// Runner runs the builds in this process. Its Fetch is the worker's own, an
 	// empty CacheDir means one below Dir, and no CPUs mean that the slots
 	// share all. Supervisors in processes of their own are told its CacheDir,
-	// PassEnv, CPUs, Grace and Linger.
+	// PassEnv, CPUs, Grace, Linger, CacheLimit and Trees.
 	Runner execute.Runner
 	Logger *slog.Logger // nil means silence
 }
@@ -258,7 +259,7 @@ func (w *Worker) supervisor(n int) (*supervise.Handle, error) {
 	}
 	r := w.opts.Runner
 	config := supervise.Config{Dir: w.opts.Dir, Products: w.opts.Products, CacheDir: r.CacheDir, PassEnv: r.PassEnv,
-		CPUs: r.CPUs, Grace: r.Grace, Linger: r.Linger}
+		CPUs: r.CPUs, Grace: r.Grace, Linger: r.Linger, CacheLimit: r.CacheLimit, Trees: r.Trees}
 	var err error
 	if len(w.opts.Supervisor) == 0 {
 		h, err = supervise.InProcess(config, func(supervise.Config) (execute.Runner, error) { return r, nil })

@@ -40,19 +40,21 @@ type attempt struct {
 	metrics  []weir.Metric
 	summary  string
 	kept     []Artifact
+	wanted   []wanted // caches
+	running  []*service
 	packed   weir.Product
 	saved    weir.Digest
 	memory   int64 // the limit that stretch lifted; 0 if it did not
 	around   weir.Surroundings
 
 	// Indices of steps; -1 if there is no such step.
-	products, first, results, product, artifacts int
+	products, caches, services, first, results, product, artifacts, save int
 }
 
 func newAttempt(r *Runner, job Job, obs Observer) *attempt {
 	a := &attempt{r: r, job: job, obs: obs, inputs: map[string]*product.Hold{}, tails: map[int]string{},
 		logs: map[int]*stepLog{}, allowed: map[int]bool{},
-		products: -1, results: -1, product: -1, artifacts: -1}
+		products: -1, results: -1, product: -1, artifacts: -1, caches: -1, save: -1}
 	add := func(name string) int {
 		a.steps = append(a.steps, weir.StepRecord{Index: len(a.steps), Name: name, State: weir.StepWaiting})
 		return len(a.steps) - 1
@@ -64,6 +66,16 @@ func newAttempt(r *Runner, job Job, obs Observer) *attempt {
 		if in.Product.Digest != "" && a.products < 0 {
 			a.products = add(StepProducts)
 		}
+	}
+	if len(job.Spec.Job.Caches) > 0 {
+		a.caches = add(StepCaches)
+	}
+	a.services = len(a.steps)
+	for _, s := range job.Spec.Job.Services {
+		add(serviceStep(s))
+	}
+	if len(a.steps) > a.services {
+		a.obs = &inTurn{obs: obs}
 	}
 	a.first = len(a.steps)
 	for _, s := range job.Spec.Job.Steps {
@@ -77,6 +89,9 @@ func newAttempt(r *Runner, job Job, obs Observer) *attempt {
 	}
 	if len(job.Spec.Job.Artifacts) > 0 {
 		a.artifacts = add(StepArtifacts)
+	}
+	if len(job.Spec.Job.Caches) > 0 && !job.Spec.Untrusted {
+		a.save = add(StepSave)
 	}
 	return a
 }
@@ -199,7 +214,11 @@ func (a *attempt) prepare(ctx context.Context) (why weir.Reason, ok bool) {
 			return why, false
 		}
 	}
-	return a.bringProducts(ctx)
+	if why, ok := a.bringProducts(ctx); !ok {
+		return why, false
+	}
+	a.bringCaches(ctx)
+	return a.startServices(ctx)
 }
 
 // interrupted ends step i as killed if ctx is over, and says why it is.

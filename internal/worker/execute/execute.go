@@ -6,10 +6,13 @@
 //
 //	checkout    the source, at the build's revision
 //	products    the trees of the upstreams, if there are any
-//	...         the steps of the job, each a shell command
+//	caches      what earlier builds left for this one, if the job names any
+//	service ... what runs beside the steps, one for each service
+//	...         the steps of the job, each a command of a shell
 //	results     the files that the tests left, if the job names any
 //	product     the tree for the downstreams, if the job makes one
 //	artifacts   the files that are kept for people, if the job names any
+//	save caches what later builds may use
 //
 // The steps of the job are untrusted and may do anything that the user they
 // run as may do. Each runs in a process group of its own with an environment
@@ -86,6 +89,9 @@ type Runner struct {
 	// CacheDir holds what builds share: the caches of Go, those that jobs name,
 	// and the checkouts of jobs that want to find their last one.
 	CacheDir string
+	// CacheLimit is how many bytes the caches that jobs name may have together;
+	// zero means cache.DefaultLimit.
+	CacheLimit int64
 	// Trees is how many such checkouts are kept; zero means trees.DefaultCount.
 	Trees int
 	// PassEnv names variables that steps get from Environ; nil means DefaultPassEnv.
@@ -161,6 +167,8 @@ const (
 	StepResults   = "results"
 	StepProduct   = "product"
 	StepArtifacts = "artifacts"
+	StepCaches    = "caches"
+	StepSave      = "save caches"
 )
 
 // Run runs a build to its end. If ctx is cancelled the outcome is
@@ -173,11 +181,13 @@ func (r *Runner) Run(ctx context.Context, job Job, obs Observer) Report {
 	defer cancel()
 	a.start()
 	if reason, ok := a.prepare(limited); !ok {
+		a.stopServices()
 		return a.report(reason)
 	}
 	a.snapshot()
 	a.look()
 	a.runSteps(ctx, limited)
+	a.stopServices()
 	// Results are read even if the time is up, but not for ever.
 	after, cancel2 := context.WithTimeout(ctx, afterTime)
 	defer cancel2()
@@ -192,6 +202,7 @@ func (r *Runner) Run(ctx context.Context, job Job, obs Observer) Report {
 		reason = weir.Reason{Code: weir.ReasonRequested, Text: "the build was cancelled"}
 	}
 	reason = a.keepArtifacts(ctx, reason)
+	a.saveCaches(ctx, reason)
 	reason = a.saveResults(reason)
 	a.shrink()
 	a.leaveTree(reason)

@@ -48,6 +48,9 @@ type Config struct {
 	CPUs     int           `json:"cpus"`
 	Grace    time.Duration `json:"grace"`  // zero means the default
 	Linger   time.Duration `json:"linger"` // zero means the default
+	// CacheLimit and Trees are as in execute.Runner.
+	CacheLimit int64 `json:"cache_limit"`
+	Trees      int   `json:"trees"`
 }
 
 // Task is one attempt.
