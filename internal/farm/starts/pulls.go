@@ -18,7 +18,7 @@ const priorityForce = schedule.PriorityForce
 // is trusted is told by the forge's own id of a user: a name can be taken by
 // somebody else.
 func Held(policy weir.PullPolicy, p weir.Proposal) bool {
-	trusted := p.AuthorID != "" && (slices.Contains(policy.Trusted, p.AuthorID) || slices.Contains(policy.Trusted, p.Forge+":"+p.AuthorID))
+	trusted := p.AuthorID != "" && slices.Contains(policy.Trusted, p.AuthorID)
 	switch policy.Build {
 	case weir.PullsAllowed:
 		return false
