@@ -39,6 +39,7 @@ import (
 	"github.com/weir-ci/weir/internal/source/npm"
 	"github.com/weir-ci/weir/internal/source/pypi"
 	"github.com/weir-ci/weir/internal/source/release"
+	"github.com/weir-ci/weir/internal/source/svn"
 	"github.com/weir-ci/weir/internal/store"
 	"github.com/weir-ci/weir/internal/store/postgres"
 	"github.com/weir-ci/weir/internal/store/sqlite"
@@ -92,12 +93,13 @@ func sources(dir string) *source.Sources {
 	return source.New(source.Adapters{
 		weir.Git: git.New(filepath.Join(dir, "git"), nil),
 		weir.Hg:  hg.New(filepath.Join(dir, "hg"), nil),
+		weir.Svn: svn.New(filepath.Join(dir, "svn"), nil),
 		weir.Go:  gomod.New(nil),
 
 		weir.Archive: archive.New(web),
 		weir.NPM:     npm.New(web, nil),
 		weir.PyPI:    pypi.New(web, nil),
-	})
+	}).Patient(source.Patience()...)
 }
 
 // ServerOptions is what a server is made of.

@@ -30,7 +30,7 @@ func New(adapters Adapters) *Sources { return &Sources{adapters: adapters} }
 
 // Patience is how long to wait before each further try of a checkout whose
 // remote does not answer.
-func Patience() []time.Duration { return []time.Duration{2 * time.Second, 8 * time.Second} }
+func Patience() []time.Duration { return []time.Duration{time.Second, 4 * time.Second} }
 
 // Patient returns Sources that try a checkout again, after each of waits, while
 // its error says Unavailable. Polls are not repeated: the next one comes anyway.

@@ -3,7 +3,6 @@ package hg
 import (
 	"context"
 	"net/url"
-	"os"
 	"path"
 	"path/filepath"
 	"strings"
@@ -118,28 +117,12 @@ func (c *checkout) subrepos(ctx context.Context, parent weir.Source, subs []subr
 		if err != nil {
 			return err
 		}
-		if err := makeDir(dir, s.path); err != nil {
+		if err := mirror.MakeDir(dir, s.path); err != nil {
 			return err
 		}
 		if err := c.fill(ctx, src, s.revision, filepath.Join(dir, filepath.FromSlash(s.path)), depth+1); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// makeDir makes the empty directory of a subrepository. No part of its path may
-// be a link: it could lead anywhere.
-func makeDir(dir, name string) error {
-	at := dir
-	for part := range strings.SplitSeq(name, "/") {
-		at = filepath.Join(at, part)
-		if err := os.Mkdir(at, 0o755); err != nil && !mirror.IsDir(at) {
-			return weir.Errorf(weir.Invalid, "the subrepository %.80q lies behind a file or a link", name).WithCause(err)
-		}
-	}
-	if err := mirror.CheckEmpty(at); err != nil {
-		return weir.Errorf(weir.Invalid, "the subrepository %.80q lies where there are files already", name).WithCause(err)
 	}
 	return nil
 }

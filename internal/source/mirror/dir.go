@@ -84,3 +84,20 @@ func ReadStamp(path string) string {
 	}
 	return strings.TrimSpace(string(text))
 }
+
+// MakeDir makes the directory at path below dir, for what a revision has from
+// another repository: dir holds that revision, of which nothing may be there. No
+// part of the path may be a link, which could lead anywhere. Invalid: that is not so.
+func MakeDir(dir, path string) error {
+	at := dir
+	for part := range strings.SplitSeq(path, "/") {
+		at = filepath.Join(at, part)
+		if err := os.Mkdir(at, 0o755); err != nil && !IsDir(at) {
+			return weir.Errorf(weir.Invalid, "%.80q, from another repository, lies behind a file or a link", path).WithCause(err)
+		}
+	}
+	if err := CheckEmpty(at); err != nil {
+		return weir.Errorf(weir.Invalid, "%.80q, from another repository, lies where there are files already", path).WithCause(err)
+	}
+	return nil
+}
