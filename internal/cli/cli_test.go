@@ -47,7 +47,7 @@ const patience = 3 * time.Minute
 //	exits CODE CMD...    runs a command that must exit with this code
 //	wait-for URL [TEXT]  waits until the address answers, with something that
 //	                     matches the regular expression
-//	signal VERB INT|TERM signals the weir that was started last with this verb
+//	signal VERB INT|TERM|HUP signals the weir that was started last with this verb
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	ports := &ports{taken: map[int]bool{}}
@@ -194,9 +194,9 @@ func ask(ctx context.Context, url string) (status int, body []byte, err error) {
 }
 
 func signal(ts *testscript.TestScript, neg bool, args []string) {
-	signals := map[string]syscall.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM}
+	signals := map[string]syscall.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP}
 	if neg || len(args) != 2 || signals[args[1]] == 0 {
-		ts.Fatalf("usage: signal VERB INT|TERM")
+		ts.Fatalf("usage: signal VERB INT|TERM|HUP")
 	}
 	for _, cmd := range slices.Backward(ts.BackgroundCmds()) {
 		if len(cmd.Args) > 1 && cmd.Args[1] == args[0] {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"regexp"
 	"runtime"
 	"strconv"
 	"strings"
@@ -60,14 +61,40 @@ func ServerFlag(c *cobra.Command) func() string {
 		if env := os.Getenv("WEIR_SERVER"); env != "" {
 			return env
 		}
-		if farm, _, err := recipe.Load(recipe.FileName); err == nil {
-			if farm.URL != "" {
-				return farm.URL
-			}
-			return LocalURL(farm.Listen)
+		farm, _, err := recipe.Load(recipe.FileName)
+		if err != nil {
+			farm = addresses(recipe.FileName)
 		}
-		return LocalURL(recipe.DefaultListen)
+		if farm.URL != "" {
+			return farm.URL
+		}
+		return LocalURL(farm.Listen)
 	}
+}
+
+var addressLine = regexp.MustCompile(`(?m)^(listen|url):[ \t]*["']?([^\s"'#]+)`)
+
+// addresses finds out where a farm is whose file has mistakes: it may well run,
+// with what the file said before.
+func addresses(path string) *recipe.Farm {
+	farm := &recipe.Farm{Listen: recipe.DefaultListen}
+	f, err := os.Open(path)
+	if err != nil {
+		return farm
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, recipe.MaxFile))
+	if err != nil {
+		return farm
+	}
+	for _, m := range addressLine.FindAllSubmatch(data, -1) {
+		if string(m[1]) == "url" {
+			farm.URL = string(m[2])
+		} else {
+			farm.Listen = string(m[2])
+		}
+	}
+	return farm
 }
 
 // LocalURL is the address under which this machine reaches a server that

@@ -17,6 +17,7 @@ import (
 	"github.com/weir-ci/weir/client"
 	"github.com/weir-ci/weir/internal/farm"
 	"github.com/weir-ci/weir/internal/farm/flaky"
+	"github.com/weir-ci/weir/internal/farm/setup"
 	"github.com/weir-ci/weir/internal/protocol"
 	"github.com/weir-ci/weir/internal/server/api"
 	"github.com/weir-ci/weir/internal/server/servertest"
@@ -47,6 +48,7 @@ func TestClientKnowsEveryField(t *testing.T) {
 	roundTrip[api.Results, client.Results](t)
 	roundTrip[api.WorkerStatus, client.Worker](t)
 	roundTrip[farm.Forced, client.Forced](t)
+	roundTrip[setup.Result, client.Reload](t)
 }
 
 func roundTrip[Server, Client any](t *testing.T) {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/farm/setup"
 	"github.com/weir-ci/weir/internal/server/rest"
@@ -36,11 +38,13 @@ func (h *handler) setups(a *rest.API) {
 		})
 	compare := operation(http.MethodPost, "compare", "reload/compare", "What would change if a farm file, or the server's own as it is now, were put in force")
 	compare.MaxBodyBytes = maxFarmFile
+	compare.RequestBody = &huma.RequestBody{Description: "a farm file; without one, the server's own is meant"}
 	rest.Register(a, compare, h.compare)
+	compare.RequestBody.Required = false // which huma has no other way to say
 }
 
 type compareIn struct {
-	RawBody []byte `contentType:"application/yaml" required:"false"`
+	RawBody []byte `contentType:"application/yaml"`
 }
 
 func (h *handler) compare(ctx context.Context, in *compareIn) (*body[setup.Result], error) {

@@ -1,0 +1,103 @@
+package server_test
+
+import (
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/farm/setup"
+	"github.com/weir-ci/weir/internal/server/servertest"
+)
+
+var everyPage = []string{"/", "/builds", "/builds/41", "/regressions", "/regressions/3", "/flaky", "/nowhere"}
+
+func setupStatus(f *servertest.Farm, change func(*setup.Status)) {
+	f.Change(weir.EventConfig, "", func() {
+		f.State.Config.Turn++
+		change(&f.State.Config)
+	})
+}
+
+// TestBannerOnEveryPage breaks the farm file and mends it.
+func TestBannerOnEveryPage(t *testing.T) {
+	t.Parallel()
+	f := servertest.Demo()
+	s := serve(t, f)
+	const says = "weir.yaml has 7 mistakes and is not in force"
+	look := func(want bool, texts ...string) {
+		t.Helper()
+		for _, path := range everyPage {
+			_, body := get(t, s.URL+path)
+			for _, text := range texts {
+				if strings.Contains(body, text) != want {
+					t.Errorf("%s: that %q is there is %v", path, text, !want)
+				}
+			}
+		}
+	}
+	look(false, "banner-bad", "banner-note")
+	setupStatus(f, func(c *setup.Status) {
+		*c = setup.Status{File: "weir.yaml", Read: f.Now.Add(-2 * time.Minute), Errors: 7, Problems: []setup.Problem{
+			{Line: 4, Message: "unknown key \"stepz\"", Hint: "did you mean steps?"}, {Message: "<script>alert(1)</script>\u202e"}}}
+	})
+	look(true, says, "line 4: unknown key", "did you mean steps?", "and 5 more", "weir check weir.yaml", `role="alert"`, "2 min ago")
+	look(false, "<script>alert", "\u202e", "banner-note")
+	// What htmx fetches again holds it, too.
+	_, part := get(t, s.URL+"/builds", "HX-Request", "true")
+	if !strings.Contains(part, says) || strings.Contains(part, "<html") {
+		t.Errorf("the content of a page is %.300s", part)
+	}
+	setupStatus(f, func(c *setup.Status) {
+		*c = setup.Status{File: "weir.yaml", Restart: []string{"listen", "data"}, Warnings: []setup.Problem{{Line: 2, Message: "the key shards is called cells now"}}}
+	})
+	look(true, "weir.yaml: 1 warning, 2 keys wait for the next start", "listen, data", "line 2: the key shards is called cells now")
+	look(false, "banner-bad")
+	setupStatus(f, func(c *setup.Status) { *c = setup.Status{File: "weir.yaml", Turn: c.Turn} })
+	look(false, "banner-bad", "banner-note")
+}
+
+// TestBannerIsNotCached makes sure that a page that nothing else happened to is
+// sent again when the configuration has changed.
+func TestBannerIsNotCached(t *testing.T) {
+	t.Parallel()
+	f := servertest.Demo()
+	s := serve(t, f)
+	answer, _ := get(t, s.URL+"/")
+	tag := answer.Header.Get("ETag")
+	if again, _ := get(t, s.URL+"/", "If-None-Match", tag); again.StatusCode != 304 {
+		t.Fatalf("the same page is sent again: %d", again.StatusCode)
+	}
+	setupStatus(f, func(c *setup.Status) { c.Errors = 1 })
+	if again, _ := get(t, s.URL+"/", "If-None-Match", tag); again.StatusCode != 200 {
+		t.Errorf("the page is taken for the same: %d", again.StatusCode)
+	}
+}
+
+// TestOpenPagesFollowTheConfiguration holds the topics of live pages against the
+// event.
+func TestOpenPagesFollowTheConfiguration(t *testing.T) {
+	t.Parallel()
+	s := serve(t, servertest.Demo())
+	for _, path := range []string{"/", "/builds", "/builds/41", "/regressions", "/flaky"} {
+		if _, body := get(t, s.URL+path); !strings.Contains(body, "config&amp;") && !strings.Contains(body, "%2Cconfig") {
+			t.Errorf("%s does not follow events about the configuration", path)
+		}
+	}
+	_, script := get(t, s.URL+staticPath(t, s, "live"))
+	if !strings.Contains(script, `"config"`) {
+		t.Error("live.js does not know events about the configuration")
+	}
+}
+
+func staticPath(t *testing.T, s *httptest.Server, name string) string {
+	t.Helper()
+	_, body := get(t, s.URL+"/")
+	i := strings.Index(body, "/static/"+name)
+	if i < 0 {
+		t.Fatalf("no page loads %s", name)
+	}
+	path, _, _ := strings.Cut(body[i:], `"`)
+	return path
+}
