@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/weir-ci/weir/internal/cli/console"
+	"github.com/weir-ci/weir/internal/cli/recipes"
 	"github.com/weir-ci/weir/internal/cli/reload"
 	"github.com/weir-ci/weir/internal/cli/starts"
 	"github.com/weir-ci/weir/internal/cli/local"
@@ -63,7 +64,8 @@ are regressions), 2 wrong command line, 3 something does not answer,
 	root.Args, root.SuggestionsMinimumDistance = console.Subcommands, 2
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return console.UsageHint(err, console.SeeHelp(c)) })
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newInit(), newCheck(), newServe(), newWorker(), newUp(), local.Detect(), local.Run(), newStatus(),
+	root.AddCommand(recipes.Commands()...)
+	root.AddCommand(newServe(), newWorker(), newUp(), local.Detect(), local.Run(), newStatus(),
 		newLogs(), newRegressions(), newBisect(), newHistory(), newFlaky(), newForce(), newCancel(), newWorkers(), newToken(), newDemo(), newVersion(), newSupervise(), newRepro(), reload.Command())
 	root.AddCommand(starts.Commands()...)
 	for _, c := range root.Commands() {

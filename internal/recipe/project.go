@@ -81,8 +81,8 @@ func ProjectKeys() strict.Keys {
 	}
 }
 
-// upstreamKeys lists what an entry of upstreams may hold, if it is a mapping.
-func upstreamKeys() strict.Keys { return strict.Keys{Known: []string{"project", "job"}} }
+// UpstreamKeys lists what an entry of upstreams may hold, if it is a mapping.
+func UpstreamKeys() strict.Keys { return strict.Keys{Known: []string{"project", "job"}} }
 
 func (r reader) project(e strict.Entry) *draft {
 	name := strict.Clip(e.Name)
@@ -168,7 +168,7 @@ func (r reader) upstream(n *yaml.Node, what string) ref {
 		return ref{project: name, node: n, jobNode: n}
 	}
 	u := ref{node: n, jobNode: n}
-	f := r.Fields(n, "an upstream of "+what, upstreamKeys())
+	f := r.Fields(n, "an upstream of "+what, UpstreamKeys())
 	if _, ok := f["project"]; !ok {
 		r.Problem(n, "an upstream of %s names no project", what).Hint("write {project: NAME, job: JOB}, or just NAME")
 	}

@@ -143,6 +143,16 @@ func Load(path string) (*Farm, Problems, error) {
 	return farm, problems, problems.Err()
 }
 
+// LoadRepository reads the recipe of a repository at path, as Load does a farm file.
+func LoadRepository(path string) ([]weir.Job, Problems, error) {
+	data, err := readFile(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	jobs, problems := ParseRepository(path, data)
+	return jobs, problems, problems.Err()
+}
+
 // readFile reads one byte more than is allowed at most, so that Parse can
 // tell that the file is too large.
 func readFile(path string) ([]byte, error) {

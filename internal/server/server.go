@@ -11,6 +11,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/weir-ci/weir/internal/recipe/schema"
 	"github.com/weir-ci/weir/internal/server/api"
 	"github.com/weir-ci/weir/internal/server/web"
 	"github.com/weir-ci/weir/internal/server/workerapi"
@@ -50,7 +51,12 @@ func New(o Options) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	forEditors, err := published()
+	if err != nil {
+		return nil, err
+	}
 	mux := http.NewServeMux()
+	mux.Handle("GET "+schema.Path, compress(forEditors))
 	mux.Handle(workerapi.Prefix, workerapi.New(o.Farm, o.Log))
 	mux.Handle(api.Prefix, compress(api.New(o.Farm, o.Version, o.Log)))
 	mux.Handle("/", compress(patient(site)))

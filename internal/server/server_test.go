@@ -261,3 +261,14 @@ func TestFragment(t *testing.T) {
 		t.Errorf("the fragment is %.200s", body)
 	}
 }
+
+// TestSchema fetches the schema as an editor does.
+func TestSchema(t *testing.T) {
+	t.Parallel()
+	s := serve(t, servertest.Demo())
+	answer, body := get(t, s.URL+"/schema/weir.json")
+	if answer.StatusCode != http.StatusOK || answer.Header.Get("Content-Type") != "application/schema+json" ||
+		!strings.Contains(body, `"$schema": "https://json-schema.org/draft/2020-12/schema"`) {
+		t.Errorf("%s %s\n%.200s", answer.Status, answer.Header, body)
+	}
+}

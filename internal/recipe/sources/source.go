@@ -24,19 +24,20 @@ const (
 	maxVersions = 5_000
 	maxPatterns = 100
 	maxTrusted  = 1000
-	maxDepth    = 1_000_000
+	// MaxDepth limits how much history a checkout is asked to have, in commits.
+	MaxDepth = 1_000_000
 )
 
 // reader reads the keys of a source.
 type reader struct{ *strict.Reader }
 
-// kindKeys are the keys of which a source has one.
-func kindKeys() []string { return []string{"git", "hg", "svn", "archive", "go", "npm", "pypi"} }
+// Kinds lists the keys of which a source has exactly one.
+func Kinds() []string { return []string{"git", "hg", "svn", "archive", "go", "npm", "pypi"} }
 
 // Keys lists what a source may hold.
 func Keys() strict.Keys {
 	return strict.Keys{
-		Known: append(kindKeys(), "branch", "poll", "from", "to", "versions", "only_versions", "index", "credentials",
+		Known: append(Kinds(), "branch", "poll", "from", "to", "versions", "only_versions", "index", "credentials",
 			"clean", "depth", "submodules", "lfs",
 			"branches", "tags", "settle", "files", "ignore", "skip_markers", "pulls"),
 		Elsewhere: map[string]string{
@@ -99,7 +100,7 @@ func Read(in *strict.Reader, n *yaml.Node, project string) weir.Source {
 // kind reads the one key that says what kind of source it is.
 func (r reader) kind(n *yaml.Node, f strict.Fields, what string) (s weir.Source) {
 	var kinds []strict.Entry
-	for _, name := range kindKeys() {
+	for _, name := range Kinds() {
 		if e, ok := f[name]; ok {
 			kinds = append(kinds, e)
 		}
@@ -107,7 +108,7 @@ func (r reader) kind(n *yaml.Node, f strict.Fields, what string) (s weir.Source)
 	if len(kinds) == 0 {
 		if strict.Target(n).ShortTag() == "!!map" {
 			r.Problem(n, "%s does not say of what kind it is", what).
-				Hint("write one of %s and a location; or none instead of the mapping", strings.Join(kindKeys(), ", "))
+				Hint("write one of %s and a location; or none instead of the mapping", strings.Join(Kinds(), ", "))
 		}
 		return s
 	}
@@ -189,7 +190,7 @@ func (r reader) checkout(f strict.Fields) (c weir.Checkout) {
 		s, _ := r.Choice(n, "clean", known)
 		c.Clean = weir.Clean(s)
 	})
-	f.With("depth", func(n *yaml.Node) { c.Depth, _ = r.Number(n, "depth", 0, maxDepth) })
+	f.With("depth", func(n *yaml.Node) { c.Depth, _ = r.Number(n, "depth", 0, MaxDepth) })
 	f.With("submodules", func(n *yaml.Node) { c.Submodules = r.Boolean(n, "submodules") })
 	f.With("lfs", func(n *yaml.Node) { c.LFS = r.Boolean(n, "lfs") })
 	return c
