@@ -71,6 +71,9 @@ func (f Finish) Check() error {
 	if err := checkSteps(f.Steps); err != nil {
 		return err
 	}
+	if err := f.checkYields(); err != nil {
+		return err
+	}
 	return checkLog(f.Attempt, f.Frames, f.Sealed)
 }
 

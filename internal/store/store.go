@@ -40,6 +40,7 @@ type Store interface {
 	Timetable
 	Refs
 	Proposals
+	Yields
 
 	// Migrate brings the schema to the newest version. It is safe to call from
 	// several servers at once. A schema newer than the program is Unsupported.
@@ -448,7 +449,9 @@ type Finish struct {
 	Results weir.Digest
 	Counts  weir.Counts
 	// Artifacts, Metrics and Summary are kept for people; see Yields. Invalid if
-	// they are over a limit. An outcome of Infra leaves them.
+	// they are over a limit, a path is not a clean one below the checkout, or a
+	// value is no number. Of two with one name the later one counts. With an outcome
+	// of Infra they are dropped.
 	Artifacts []weir.Artifact
 	Metrics   []weir.Metric
 	Summary   string

@@ -4,11 +4,13 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/store"
 	"github.com/weir-ci/weir/internal/store/sqltx"
+	"github.com/weir-ci/weir/internal/store/sqlyields"
 )
 
 // The column loose of a log says whether its segments are to be packed, and from
@@ -115,7 +117,7 @@ func covers(c sqltx.Conn, old []store.LogSegment, g store.LogSegment) (bool, err
 }
 
 // exchange puts g in the place of the old segments, and returns which blobs
-// of theirs no segment names any more.
+// of theirs nothing names any more.
 func exchange(t *sqltx.Tx, old []store.LogSegment, g store.LogSegment) (unused []weir.Digest, err error) {
 	if _, err := t.Exec(`DELETE FROM log_segments WHERE build_id = $1 AND attempt = $2 AND step = $3 AND seq_offset >= $4 AND seq_offset < $5`,
 		int64(g.Attempt.Build), g.Attempt.Number, g.Step, g.Offset, g.Offset+g.Bytes); err != nil {
@@ -124,18 +126,10 @@ func exchange(t *sqltx.Tx, old []store.LogSegment, g store.LogSegment) (unused [
 	if err := insertSegment(t, g); err != nil {
 		return nil, err
 	}
+	var digests []weir.Digest
 	for _, o := range old {
-		if o.Digest == "" {
-			continue
-		}
-		var used int64
-		// The part about empty ones lets the databases take the index.
-		if err := t.Reader().Row(`SELECT COUNT(*) FROM log_segments WHERE digest = $1 AND digest <> ''`, string(o.Digest)).Scan(&used); err != nil {
-			return nil, err
-		}
-		if used == 0 {
-			unused = append(unused, o.Digest)
-		}
+		digests = append(digests, o.Digest)
 	}
-	return unused, nil
+	slices.Sort(digests)
+	return sqlyields.Unused(t, slices.Compact(digests))
 }

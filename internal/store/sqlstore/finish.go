@@ -9,6 +9,7 @@ import (
 	"github.com/weir-ci/weir/internal/store/sqllog"
 	"github.com/weir-ci/weir/internal/store/sqlroster"
 	"github.com/weir-ci/weir/internal/store/sqltx"
+	"github.com/weir-ci/weir/internal/store/sqlyields"
 )
 
 // Finish ends an attempt.
@@ -113,6 +114,11 @@ func (t *tx) finish(b *weir.Build, a attempt, by endedBy, f store.Finish) error 
 			}
 			*b = again[0]
 			return nil
+		}
+	}
+	if f.Outcome != weir.Infra {
+		if err := sqlyields.Keep(t.Tx, *b, f); err != nil {
+			return err
 		}
 	}
 	b.Product, b.Results, b.Counts = f.Product, f.Results, f.Counts

@@ -270,12 +270,12 @@ func (p *plan) insert(b *weir.Build, i int, needs []need) error {
 	}
 	number, err := p.add(p.asked.builds, "builds", `run_id, builder_id, platform, cause, advances, unsettled, state, outcome,
 			reason_code, reason_text, priority, labels, pins, pins_key, created, queued, finished, retry_of, recipe_id, product_key, prefer, avoid,
-			lane, locks, lenient, superseded`,
+			lane, locks, lenient, superseded, patch`,
 		int64(b.Run), int64(b.Builder.ID), string(b.Builder.Platform), string(b.Cause), sqltx.Flag(b.Cause.Advances()), sqltx.Flag(b.Cause.Advances()),
 		string(b.State), string(b.Outcome), string(b.Reason.Code), sqltx.Clip(b.Reason.Text, weir.MaxReason), nb.Priority, labels, pins, key,
 		sqltx.Micros(b.Created), sqltx.Micros(queued), sqltx.Micros(b.Finished), int64(b.RetryOf),
 		recipe, sqltx.Clean(nb.Spec.ProductKey), sqltx.Clean(nb.Prefer), sqltx.Clean(nb.Avoid),
-		p.run.Project, sqltx.Clean(locks), sqltx.Flag(nb.Spec.Job.AllowFailure), sqltx.Clean(string(nb.Spec.Job.Superseded)))
+		p.run.Project, sqltx.Clean(locks), sqltx.Flag(nb.Spec.Job.AllowFailure), sqltx.Clean(string(nb.Spec.Job.Superseded)), string(patchOf(nb.Pins)))
 	if err != nil {
 		return err
 	}
@@ -287,6 +287,16 @@ func (p *plan) insert(b *weir.Build, i int, needs []need) error {
 		}
 	}
 	return nil
+}
+
+// patchOf is the blob with what a build tries; empty if it tries nothing.
+func patchOf(pins weir.Pins) weir.Digest {
+	for _, revision := range pins {
+		if _, patch, ok := weir.CutPatched(revision); ok {
+			return patch
+		}
+	}
+	return ""
 }
 
 // ensureRun makes the run at the first build that is really new.

@@ -10,6 +10,7 @@ import (
 	"github.com/weir-ci/weir/internal/store/sqlroster"
 	"github.com/weir-ci/weir/internal/store/sqlstarts"
 	"github.com/weir-ci/weir/internal/store/sqltx"
+	"github.com/weir-ci/weir/internal/store/sqlyields"
 )
 
 // Store implements the ports of package store but for Judge and Regressions,
@@ -21,13 +22,15 @@ type Store struct {
 	sqlroster.Store
 	sqllog.Logs
 	sqlstarts.Starts
+	sqlyields.Yields
 	builders sqlroster.Builders
 	lanes    turns
 }
 
 // New makes a store of a database.
 func New(db *sqltx.DB) *Store {
-	return &Store{DB: db, Store: sqlroster.New(db), Logs: sqllog.New(db), Starts: sqlstarts.New(db)}
+	return &Store{DB: db, Store: sqlroster.New(db), Logs: sqllog.New(db),
+		Starts: sqlstarts.New(db), Yields: sqlyields.New(db)}
 }
 
 // conn is what reading verbs work with.

@@ -84,6 +84,7 @@ func runGroups(t *testing.T, open func(t *testing.T) *fixture) {
 		{"planner", plannerTests()},
 		{"after", afterTests()},
 		{"starts", startsTests()},
+		{"yields", yieldTests()},
 		{"share", shareTests()},
 		{"supersede", supersedeTests()},
 		{"cancel", cancelTests()},

@@ -13,6 +13,7 @@ CREATE INDEX runs_proposal ON runs (proposal_id, id) WHERE proposal_id > 0;
 ALTER TABLE builds ADD COLUMN lane TEXT NOT NULL DEFAULT ''; -- project of its run: lanes take turns in the queue
 ALTER TABLE builds ADD COLUMN locks TEXT NOT NULL DEFAULT ''; -- JSON; empty: none
 ALTER TABLE builds ADD COLUMN lenient INTEGER NOT NULL DEFAULT 0; -- 1 if what comes after it goes on though it is bad
+ALTER TABLE builds ADD COLUMN patch TEXT NOT NULL DEFAULT ''; -- blob with what is tried; empty: none
 ALTER TABLE builds ADD COLUMN superseded TEXT NOT NULL DEFAULT ''; -- what becomes of it when a newer revision comes
 UPDATE builds SET lane = (SELECT r.project FROM runs r WHERE r.id = builds.run_id);
 -- Conditions that always hold keep each of these for its own question: where the
@@ -23,7 +24,7 @@ CREATE INDEX builds_locks ON builds (id) WHERE locks <> '' AND state IN ('leased
 -- Whether a blob is needed still. A part of a digest tells nearly all of them apart.
 CREATE INDEX builds_product_blob ON builds (substr(product_digest, 8, 12)) WHERE product_digest <> '';
 CREATE INDEX builds_results_blob ON builds (substr(results, 8, 12)) WHERE results <> '';
-CREATE INDEX builds_tried ON builds (id) WHERE cause = 'try';
+CREATE INDEX builds_patch_blob ON builds (substr(patch, 8, 12)) WHERE patch <> '';
 
 -- Empty: the build uses its product. Otherwise it only comes first, and this says
 -- how it must end: passed, failed or always.
