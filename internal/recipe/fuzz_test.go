@@ -14,6 +14,9 @@ import (
 
 // check holds what is true of every file, however broken.
 func check(t interface{ Fatalf(string, ...any) }, data []byte) {
+	if jobs, problems := recipe.ParseRepository(".weir.yaml", data); (jobs == nil) != (problems.Err() != nil) {
+		t.Fatalf("jobs %v with problems %v", jobs, problems)
+	}
 	farm, problems := recipe.Parse("weir.yaml", data)
 	if (farm == nil) != (problems.Err() != nil) {
 		t.Fatalf("farm %v with problems %v", farm, problems)

@@ -70,8 +70,10 @@ func (g *resolver) uses(d *draft) {
 	}
 	for _, ref := range refs {
 		if _, ok := g.farm.Secrets[ref.Name]; !ok {
-			g.Unknown(ref.Node, "secret", ref.Name, " in project "+strict.Clip(d.project.Name), secrets).
-				Hint("say where it is, at the top of the file: secrets: {%s: {file: PATH}}", strict.Clip(ref.Name))
+			note := g.Unknown(ref.Node, "secret", ref.Name, " in project "+strict.Clip(d.project.Name), secrets)
+			if strict.Nearest(ref.Name, secrets) == "" {
+				note.Hint("say where it is, at the top of the file: secrets: {%s: {file: PATH}}", strict.Clip(ref.Name))
+			}
 		}
 	}
 	names := make([]string, len(g.farm.Locks))

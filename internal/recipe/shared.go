@@ -124,7 +124,7 @@ func (r reader) hooks(n *yaml.Node, farm *Farm) {
 			h.With("secret", func(n *yaml.Node) {
 				name := r.Variable(n, "the secret of "+what)
 				if _, ok := farm.Secrets[name]; name != "" && !ok {
-					r.Problem(strict.Target(n), "unknown secret %s of %s", strict.Show(name), what).
+					r.Unknown(strict.Target(n), "secret", name, " of "+what, nil).
 						Hint("say where it is, at the top of the file: secrets: {%s: {file: PATH}}", name)
 				}
 				farm.Hooks[dialect] = name

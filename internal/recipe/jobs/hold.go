@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -160,12 +161,13 @@ func (r reader) cachePath(n *yaml.Node) string {
 	if !inHome {
 		return r.Relative(n, what)
 	}
-	one.Value = rest
-	if s := r.Relative(&one, what); s != "" && s != "." {
-		return home + s
-	}
-	if rest == "" {
+	if path.Clean(rest) == "." {
 		r.Problem(n, "%s may not be the whole home directory", what).Hint("name what is to be kept: ~/.cache/pip")
+		return ""
+	}
+	one.Value = rest
+	if s := r.Relative(&one, what); s != "" {
+		return home + s
 	}
 	return ""
 }

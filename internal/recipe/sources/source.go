@@ -75,7 +75,11 @@ func Read(in *strict.Reader, n *yaml.Node, project string) weir.Source {
 	s := r.kind(n, f, what)
 	r.onlyFor(f, s.Kind)
 	f.With("index", func(n *yaml.Node) { s.Index = r.webURL(n, "index", []string{"https", "http", "file"}) })
-	f.With("credentials", func(n *yaml.Node) { s.Credentials = r.Variable(n, "credentials") })
+	f.With("credentials", func(n *yaml.Node) {
+		if name := r.Variable(n, "credentials"); s.Kind != weir.Go {
+			s.Credentials = name
+		}
+	})
 	f.With("branch", func(n *yaml.Node) { s.Branch = r.revision(n, "branch", weir.Source{Kind: weir.Git}) })
 	f.With("poll", func(n *yaml.Node) { s.Poll = r.Duration(n, "poll", minPoll, maxPoll) })
 	f.With("from", func(n *yaml.Node) { s.From = r.revision(n, "from", s) })
