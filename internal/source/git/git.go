@@ -13,7 +13,17 @@
 // A checkout is a clone of the mirror with the objects copied, so that
 // `git describe` and `git log` work in it, it stays whole when the mirror
 // changes, and no step can reach the mirror through it. Copying costs about as
-// much as writing the files does. Submodules and LFS objects are not fetched.
+// much as writing the files does. With a depth, only so many commits are in it,
+// and no tags.
+//
+// Submodules and LFS objects are fetched if the source says so, each time from
+// where they are: mirrors do not hold them. Submodules have the remotes that a
+// source may have, and those of a source from elsewhere may not lie in the file
+// system (as git itself advises since CVE-2022-39253).
+//
+// A directory that a build used before can be used again: its .git is thrown
+// away unread, since a build may have written hooks and filters there, and a new
+// one from the mirror takes its place.
 //
 // # What a search for culprits needs
 //
@@ -37,6 +47,9 @@
 // else (reading history, checkouts) sees no configuration but git's defaults,
 // so that the files of a checkout are the same everywhere. Variables like
 // GIT_DIR never reach git.
+//
+// If the source names a secret, that is all the credentials that git gets, and
+// only its server sees them. ssh keys come from ssh and its agent.
 package git
 
 import (
@@ -53,19 +66,24 @@ import (
 	"github.com/weir-ci/weir/internal/source/mirror"
 )
 
-// Mirrors reads git sources through mirrors in a directory. It implements
-// source.Adapter, source.MergeLister and source.PathLister.
+// Mirrors reads git sources through mirrors in a directory. It implements every
+// port of package source.
 type Mirrors struct {
 	dir   string
-	user  []string     // environment of commands that talk to a remote
-	shut  []string     // environment of commands that see no configuration
-	mkdir func() error // makes dir, once
+	user  []string        // environment of commands that talk to a remote
+	shut  []string        // environment of commands that see no configuration
+	mkdir func() error    // makes dir, once
+	ssh   func() []string // more environment for ssh, found out once
 }
 
 var (
 	_ source.Adapter     = (*Mirrors)(nil)
 	_ source.MergeLister = (*Mirrors)(nil)
 	_ source.PathLister  = (*Mirrors)(nil)
+	_ source.Preparer    = (*Mirrors)(nil)
+	_ source.RefLister   = (*Mirrors)(nil)
+	_ source.Resolver    = (*Mirrors)(nil)
+	_ source.FileReader  = (*Mirrors)(nil)
 )
 
 // New keeps mirrors below dir, which is made when it is first needed. env is
@@ -75,8 +93,10 @@ func New(dir string, env []string) *Mirrors {
 		env = os.Environ()
 	}
 	user, shut := environments(env)
-	return &Mirrors{dir: dir, user: user, shut: shut,
+	m := &Mirrors{dir: dir, user: user, shut: shut,
 		mkdir: sync.OnceValue(func() error { return os.MkdirAll(dir, 0o755) })}
+	m.ssh = sync.OnceValue(m.sshEnv)
+	return m
 }
 
 // kept lists the variables of git that tell how to reach remotes. All others
@@ -130,7 +150,11 @@ func (m *Mirrors) lookup(ctx context.Context, src weir.Source) (remote, error) {
 	if src.Branch != "" {
 		ref = "refs/heads/" + src.Branch
 	}
-	out, err := command.Output(ctx, m.cmd(m.user, m.dir, "ls-remote", "--symref", "--", src.Location, ref))
+	env, err := m.userEnv(ctx, src)
+	if err != nil {
+		return remote{}, err
+	}
+	out, err := command.Output(ctx, m.cmd(env, m.dir, "ls-remote", "--symref", "--", src.Location, ref))
 	if err != nil {
 		return remote{}, unreachable(ctx, src, err)
 	}
@@ -167,7 +191,8 @@ func (r remote) check(src weir.Source) error {
 // unreachable explains a failed talk with a remote.
 func unreachable(ctx context.Context, src weir.Source, err error) error {
 	var f *command.Failure
-	if ctx.Err() != nil || !errors.As(err, &f) || f.Has("No space left on device") {
+	var known *weir.Error
+	if ctx.Err() != nil || errors.As(err, &known) || !errors.As(err, &f) || f.Has("No space left on device") {
 		return explain(ctx, src, err)
 	}
 	return weir.Errorf(weir.Unavailable, "git cannot read %s: %s", src.Location, f.LastLine()).

@@ -60,6 +60,17 @@ func checkLocation(loc string) error {
 	return nil
 }
 
+// local reports whether a location is a place in this machine's file system.
+func local(loc string) bool { return filepath.IsAbs(loc) || strings.HasPrefix(loc, "file:") }
+
+// checkRef insists on the full name of a ref.
+func checkRef(ref string) error {
+	if !strings.HasPrefix(ref, "refs/") {
+		return weir.Errorf(weir.Invalid, "%.80q is not the full name of a git ref", ref).WithHint("write refs/tags/v1 or refs/pull/7/head")
+	}
+	return checkRefName("ref", ref)
+}
+
 // checkRefName refuses names that git check-ref-format refuses, and with them
 // everything that could pass for an option or a revision expression.
 func checkRefName(what, name string) error {

@@ -31,6 +31,7 @@ type clone struct {
 	src weir.Source
 	dir string
 	log io.Writer // may be nil
+	ref string    // where commits may be that are on no branch; may be empty
 }
 
 // mirrorName names a location's mirror: for people first, then for certain.
@@ -130,12 +131,31 @@ func (m *clone) fetchBranch(ctx context.Context, branch string) error {
 // fetch talks to the remote. Each fetch leaves at most one pack: loose objects
 // make copies slow.
 func (m *clone) fetch(ctx context.Context, refspec string) error {
-	c := m.cmd(m.user, m.dir, "-c", "fetch.unpackLimit=1", "-c", "transfer.unpackLimit=1", "--git-dir=.",
+	env, err := m.userEnv(ctx, m.src)
+	if err != nil {
+		return err
+	}
+	c := m.cmd(env, m.dir, "-c", "fetch.unpackLimit=1", "-c", "transfer.unpackLimit=1", "--git-dir=.",
 		"fetch", "--quiet", "--no-write-fetch-head", "--no-recurse-submodules", "--no-auto-maintenance",
 		"--", m.src.Location, refspec)
 	c.Log = m.log
-	_, err := command.Output(ctx, c)
+	_, err = command.Output(ctx, c)
 	return err
+}
+
+// fetchRef brings one ref, under a name of our own, and returns that name.
+func (m *clone) fetchRef(ctx context.Context, ref string) (string, error) {
+	own := "refs/weir/ref/" + strings.TrimPrefix(ref, "refs/")
+	err := m.fetch(ctx, "+"+ref+":"+own)
+	var f *command.Failure
+	if errors.As(err, &f) && ctx.Err() == nil && f.Has("couldn't find remote ref", "no such remote ref") {
+		return "", weir.Errorf(weir.NotFound, "%s has no %s", m.src.Location, ref).
+			WithHint("git ls-remote %s lists the refs", m.src.Location)
+	}
+	if err != nil {
+		return "", unreachable(ctx, m.src, err)
+	}
+	return own, nil
 }
 
 // tidy joins small packs once there are many. Nothing is ever pruned: commits
