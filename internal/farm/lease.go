@@ -74,7 +74,7 @@ func (f *Farm) Hello(ctx context.Context, worker string, h protocol.Hello) (prot
 	}
 	ctx, cancel := whole(ctx)
 	defer cancel()
-	epoch, keep, err := f.store.Hello(ctx, weir.Worker{Name: worker, Platform: h.Platform, Labels: h.Labels,
+	epoch, keep, err := f.store.Hello(ctx, weir.Worker{Name: worker, Platform: h.Platform, Labels: protocol.Offers(h.Labels, h.Version),
 		Slots: h.Slots, Version: h.Program, Host: h.Host, Draining: h.Draining, Seen: f.now()}, h.Holds)
 	if err != nil {
 		return protocol.HelloAnswer{}, err
@@ -146,6 +146,9 @@ func (f *Farm) Finish(ctx context.Context, id weir.AttemptID, fin protocol.Finis
 			return weir.Errorf(weir.Invalid, "product %s of attempt %s was not uploaded", fin.Product.Digest.Short(), id).WithCause(err)
 		}
 		record.Product.Size = size
+	}
+	if err := f.yields(ctx, id, fin, &record); err != nil {
+		return err
 	}
 	record.Sealed = f.book.Direct(ctx, id, fin.Frames)
 	if _, err := f.store.Finish(ctx, record); err != nil {

@@ -34,10 +34,12 @@ import (
 	"github.com/weir-ci/weir"
 )
 
-// Version is the version of the messages. A server also speaks the one before:
+// Version is the version of the messages. A server also speaks those before:
 // version 1 knows no epochs, no watch, neither frames nor results in finish,
-// and JSON only.
-const Version = 2
+// and JSON only. Version 2 has the same messages as 3, but does not know what a
+// specification may ask for since; see Labels. A worker that is newer than its
+// server says hello again with the version before its own.
+const Version = 3
 
 // Limits on messages, in bytes unless said otherwise. Both sides check them.
 const (

@@ -125,6 +125,12 @@ func (w *Worker) hello(ctx context.Context, rivals *rivals) error {
 	w.mu.Unlock()
 	var answer protocol.HelloAnswer
 	sent, err := w.client.persist(ctx, "hello", msg, &answer, false)
+	if weir.CodeOf(err) == weir.Unsupported && msg.Version == protocol.Version { // an older server
+		msg.Version = protocol.Version - 1
+		var again int
+		again, err = w.client.persist(ctx, "hello", msg, &answer, false)
+		sent += again
+	}
 	if err != nil {
 		return err
 	}

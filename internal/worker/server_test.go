@@ -53,6 +53,7 @@ type farm struct {
 	blobs    map[weir.Digest][]byte
 	changed  chan struct{} // closed and replaced with every message
 
+	newest    int                     // version that a hello may name; 0: any
 	version   int                     // of the protocol; 1 knows no epochs, no watch and no frames in a finish
 	epoch     int64                   // of the newest hello
 	leased    int64                   // newest number of its leases
@@ -188,6 +189,10 @@ func (f *farm) handle(w http.ResponseWriter, r *http.Request, verb, path string,
 	case "hello":
 		msg := decode[protocol.Hello](f.t, body)
 		f.hellos = append(f.hellos, msg)
+		if f.newest > 0 && msg.Version > f.newest {
+			f.problem(w, weir.Unsupported)
+			return
+		}
 		a := protocol.HelloAnswer{Version: f.version, Name: "w1", SyncInterval: f.interval, FlushInterval: time.Millisecond}
 		if f.version > 1 {
 			f.epoch++

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/protocol"
 	"github.com/weir-ci/weir/internal/recipe"
 	"github.com/weir-ci/weir/internal/recipe/condition"
 	"github.com/weir-ci/weir/internal/schedule"
@@ -68,6 +69,7 @@ func answers(c weir.Cause) bool {
 
 // place puts a build into the run, unless one that is there may stand in for it.
 func (a *Assembly) place(b store.NewBuild) int {
+	b.Spec.Job.Labels = protocol.Labels(b.Spec)
 	key := buildKey(b.Builder, b.Pins)
 	if at, ok := a.index[key]; ok && b.Share != store.ShareNone {
 		a.Run.Builds[at].Priority = max(a.Run.Builds[at].Priority, b.Priority)
