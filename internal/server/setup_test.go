@@ -101,3 +101,30 @@ func staticPath(t *testing.T, s *httptest.Server, name string) string {
 	path, _, _ := strings.Cut(body[i:], `"`)
 	return path
 }
+
+// TestRecipesOfRepositories shows which recipe is in force where a newer one is
+// wrong.
+func TestRecipesOfRepositories(t *testing.T) {
+	t.Parallel()
+	f := servertest.Demo()
+	s := serve(t, f)
+	setupStatus(f, func(c *setup.Status) {
+		c.Recipes = []setup.Recipe{{Project: "brook", Revision: "0123456789012345678901234567890123456789", Origin: ".weir.yaml", Read: f.Now},
+			{Project: "mill", Revision: "abc", Origin: ".weir.yaml", Problem: "at def: <b>unknown key</b>", Read: f.Now}, {Project: "new", Problem: "nothing tells"}}
+	})
+	_, front := get(t, s.URL+"/")
+	for _, want := range []string{"Recipes that are not in force", "at def: &lt;b&gt;unknown key", ".weir.yaml at abc", "nothing tells", "no recipe is in force"} {
+		if !strings.Contains(front, want) {
+			t.Errorf("the overview does not say %q", want)
+		}
+	}
+	if strings.Contains(front, ".weir.yaml at 0123456789") {
+		t.Error("the overview tells of a recipe that is fine")
+	}
+	if _, body := get(t, s.URL+"/builds?project=brook"); !strings.Contains(body, ".weir.yaml at 0123456789<") || strings.Contains(body, "unknown key") {
+		t.Error("the page of brook does not say where its jobs come from")
+	}
+	if _, body := get(t, s.URL+"/builds?project=mill"); !strings.Contains(body, "unknown key") {
+		t.Error("the page of mill does not say what is wrong")
+	}
+}

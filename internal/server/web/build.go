@@ -22,6 +22,7 @@ type BuildView struct {
 	Judgement   string // what the farm makes of it
 	Why         string // the run's reason
 	Cause       string
+	Config      string // version of the configuration that made it; may be empty
 	RunURL      string
 	Pins        []page.PinLine
 	Platform    string
@@ -110,7 +111,7 @@ const maxChanges = 200
 func buildView(d farm.BuildDetail, q buildQuery, now time.Time) BuildView {
 	b := d.Build
 	v := BuildView{ID: b.ID, Title: page.OneLine(b.Builder.Name(), page.MaxName), Mark: page.BuildMark(b), Live: !b.State.Final(),
-		Reason: reasonText(b), Judgement: judgementText(b, d.First), Why: page.OneLine(d.Run.Reason, page.MaxSubject), Cause: page.CauseWord(b.Cause),
+		Reason: reasonText(b), Judgement: judgementText(b, d.First), Why: page.OneLine(d.Run.Reason, page.MaxSubject), Cause: page.CauseWord(b.Cause), Config: page.OneLine(d.Run.Config, 40),
 		RunURL: fmt.Sprintf("/builds?run=%d", b.Run), Pins: page.PinLines(b.Pins, b.Builder.Project),
 		Platform: page.OneLine(string(b.Builder.Platform), page.MaxName), Worker: page.OneLine(b.Worker, page.MaxName),
 		Created: page.At(b.Created, now), Started: page.At(b.Started, now), Finished: page.At(b.Finished, now), Took: took(b, now),

@@ -27,8 +27,9 @@ type OverviewView struct {
 	Silent   []SourceLine // sources that do not answer
 	Sources  []SourceLine // the others
 	Workers  []WorkerLine
+	Recipes  []RecipeLine // of repositories, those with problems
 	// How many there are besides.
-	MoreRunning, MoreSilent, MoreSources, MoreWorkers int
+	MoreRunning, MoreSilent, MoreSources, MoreWorkers, MoreRecipes int
 	// What is still to be done on a fresh farm.
 	NoProjects, NoWorkers bool
 }
@@ -87,6 +88,7 @@ func overviewView(o farm.Front, filter string) OverviewView {
 		}
 	}
 	v.Silent, v.MoreSilent = cut(v.Silent, maxAside)
+	v.Recipes, v.MoreRecipes = cut(recipeLines(o.Config, "", o.At), maxAside)
 	v.Sources, v.MoreSources = cut(v.Sources, maxAside)
 	here := 0
 	for _, w := range o.Workers {

@@ -192,6 +192,8 @@ type BuildsView struct {
 	Older string // URL of the next page; empty on the last one
 	First bool   // nothing is newer
 	Empty string
+	// Recipes is where the jobs of the project come from, if its repository decides.
+	Recipes []RecipeLine
 }
 
 // pageSize is how many builds a page lists.
@@ -223,6 +225,7 @@ func (s *Site) builds(w http.ResponseWriter, r *http.Request) {
 		v.Title = fmt.Sprintf("Builds of run %d", q.Run)
 	case q.Project != "":
 		v.Title = "Builds of " + q.Project
+		v.Recipes = recipeLines(s.farm.Setup(), q.Project, s.now())
 	}
 	if len(list) > pageSize {
 		list = list[:pageSize]
