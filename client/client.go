@@ -126,6 +126,13 @@ func (c *Client) Test(ctx context.Context, project, job string, test weir.TestID
 // FromNow asks FollowEvents for what happens after the call.
 const FromNow = -1
 
+// LastEvent is the number of the newest event. Whoever asks for it first, then
+// reads, and then follows what comes after it misses nothing.
+func (c *Client) LastEvent(ctx context.Context) (int64, error) {
+	list, err := get[eventList](ctx, c, "/api/v1/events", url.Values{"after": {strconv.Itoa(FromNow)}})
+	return list.Last, err
+}
+
 // FollowEvents yields events in order, those after the given number first. It
 // goes on until the context or the loop ends, and survives a server that is
 // away for a while; any other error is yielded last.

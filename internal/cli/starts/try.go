@@ -100,6 +100,10 @@ const look = 10 * time.Second
 func follow(ctx context.Context, w io.Writer, farm *client.Client, ids []weir.BuildID) error {
 	open := slices.Clone(ids)
 	bad := false
+	last, err := farm.LastEvent(ctx)
+	if err != nil {
+		return err
+	}
 	check := func() error {
 		for _, id := range slices.Clone(open) {
 			d, err := farm.Build(ctx, id)
@@ -118,7 +122,7 @@ func follow(ctx context.Context, w io.Writer, farm *client.Client, ids []weir.Bu
 		return err
 	}
 	if len(open) > 0 {
-		if err := await(ctx, farm, &open, check); err != nil {
+		if err := await(ctx, farm, last, &open, check); err != nil {
 			return err
 		}
 	}
@@ -128,13 +132,14 @@ func follow(ctx context.Context, w io.Writer, farm *client.Client, ids []weir.Bu
 	return nil
 }
 
-// await checks whenever something happens to one of the builds, until none is open.
-func await(ctx context.Context, farm *client.Client, open *[]weir.BuildID, check func() error) error {
+// await checks whenever something has happened to a build since the event after,
+// until none is open.
+func await(ctx context.Context, farm *client.Client, after int64, open *[]weir.BuildID, check func() error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	happened := make(chan error, 1)
 	go func() {
-		for e, err := range farm.FollowEvents(ctx, -1) {
+		for e, err := range farm.FollowEvents(ctx, after) {
 			if err == nil && e.Kind != weir.EventBuild {
 				continue
 			}
@@ -185,7 +190,7 @@ func report(w io.Writer, d client.BuildDetail) bool {
 	switch {
 	case worse > 0:
 		fmt.Fprintf(w, "; %d worse than without the change", worse)
-	case b.Outcome == weir.Failed:
+	case b.Outcome == weir.Failed && b.Cause.Guest():
 		fmt.Fprint(w, "; none of it is new")
 	}
 	fmt.Fprintf(w, "  (build %d)\n", b.ID)
@@ -204,8 +209,8 @@ func report(w io.Writer, d client.BuildDetail) bool {
 	switch b.Outcome {
 	case weir.Passed, weir.Skipped:
 		return worse > 0
-	case weir.Failed: // what was bad before is no news
-		return worse > 0 || b.Judgement != weir.Answering || b.Counts.Total() == 0
+	case weir.Failed: // what was bad before, without the change, is no news
+		return !b.Cause.Guest() || worse > 0 || b.Judgement != weir.Answering || b.Counts.Total() == 0
 	}
 	return true
 }
