@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/weir-ci/weir/internal/cli/console"
+	"github.com/weir-ci/weir/internal/cli/hooks"
 	"github.com/weir-ci/weir/internal/cli/recipes"
 	"github.com/weir-ci/weir/internal/cli/reload"
 	"github.com/weir-ci/weir/internal/cli/starts"
@@ -66,7 +67,7 @@ are regressions), 2 wrong command line, 3 something does not answer,
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(recipes.Commands()...)
 	root.AddCommand(newServe(), newWorker(), newUp(), local.Detect(), local.Run(), newStatus(),
-		newLogs(), newRegressions(), newBisect(), newHistory(), newFlaky(), newForce(), newCancel(), newWorkers(), newToken(), newDemo(), newVersion(), newSupervise(), newRepro(), reload.Command())
+		newLogs(), newRegressions(), newBisect(), newHistory(), newFlaky(), newForce(), hooks.Change(), hooks.Command(), newCancel(), newWorkers(), newToken(), newDemo(), newVersion(), newSupervise(), newRepro(), reload.Command())
 	root.AddCommand(starts.Commands()...)
 	for _, c := range root.Commands() {
 		console.WrapArgs(c)

@@ -31,6 +31,7 @@ import (
 	"github.com/weir-ci/weir/internal/blob"
 	"github.com/weir-ci/weir/internal/farm/aftermath"
 	"github.com/weir-ci/weir/internal/farm/flaky"
+	"github.com/weir-ci/weir/internal/farm/hooks"
 	"github.com/weir-ci/weir/internal/farm/inquiry"
 	"github.com/weir-ci/weir/internal/farm/judgement"
 	"github.com/weir-ci/weir/internal/farm/logbook"
@@ -66,7 +67,7 @@ type Options struct {
 	Notices Notices
 	Away    time.Duration
 	// Secrets finds the value of a secret by its name, NotFound if there is none;
-	// nil: there are no secrets.
+	// nil: where the configuration says that it is.
 	Secrets func(name string) (string, error)
 	// Setup is where it stands how the farm was configured; nil: nowhere.
 	Setup *setup.Board
@@ -112,6 +113,7 @@ type Farm struct {
 	planner    *planner.Planner
 	poller     *polling.Poller
 	starter    *starts.Starter
+	hooks      *hooks.Desk
 	shares     schedule.Shares // of what this server gave away
 	secret     func(name string) (string, error)
 	setup      *setup.Board
@@ -145,7 +147,10 @@ func New(o Options) *Farm {
 	f.aftermath = aftermath.New(aftermath.Options{Store: o.Store, Sources: o.Sources, Stir: f.stir, Now: o.Now, Log: o.Log,
 		Config: func() aftermath.Config { return f.config.Load() },
 		Trail:  trail.Trail{Store: o.Store, Results: f.resultSet, Config: func() trail.Config { return f.config.Load() }}})
-	f.poller, f.starter = f.newPoller(), f.newStarter()
+	if f.secret == nil {
+		f.secret = f.findSecret
+	}
+	f.poller, f.starter, f.hooks = f.newPoller(), f.newStarter(), f.newHooks()
 	f.any.init()
 	f.work.init()
 	f.moved.init()

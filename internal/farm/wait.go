@@ -175,15 +175,19 @@ func warmth(list []string) map[string]bool {
 	return warm
 }
 
-// secretsOf finds the values of the secrets that a build's job and steps name.
-// Whoever may not see any gets none.
+// secretsOf finds the values of the secrets that a build's job and steps name, and
+// of the one with which its source is read. The steps of what may not see any get
+// none: for them that one alone goes to the worker, whose checkout uses it.
 func (f *Farm) secretsOf(spec weir.Spec) (out []weir.EnvVar, err error) {
-	if spec.Untrusted {
-		return nil, nil
+	var names []string
+	if spec.Source.Credentials != "" {
+		names = append(names, spec.Source.Credentials)
 	}
-	names := slices.Clone(spec.Job.Secrets)
-	for _, step := range spec.Job.Steps {
-		names = append(names, step.Secrets...)
+	if !spec.Untrusted {
+		names = append(names, spec.Job.Secrets...)
+		for _, step := range spec.Job.Steps {
+			names = append(names, step.Secrets...)
+		}
 	}
 	slices.Sort(names)
 	for _, name := range slices.Compact(names) {

@@ -1,5 +1,5 @@
 // Package server is a farm's HTTP face: the worker protocol (workerapi), the
-// public API (api) and the pages (web) behind one handler, with what they all
+// public API (api), the pages (web) and the address of webhooks (hooks) behind one handler, with what they all
 // need around them: security headers, compression, a log of requests, and a
 // calm answer should a handler panic.
 package server
@@ -13,6 +13,7 @@ import (
 
 	"github.com/weir-ci/weir/internal/recipe/schema"
 	"github.com/weir-ci/weir/internal/server/api"
+	"github.com/weir-ci/weir/internal/server/hooks"
 	"github.com/weir-ci/weir/internal/server/web"
 	"github.com/weir-ci/weir/internal/server/workerapi"
 )
@@ -22,6 +23,7 @@ type Farm interface {
 	workerapi.Farm
 	api.Farm
 	web.Farm
+	hooks.Farm
 }
 
 // Options is what a server is made of.
@@ -59,6 +61,9 @@ func New(o Options) (http.Handler, error) {
 	mux.Handle("GET "+schema.Path, compress(forEditors))
 	mux.Handle(workerapi.Prefix, workerapi.New(o.Farm, o.Log))
 	mux.Handle(api.Prefix, compress(api.New(o.Farm, o.Version, o.Log)))
+	posts := hooks.New(o.Farm, o.Log)
+	mux.Handle(hooks.Path, posts)
+	mux.Handle(hooks.Path+"/", posts)
 	mux.Handle("/", compress(patient(site)))
 	protected := http.NewCrossOriginProtection().Handler(mux)
 	return logged(o.Log, recovered(o.Log, site, secured(impatient(o.Stopping, protected)))), nil

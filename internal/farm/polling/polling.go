@@ -216,9 +216,20 @@ func (p *Poller) follow(ctx context.Context, project weir.Project, t target, wak
 		select {
 		case <-time.After(delay + spread(t, delay)):
 		case <-wake:
+			// A look that was under way when somebody knocked may have begun before
+			// there was anything to see, and has set when the next one is due.
+			p.due(ctx, t)
 		case <-ctx.Done():
 			return
 		}
+	}
+}
+
+// due makes a branch due now.
+func (p *Poller) due(ctx context.Context, t target) {
+	now := p.Now()
+	if _, _, err := p.Store.RecordRevisions(ctx, store.Poll{Project: t.project, Branch: t.branch, Now: now, Next: now}); err != nil && ctx.Err() == nil {
+		p.Log.Warn("a source is not looked at again", "project", t.project, "branch", t.branch, "err", err)
 	}
 }
 

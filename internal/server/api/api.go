@@ -47,6 +47,7 @@ type Farm interface {
 	Triage
 	Setups
 	Starts
+	Changes
 }
 
 // Histories reads the past of tests.
@@ -163,6 +164,7 @@ func (h *handler) operations(a *rest.API) {
 	h.triage(a)
 	h.setups(a)
 	h.starts(a)
+	h.changes(a)
 }
 
 func get(id, path, summary string) huma.Operation {
