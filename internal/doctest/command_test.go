@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/weir-ci/weir/internal/cli"
+	"github.com/weir-ci/weir/internal/cli/console"
 )
 
 // manual is what a verb's help says.
@@ -27,7 +28,7 @@ var (
 func readManual(t *testing.T, path []string) manual {
 	t.Helper()
 	var out, problems bytes.Buffer
-	if code := cli.Main(append(slices.Clone(path), "--help"), strings.NewReader(""), &out, &problems); code != cli.ExitOK {
+	if code := cli.Main(append(slices.Clone(path), "--help"), strings.NewReader(""), &out, &problems); code != console.ExitOK {
 		t.Fatalf("weir %s --help: exit code %d: %s", strings.Join(path, " "), code, problems.String())
 	}
 	m := manual{path: strings.Join(append([]string{"weir"}, path...), " "), flags: map[string]bool{}}

@@ -7,6 +7,7 @@
 //
 //	yaml           a whole farm file
 //	yaml job       the value of one job
+//	yaml recipe    a recipe in a repository, .weir.yaml
 //	yaml fragment  a part of something, which is not tested
 //	json TYPE      a message of package protocol
 //	console        what a terminal shows; lines that begin with $ are commands
@@ -108,6 +109,12 @@ func TestFarmFiles(t *testing.T) {
 				text = b.text
 			case "yaml job":
 				text = wrapJob(b.text)
+			case "yaml recipe":
+				tested++
+				if _, problems := recipe.ParseRepository(".weir.yaml", []byte(b.text)); len(problems) > 0 {
+					t.Errorf("%s:%d: the example has problems:\n%s", b.page, b.line, problems.Format())
+				}
+				continue
 			default:
 				continue
 			}

@@ -71,11 +71,15 @@ func FuzzParse(f *testing.F) {
 // doubled, indented, or holds another value.
 func TestMutations(t *testing.T) {
 	t.Parallel()
-	start := strings.SplitAfter(recipe.Template()+graph[len("\nprojects:\n"):], "\n")
+	everything, err := os.ReadFile("testdata/valid/everything.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	starts := [][]string{strings.SplitAfter(recipe.Template()+graph[len("\nprojects:\n"):], "\n"), strings.SplitAfter(string(everything), "\n")}
 	values := []string{"", "~", "[]", "{}", "-1", "yes", "true", "*a", "&a b", "!!x y", "a: b", "[a, [b]]",
 		"{a: {b: c}}", "\t", "'", "\"", "|", ">-", "- - -", "? x", "<<: *a", "https://u:p@h/x", "\x00", "\ufeff", "é\u202e"}
 	rapid.Check(t, func(t *rapid.T) {
-		lines := append([]string{}, start...)
+		lines := append([]string{}, rapid.SampledFrom(starts).Draw(t, "start")...)
 		for range rapid.IntRange(1, 6).Draw(t, "mutations") {
 			i := rapid.IntRange(0, len(lines)-1).Draw(t, "line")
 			line := strings.TrimSuffix(lines[i], "\n")

@@ -241,3 +241,24 @@ func TestAgree(t *testing.T) {
 		t.Error("the reader takes unknown keys")
 	}
 }
+
+// TestDocumented makes sure that the page about the file explains every key.
+func TestDocumented(t *testing.T) {
+	t.Parallel()
+	data, err := os.ReadFile("../../../docs/recipe.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range mappings() {
+		for _, key := range m.keys.Known {
+			if !regexp.MustCompile("[`.{]" + regexp.QuoteMeta(key) + "[`:]").Match(data) {
+				t.Errorf("docs/recipe.md says nothing of the key %s in %q", key, m.name)
+			}
+		}
+		for old, name := range m.keys.Renamed {
+			if !strings.Contains(string(data), "`"+old+"`") || !strings.Contains(string(data), "`"+name+"`") {
+				t.Errorf("docs/recipe.md does not say that %s is now called %s", old, name)
+			}
+		}
+	}
+}
