@@ -152,7 +152,7 @@ func TestKeep(t *testing.T) {
 		hg(t, dir, "init", "nested")
 		src := r.source()
 		src.Checkout.Clean = clean
-		for range 2 {
+		for range map[bool]int{false: 1, true: 2}[clean == weir.CleanIncremental] {
 			if err := m.Prepare(t.Context(), source.Request{Source: src, Revision: b, Dir: dir, Keep: true}); err != nil {
 				t.Fatal(err)
 			}
@@ -202,22 +202,37 @@ func TestSubrepositories(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.save("link", map[string]string{"file": "f\n"})
-	for sub, want := range map[string]weir.Code{
-		"sub = [git]https://example.com/x": weir.Unsupported,
-		"../up = " + lib.dir:               weir.Invalid,
-		".hg/x = " + lib.dir:               weir.Invalid,
-		"file = " + lib.dir:                weir.Invalid,
-		"link/x = " + lib.dir:              weir.Invalid,
-		"sub = ssh://-oProxyCommand=x/y":   weir.Invalid,
-	} {
-		name, _, _ := strings.Cut(sub, " = ")
-		bad := r.craft("bad", map[string]string{".hgsub": sub + "\n", ".hgsubstate": l + " " + name + "\n"})
+	for name, location := range map[string]string{"link/x": lib.dir, "sub": "ssh://-oProxyCommand=x/y"} {
+		bad := r.craft("bad", map[string]string{".hgsub": name + " = " + location + "\n", ".hgsubstate": l + " " + name + "\n"})
 		dir := t.TempDir()
-		err := m.Checkout(t.Context(), src, bad, dir, nil)
-		if weir.CodeOf(err) != want {
-			t.Errorf("%s: got %v", sub, err)
-		}
+		expectCode(t, m.Checkout(t.Context(), src, bad, dir, nil), weir.Invalid)
 		expectFiles(t, dir, "")
+	}
+}
+
+func TestParseSubrepos(t *testing.T) {
+	t.Parallel()
+	hash := strings.Repeat("a", 40)
+	for _, c := range []struct {
+		locations, states string
+		want              weir.Code
+		n                 int
+	}{
+		{"a = ../a\n; b = x\nc= /c\n[subpaths]\nd = e\n", hash + " a\n" + null + " c\n" + hash + " d\n", "", 1},
+		{"", "", "", 0},
+		{"sub = [git]https://example.com/x", hash + " sub", weir.Unsupported, 0},
+		{"../up = /x", hash + " ../up", weir.Invalid, 0},
+		{".HG/x = /x", hash + " .HG/x", weir.Invalid, 0},
+		{"x/hg~1 = /x", hash + " x/hg~1", weir.Invalid, 0},
+		{"/x = /x", hash + " /x", weir.Invalid, 0},
+		{"x = $HOME", hash + " x", weir.Invalid, 0},
+		{"x = /x", "tip x", weir.Invalid, 0},
+	} {
+		subs, err := parseSubrepos(c.locations, c.states)
+		if len(subs) != c.n {
+			t.Errorf("%q: got %v", c.locations, subs)
+		}
+		expectCode(t, err, c.want)
 	}
 }
 

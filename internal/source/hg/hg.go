@@ -95,15 +95,20 @@ func (m *Mirrors) remote(ctx context.Context, src weir.Source, c command.Cmd) ([
 	if err != nil {
 		return nil, err
 	}
-	u, err := url.Parse(src.Location)
-	if credential.Password != "" && err == nil && (u.Scheme == "https" || u.Scheme == "http") {
-		file, err := m.authFile(u, credential)
-		if err != nil {
-			return nil, err
-		}
-		defer os.Remove(file)
-		c.Env = append(c.Env[:len(c.Env):len(c.Env)], "HGRCPATH="+file)
+	if credential.Password == "" {
+		return command.Output(ctx, c)
 	}
+	u, err := url.Parse(src.Location)
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" {
+		return nil, weir.Errorf(weir.Invalid, "hg takes no password for %s", src.Location).
+			WithHint("take credentials out of the source and give the key to the ssh agent of the user that runs weir, or write an https location")
+	}
+	file, err := m.authFile(u, credential)
+	if err != nil {
+		return nil, err
+	}
+	defer os.Remove(file)
+	c.Env = append(c.Env[:len(c.Env):len(c.Env)], "HGRCPATH="+file)
 	return command.Output(ctx, c)
 }
 

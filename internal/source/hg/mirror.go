@@ -177,6 +177,17 @@ func (m *clone) have(ctx context.Context, hashes ...string) ([]string, error) {
 	return m.nodes(ctx, "id("+strings.Join(hashes, ") + id(")+")")
 }
 
+// branches tells the branches of those of some commits that are in the mirror.
+func (m *clone) branches(ctx context.Context, hashes ...string) (map[string]string, error) {
+	out, err := command.Output(ctx, m.cmd(m.dir, "log", "--hidden", "--rev=id("+strings.Join(hashes, ") + id(")+")", "--template={node} {branch}\n"))
+	found := map[string]string{}
+	for line := range strings.Lines(string(out)) {
+		hash, branch, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
+		found[hash] = branch
+	}
+	return found, err
+}
+
 // nodes lists the hashes of a set of revisions.
 func (m *clone) nodes(ctx context.Context, revset string) ([]string, error) {
 	out, err := command.Output(ctx, m.cmd(m.dir, "log", "--hidden", "--rev="+revset, "--template={node}\n"))

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -57,26 +56,22 @@ func (m *clone) list(ctx context.Context, tip, known string) (source.Listing, er
 	if known != "" {
 		wanted = append(wanted, known)
 	}
-	found, err := m.have(ctx, wanted...)
+	found, err := m.branches(ctx, wanted...)
 	if err == nil && len(found) < len(wanted) {
 		if err = m.pull(ctx); err == nil {
-			found, err = m.have(ctx, wanted...)
+			found, err = m.branches(ctx, wanted...)
 		}
 	}
-	switch {
-	case err != nil:
+	if err != nil {
 		return source.Listing{}, err
-	case !slices.Contains(found, tip):
+	}
+	switch branch, ok := found[tip]; {
+	case !ok:
 		return source.Listing{}, errMissing
-	}
-	// The remote takes other names for branches too.
-	named, err := m.nodes(ctx, "id("+tip+") and branch("+quote("literal:"+branchOf(m.src))+")")
-	var f *command.Failure
-	if errors.As(err, &f) && ctx.Err() == nil && f.Has("does not exist", "unknown revision") || err == nil && len(named) == 0 {
+	case branch != branchOf(m.src): // the remote takes other names for branches too
 		return source.Listing{}, noBranch(m.src, branchOf(m.src))
-	} else if err != nil {
-		return source.Listing{}, err
 	}
+	_, have := found[known]
 	capped := false
 	if m.src.To != "" {
 		if tip, capped, err = m.cap(ctx, tip); err != nil {
@@ -87,7 +82,7 @@ func (m *clone) list(ctx context.Context, tip, known string) (source.Listing, er
 	case known != "" && capped && known == tip:
 		return source.Listing{}, nil
 	case known != "":
-		return m.since(ctx, known, slices.Contains(found, known), tip, capped)
+		return m.since(ctx, known, have, tip, capped)
 	case m.src.From != "":
 		return m.from(ctx, tip)
 	}
