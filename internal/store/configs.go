@@ -5,9 +5,16 @@ import (
 	"time"
 )
 
+// Limits on what is kept of configurations, in bytes.
+const (
+	MaxConfigText = 500     // of a version, and of what made the farm read it
+	MaxRecipeText = 1 << 20 // of a repository's recipe, and of its problem
+)
+
 // Configs keeps what the farm was told to do, and where that came from.
 type Configs interface {
-	// RecordConfig notes that a version of the configuration is in force from now on.
+	// RecordConfig notes that a version of the configuration is in force from now
+	// on. One that is in force already keeps its time.
 	RecordConfig(ctx context.Context, c Config) error
 	// Configs lists the versions that were in force, newest first.
 	Configs(ctx context.Context, limit int) ([]Config, error)
@@ -18,8 +25,10 @@ type Configs interface {
 	// Recipes lists them, by project.
 	Recipes(ctx context.Context) ([]RepositoryRecipe, error)
 	// Rename gives projects and jobs other names, with all their history: builders,
-	// revisions, pins, regressions. Names that are not known any more are passed
-	// over. Conflict if a new name has a history of its own.
+	// revisions, pins, specifications, regressions, in one transaction. Names that
+	// are not known any more are passed over, so that it may be said again and again.
+	// Conflict if a new name has a history of its own. What people were told in
+	// words stays as it was. Jobs are those of the project's new name, if it gets one.
 	Rename(ctx context.Context, renames []Renaming, now time.Time) error
 }
 

@@ -41,6 +41,7 @@ type Store interface {
 	Refs
 	Proposals
 	Yields
+	Configs
 
 	// Migrate brings the schema to the newest version. It is safe to call from
 	// several servers at once. A schema newer than the program is Unsupported.
@@ -790,33 +791,3 @@ type Events interface {
 	// PruneEvents removes events older than the time given.
 	PruneEvents(ctx context.Context, before time.Time) (int64, error)
 }
-
-// Access keeps tokens, by hash only.
-type Access interface {
-	// AddToken records a token. Conflict if the name is taken.
-	AddToken(ctx context.Context, t Token) error
-	// FindToken looks a token up by its hash; NotFound if there is none.
-	FindToken(ctx context.Context, hash string) (Token, error)
-	// Tokens lists tokens, without their hashes, by name.
-	Tokens(ctx context.Context) ([]Token, error)
-	// RevokeToken removes a token by name; NotFound if there is none.
-	RevokeToken(ctx context.Context, name string) error
-}
-
-// Token is the right of a worker, or of an admin, to talk to the server.
-type Token struct {
-	Name    string    `json:"name"` // the worker's or the person's name
-	Hash    string    `json:"-"`    // hex SHA-256 of the secret
-	Created time.Time `json:"created"`
-	Scope   Scope     `json:"scope"`           // empty means ScopeWorker
-	Owner   string    `json:"owner,omitempty"` // mail address of who lends the worker
-}
-
-// Scope says what a token allows.
-type Scope string
-
-// The closed set of scopes.
-const (
-	ScopeWorker Scope = "worker" // to be a worker
-	ScopeAdmin  Scope = "admin"  // to change the state of the farm
-)

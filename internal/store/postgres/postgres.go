@@ -28,6 +28,7 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/store"
+	"github.com/weir-ci/weir/internal/store/sqlconfig"
 	"github.com/weir-ci/weir/internal/store/sqlinquiry"
 	"github.com/weir-ci/weir/internal/store/sqlstore"
 	"github.com/weir-ci/weir/internal/store/sqltx"
@@ -47,6 +48,7 @@ const (
 type Store struct {
 	*sqlstore.Store
 	sqlinquiry.Conclusions
+	sqlconfig.Settings
 	schema sqltx.Schema
 	close  func() error
 }
@@ -81,7 +83,7 @@ func Open(ctx context.Context, dsn string) (store.Store, error) {
 	db := stdlib.OpenDBFromPool(pool)
 	on := sqltx.NewOn(backend{pool}, db, dialect())
 	s := &Store{
-		Store: sqlstore.New(on), Conclusions: sqlinquiry.New(on),
+		Store: sqlstore.New(on), Conclusions: sqlinquiry.New(on), Settings: sqlconfig.New(on),
 		schema: sqltx.Schema{Dialect: goose.DialectPostgres, Files: files, Options: []goose.ProviderOption{goose.WithSessionLocker(locker)}},
 	}
 	if err := s.CheckVersion(ctx, s.schema.Newest()); err != nil {

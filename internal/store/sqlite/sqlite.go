@@ -28,6 +28,7 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/store"
+	"github.com/weir-ci/weir/internal/store/sqlconfig"
 	"github.com/weir-ci/weir/internal/store/sqlinquiry"
 	"github.com/weir-ci/weir/internal/store/sqlstore"
 	"github.com/weir-ci/weir/internal/store/sqltx"
@@ -48,6 +49,7 @@ const journalBytes = "16777216"
 type Store struct {
 	*sqlstore.Store
 	sqlinquiry.Conclusions
+	sqlconfig.Settings
 	schema sqltx.Schema
 	writer *sql.DB
 	reader *sql.DB
@@ -89,7 +91,7 @@ func open(ctx context.Context, path string) (*Store, error) {
 	s.reader.SetMaxIdleConns(max(4, runtime.NumCPU()))
 	s.close = sync.OnceValue(func() error { return errors.Join(s.reader.Close(), s.writer.Close()) })
 	db := sqltx.New(s.writer, s.reader, dialect())
-	s.Store, s.Conclusions = sqlstore.New(db), sqlinquiry.New(db)
+	s.Store, s.Conclusions, s.Settings = sqlstore.New(db), sqlinquiry.New(db), sqlconfig.New(db)
 	if err := s.writer.PingContext(ctx); err != nil {
 		return nil, errors.Join(explainOpen(path, err), s.close())
 	}

@@ -10,27 +10,35 @@ import (
 // maxKnown is how many builders are remembered.
 const maxKnown = 10_000
 
-// Builders remembers builders. They never change once they are made, and each
+// RenameGuard is the name of the guard under which builders get other names, and
+// that counts how often they have.
+const RenameGuard = "renames"
+
+// Builders remembers builders. They hardly ever change once they are made, and each
 // lease asks for those of up to 200 builds. They were there for good before
 // the first of those was made, so none is remembered that came to nothing.
-// The zero value is ready to use.
+// When builders have got other names all are forgotten. The zero value is ready to use.
 type Builders struct {
 	mu       sync.Mutex
+	names    int64 // how often they had got others
 	builders map[weir.BuilderID]weir.Builder
 }
 
 // get finds the builders of a list of ids; the ids of those that it does not
 // know are missing.
-func (k *Builders) get(ids []weir.BuilderID) (found map[weir.BuilderID]weir.Builder, missing []weir.BuilderID) {
+func (k *Builders) get(names int64, ids []weir.BuilderID) (found map[weir.BuilderID]weir.Builder, missing []weir.BuilderID) {
 	found = make(map[weir.BuilderID]weir.Builder, 8)
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if names > k.names {
+		k.names, k.builders = names, nil
+	}
 	for _, id := range ids {
 		if _, ok := found[id]; ok {
 			continue
 		}
 		b, ok := k.builders[id]
-		if !ok {
+		if !ok || names < k.names {
 			missing = append(missing, id)
 		}
 		found[id] = b
@@ -38,9 +46,12 @@ func (k *Builders) get(ids []weir.BuilderID) (found map[weir.BuilderID]weir.Buil
 	return found, missing
 }
 
-func (k *Builders) put(builders []weir.Builder) {
+func (k *Builders) put(names int64, builders []weir.Builder) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if names != k.names { // they may have other names by now
+		return
+	}
 	if k.builders == nil || len(k.builders)+len(builders) > maxKnown {
 		k.builders = map[weir.BuilderID]weir.Builder{}
 	}
@@ -49,9 +60,9 @@ func (k *Builders) put(builders []weir.Builder) {
 	}
 }
 
-// Of finds builders by id.
-func (k *Builders) Of(c sqltx.Conn, ids []weir.BuilderID) (map[weir.BuilderID]weir.Builder, error) {
-	found, missing := k.get(ids)
+// Of finds builders by id, when they have got other names so many times.
+func (k *Builders) Of(c sqltx.Conn, names int64, ids []weir.BuilderID) (map[weir.BuilderID]weir.Builder, error) {
+	found, missing := k.get(names, ids)
 	if len(missing) == 0 {
 		return found, nil
 	}
@@ -65,7 +76,7 @@ func (k *Builders) Of(c sqltx.Conn, ids []weir.BuilderID) (map[weir.BuilderID]we
 	for _, b := range read {
 		found[b.ID] = b
 	}
-	k.put(read)
+	k.put(names, read)
 	return found, nil
 }
 

@@ -15,7 +15,8 @@ func cleanKey(k weir.BuilderKey) weir.BuilderKey {
 		Platform: weir.Platform(sqltx.Clean(string(k.Platform))), Branch: sqltx.Clean(k.Branch), Upstreams: sqltx.Clean(k.Upstreams)}
 }
 
-func builderHash(k weir.BuilderKey) string {
+// KeyHash is what tells keys of builders apart in an index.
+func KeyHash(k weir.BuilderKey) string {
 	return sqltx.HashOf(k.Project, k.Job, k.Cell, string(k.Platform), k.Branch, k.Upstreams)
 }
 
@@ -25,7 +26,7 @@ func (s Store) EnsureBuilders(ctx context.Context, keys []weir.BuilderKey) ([]we
 	byHash := map[string]weir.BuilderKey{}
 	for i, k := range keys {
 		k = cleanKey(k)
-		hashes[i] = builderHash(k)
+		hashes[i] = KeyHash(k)
 		byHash[hashes[i]] = k
 	}
 	var found map[string]weir.BuilderID

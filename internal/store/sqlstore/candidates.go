@@ -42,7 +42,8 @@ const (
 
 // lookSQL renders the query of a look: from the first lane on, or from the one
 // behind $5. Its columns are 1 for a lane or 0 for a single build, the lane, the
-// builds that come first there, and the oldest one.
+// builds that come first there, and the oldest one. One row more begins with 2 and
+// says how often builders have got other names.
 func lookSQL(behind bool) string {
 	lanes := `SELECT y.lane FROM builds y WHERE y.platform = $1 AND y.state = 'queued'` + byPriority
 	from := ""
@@ -59,8 +60,16 @@ func lookSQL(behind bool) string {
 			COALESCE((SELECT ` + rowText + ` FROM builds x WHERE ` + isQueued + ` AND x.lane = l.lane` + byAge + ` ORDER BY x.id LIMIT 1), '')
 		FROM lanes l WHERE l.lane IS NOT NULL
 		UNION ALL SELECT 0, w.lane, w.line, '' FROM (SELECT x.lane, ` + rowText + ` AS line FROM builds x WHERE ` + isQueued + `
-			ORDER BY x.priority DESC, x.id LIMIT $4) w`
+			ORDER BY x.priority DESC, x.id LIMIT $4) w
+		UNION ALL SELECT 2, CAST(COALESCE((SELECT g.count FROM guards g WHERE g.name = '` + sqlroster.RenameGuard + `'), 0) AS TEXT), '', ''`
 }
+
+// The kinds of rows of a look.
+const (
+	single = iota
+	aLane
+	theNames
+)
 
 // look is a look at the queue that was asked for.
 type look struct {
@@ -90,7 +99,7 @@ type offer struct {
 // candidates reads queued builds that were asked for, and reports whether there
 // may be more than those.
 func (t *tx) candidates(k *sqlroster.Builders, lanes *turns, queue look) (q store.Queue, more bool, err error) {
-	offers, more, err := queue.read(lanes)
+	offers, names, more, err := queue.read(lanes)
 	if err != nil || len(offers) == 0 {
 		return q, more, err
 	}
@@ -98,7 +107,7 @@ func (t *tx) candidates(k *sqlroster.Builders, lanes *turns, queue look) (q stor
 	for i, o := range offers {
 		builders[i] = o.builder
 	}
-	found, err := k.Of(t.Conn, builders)
+	found, err := k.Of(t.Conn, names, builders)
 	if err != nil {
 		return q, more, err
 	}
@@ -120,25 +129,28 @@ func (t *tx) candidates(k *sqlroster.Builders, lanes *turns, queue look) (q stor
 }
 
 // read reads a look: at most store.CandidateLimit builds, by priority and age.
-func (l look) read(turn *turns) (offers []offer, more bool, err error) {
+func (l look) read(turn *turns) (offers []offer, names int64, more bool, err error) {
 	type row struct {
-		lane         bool
+		kind         int
 		name         string
 		first, other string
 	}
 	rows, err := sqltx.Collect(l.asked, func(s sqltx.Scanner) (r row, err error) {
-		var kind int
-		err = s.Scan(&kind, &r.name, &r.first, &r.other)
-		r.lane = kind == 1
+		err = s.Scan(&r.kind, &r.name, &r.first, &r.other)
 		return r, err
 	}, "")
 	if err != nil {
-		return nil, false, err
+		return nil, 0, false, err
 	}
 	lanes, last := 0, ""
 	for _, r := range rows {
-		if r.lane {
+		switch r.kind {
+		case aLane:
 			lanes, last = lanes+1, max(last, r.name)
+		case theNames:
+			if names, err = strconv.ParseInt(r.name, 10, 64); err != nil {
+				return nil, 0, false, err
+			}
 		}
 	}
 	turn.took(l.platform, lanes, last)
@@ -155,14 +167,14 @@ func (l look) read(turn *turns) (offers []offer, more bool, err error) {
 	}
 	for _, r := range rows { // first those that no lane's many keep out
 		switch {
-		case !r.lane:
+		case r.kind == single:
 			add(r.name, r.first, 0)
-		case r.other != "":
+		case r.kind == aLane && r.other != "":
 			add(r.name, r.other, 0)
 		}
 	}
 	for _, r := range rows {
-		if !r.lane || r.first == "" {
+		if r.kind != aLane || r.first == "" {
 			continue
 		}
 		texts := strings.Split(r.first, between)
@@ -171,7 +183,7 @@ func (l look) read(turn *turns) (offers []offer, more bool, err error) {
 			add(r.name, text, i+1)
 		}
 	}
-	return inOrder(offers), more, err
+	return inOrder(offers), names, more, err
 }
 
 // inOrder cuts offers at what a lease looks at, each lane as much as the others,
@@ -281,24 +293,13 @@ func (c conn) complete(offers []offer) error {
 // until the transaction ends no other one reads them to lease more: two servers
 // must not both find the same lock free.
 func (t *tx) heldLocks() ([]store.Held, error) {
-	if err := t.guard("locks"); err != nil {
+	if err := t.Guard("locks"); err != nil {
 		return nil, err
 	}
 	return sqltx.Collect(t, func(row sqltx.Scanner) (h store.Held, err error) {
 		err = row.Scan(&h.Build, &h.Worker, sqltx.JSON(&h.Locks))
 		return h, err
 	}, `SELECT b.id, b.worker, b.locks FROM builds b WHERE b.locks <> '' AND b.state IN ('leased', 'running') ORDER BY b.id`)
-}
-
-// guard takes a lock that is nothing but a name, until the transaction ends.
-func (t *tx) guard(name string) error {
-	if t.Lock() == "" { // there is one writer at a time
-		return nil
-	}
-	if err := t.Put(`INSERT INTO guards (name) VALUES ($1) ON CONFLICT DO NOTHING`, name); err != nil {
-		return err
-	}
-	return t.Row(`SELECT b.name FROM guards b WHERE b.name = $1`+t.Lock(), name).Scan(&name)
 }
 
 // turns remembers, where there are more lanes than one look takes in, behind

@@ -52,7 +52,12 @@ func recipeOf(nb store.NewBuild) (r recipe, err error) {
 		spec = nb.Spec
 	}
 	text, err := sqltx.Encode(spec)
-	return recipe{text, sqltx.HashOf(text, itoa(sqltx.Flag(pinned)))[:32], pinned}, err
+	return recipe{text, RecipeHash(text, pinned), pinned}, err
+}
+
+// RecipeHash is what tells specifications apart in an index: without the pins or with them.
+func RecipeHash(text string, pinned bool) string {
+	return sqltx.HashOf(text, itoa(sqltx.Flag(pinned)))[:32]
 }
 
 func (p *plan) askRecipe(hash string) sqltx.Asked {

@@ -71,7 +71,7 @@ func (t *tx) createRun(nr store.NewRun) (weir.Run, []weir.BuildID, error) {
 	}
 	p := &plan{tx: t, nr: nr, builds: map[weir.BuildID]weir.Build{}, made: map[lineKey]weir.BuildID{}, recipes: map[string]int64{}}
 	for _, nb := range nr.Builds {
-		p.keys = append(p.keys, pinsKey(nb.Pins))
+		p.keys = append(p.keys, PinsKey(nb.Pins))
 	}
 	if err := p.ask(); err != nil {
 		return weir.Run{}, nil, err

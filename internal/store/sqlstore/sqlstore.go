@@ -71,5 +71,5 @@ func itoa[T ~int | ~int64](n T) string { return strconv.FormatInt(int64(n), 10) 
 func (t *tx) tellBuild(id weir.BuildID) { t.TellID(weir.EventBuild, int64(id)) }
 func (t *tx) tellQueue(p weir.Platform) { t.Tell(weir.EventQueue, string(p)) }
 
-// pinsKey is 128 bits of a hash: pins are too long for an index.
-func pinsKey(p weir.Pins) string { return sqltx.HashOf(p.Key())[:32] }
+// PinsKey is 128 bits of a hash: pins are too long for an index.
+func PinsKey(p weir.Pins) string { return sqltx.HashOf(p.Key())[:32] }

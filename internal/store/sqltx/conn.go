@@ -185,6 +185,18 @@ func (t *Tx) Put(query string, args ...any) error {
 	return t.work.Put(t.conn.ctx, query, args)
 }
 
+// Guard takes a lock that is nothing but a name, until the transaction ends. Where
+// there is one writer at a time there is nothing to do.
+func (t *Tx) Guard(name string) error {
+	if t.conn.Lock() == "" {
+		return nil
+	}
+	if err := t.Put(`INSERT INTO guards (name) VALUES ($1) ON CONFLICT DO NOTHING`, name); err != nil {
+		return err
+	}
+	return t.conn.Row(`SELECT b.name FROM guards b WHERE b.name = $1`+t.conn.Lock(), name).Scan(&name)
+}
+
 // Tell notes an event, once per transaction.
 func (t *Tx) Tell(kind weir.EventKind, subject string) {
 	e := pendingEvent{kind, Clean(subject)}

@@ -19,6 +19,12 @@ func handleTests() []handleTest {
 		{"what one writes the other reads", testReopen},
 		{"leasers on two handles", onTwo(func(f *fixture, other store.Store) { f.leaseRace(f.Store, other) })},
 		{"locks on two handles", onTwo(func(f *fixture, other store.Store) { f.lockRace(f.Store, other) })},
+		{"other names on another handle", onTwo(func(f *fixture, other store.Store) {
+			f.change(f.builder("a"), 1)
+			equal(f, "before", f.offered()[0].Builder.Project, "a")
+			f.ok(other.Rename(f.ctx, []store.Renaming{{Project: "a", NewProject: "b"}}, f.now()))
+			equal(f, "after", f.offered()[0].Builder.Project, "b")
+		})},
 		{"leases doubled on two handles", onTwo(func(f *fixture, other store.Store) { f.turnRace(f.Store, other) })},
 		{"a reader misses nothing of two writers", onTwo(func(f *fixture, other store.Store) { f.readerTest(other, f.Store, other) })},
 	}

@@ -85,6 +85,7 @@ func runGroups(t *testing.T, open func(t *testing.T) *fixture) {
 		{"after", afterTests()},
 		{"starts", startsTests()},
 		{"yields", yieldTests()},
+		{"configs", configTests()},
 		{"share", shareTests()},
 		{"supersede", supersedeTests()},
 		{"cancel", cancelTests()},

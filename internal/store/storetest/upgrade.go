@@ -47,6 +47,36 @@ func Populate(t *testing.T, s store.Store) {
 	f.populateHidden()
 	f.populateLife()
 	f.populateQueue()
+	f.populateStarts()
+}
+
+// populateStarts makes what version 11 of the schema brought: jobs after jobs,
+// locks, occasions, and what builds leave for people.
+func (f *fixture) populateStarts() {
+	f.Helper()
+	g, h := f.builder("g"), f.builder("h")
+	run := f.run(weir.CauseForce, build(g, own(g, 1), mayFail), build(h, own(h, 1), after(weir.WhenPassed, 0), locks(weir.LockUse{Name: "db"})),
+		build(h, own(h, 2), after(weir.WhenFailed, 0)))
+	run.Project, run.Config, run.By, run.Params = "g", "c0ffee", "ann", []weir.EnvVar{{Name: "level", Value: "3"}}
+	_, ids, err := f.CreateRun(f.ctx, run)
+	f.ok(err)
+	f.ok(f.leaves(f.leaseBuild(ids[0]), weir.ReasonNone, func(e *store.Finish) {
+		e.Artifacts = []weir.Artifact{artifact("dist/a", "a", f.now().Add(time.Hour))}
+		e.Metrics, e.Summary = []weir.Metric{{Name: "time", Value: 1.25, Unit: "s"}}, "# done"
+	}))
+	f.leaseBuild(ids[1])
+	_, _, err = f.pull(f.proposed("1", "h1"), build(g, at("g", "h1")))
+	f.ok(err)
+	must[weir.Proposal](f)(f.Propose(f.ctx, weir.Proposal{Project: "g", Forge: "github", Number: "2", Head: "h2", Fork: true, State: weir.ProposalHeld, Updated: f.now()}))
+	f.ok(f.SetTicks(f.ctx, []store.Tick{{Project: "g", Job: "test", Cron: "0 3 * * *", At: epoch.Add(time.Hour)}}))
+	f.ok(f.RecordBranches(f.ctx, "g", []string{"v1", "v2"}, f.now()))
+	must[[]store.Tag](f)(f.RecordTags(f.ctx, "g", nil, f.now()))
+	must[[]store.Tag](f)(f.RecordTags(f.ctx, "g", []store.Tag{{Project: "g", Name: "v1.0", Revision: "t1"}}, f.now()))
+	f.ok(f.RecordConfig(f.ctx, store.Config{Version: "c0ffee", Since: f.now(), By: "start"}))
+	f.ok(f.RecordRecipe(f.ctx, store.RepositoryRecipe{Project: "g", Revision: "r1", Origin: weir.RepositoryRecipe, Text: "jobs: {}", Read: f.now()}))
+	_, _, err = f.RecordRevisions(f.ctx, store.Poll{Project: "g", Revisions: f.skipping("a -b"), Now: f.now(), Next: f.now()})
+	f.ok(err)
+	must[bool](f)(f.SeenDelivery(f.ctx, "delivery", f.now()))
 }
 
 // populateHidden settles a build in which tests do not run, and fail for other
@@ -112,6 +142,12 @@ func Reading(t *testing.T, s store.Store) []byte {
 		"regressions": must[[]weir.Regression](f)(f.Regressions(f.ctx, store.RegressionFilter{})),
 		"searches":    must[[]weir.Regression](f)(f.Regressions(f.ctx, store.RegressionFilter{Aims: weir.Aims()})),
 		"w1's token":  must[store.Token](f)(f.FindToken(f.ctx, "aa11")),
+		"times":       must[[]store.Tick](f)(f.Ticks(f.ctx)),
+		"branches":    must[map[string][]string](f)(f.Branches(f.ctx)),
+		"due tags":    must[[]store.Tag](f)(f.DueTags(f.ctx, 0)),
+		"proposals":   must[[]weir.Proposal](f)(f.Proposals(f.ctx, store.ProposalFilter{})),
+		"configs":     must[[]store.Config](f)(f.Configs(f.ctx, 0)),
+		"recipes":     must[[]store.RepositoryRecipe](f)(f.Recipes(f.ctx)),
 	}
 	for _, r := range must[[]weir.Regression](f)(f.Regressions(f.ctx, store.RegressionFilter{})) {
 		all[fmt.Sprint("regression ", r.ID)] = must[weir.Regression](f)(f.Regression(f.ctx, r.ID))
@@ -123,6 +159,9 @@ func Reading(t *testing.T, s store.Store) []byte {
 		all[fmt.Sprint("build ", b.ID)] = b
 		all[of("specification")] = must[weir.Spec](f)(f.BuildSpec(f.ctx, b.ID))
 		all[of("needs")] = must[[]weir.BuildID](f)(f.Needs(f.ctx, b.ID))
+		all[of("what comes before")] = must[[]weir.BuildID](f)(f.After(f.ctx, b.ID))
+		all[of("artifacts")] = must[[]weir.Artifact](f)(f.Artifacts(f.ctx, b.ID))
+		all[of("notes")] = must[store.Notes](f)(f.Notes(f.ctx, b.ID))
 		all[of("changes")] = must[[]weir.TestChange](f)(f.BuildChanges(f.ctx, b.ID, 0, 100))
 		states, _, err := f.Baseline(f.ctx, b.Builder.ID)
 		f.ok(err)

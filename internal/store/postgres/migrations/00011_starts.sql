@@ -145,3 +145,6 @@ CREATE TABLE repository_recipes (
   problem  TEXT COLLATE "C" NOT NULL,
   read     BIGINT NOT NULL
 );
+
+-- When a token stops working; 0: never.
+ALTER TABLE tokens ADD COLUMN expires BIGINT NOT NULL DEFAULT 0;

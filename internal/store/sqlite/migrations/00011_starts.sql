@@ -145,3 +145,6 @@ CREATE TABLE repository_recipes (
   problem  TEXT NOT NULL,
   read     INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- When a token stops working; 0: never.
+ALTER TABLE tokens ADD COLUMN expires INTEGER NOT NULL DEFAULT 0;
