@@ -10,6 +10,7 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/recipe"
+	"github.com/weir-ci/weir/internal/recipe/condition"
 )
 
 // check holds what is true of every file, however broken.
@@ -42,11 +43,45 @@ func check(t interface{ Fatalf(string, ...any) }, data []byte) {
 	if farm == nil {
 		return
 	}
+	for _, p := range farm.Projects {
+		for _, j := range p.Jobs {
+			checkJob(t, p, j)
+		}
+	}
+	keys := map[weir.BuilderKey]bool{}
 	for _, plan := range recipe.Expand(farm, "linux/amd64") {
+		if keys[plan.Key] {
+			t.Fatalf("the builder %s is there twice", plan.Key.Name())
+		}
+		keys[plan.Key] = true
 		if !weir.ValidName(plan.Key.Project) || !weir.ValidName(plan.Key.Job) || len(plan.Job.Steps) == 0 {
 			t.Fatalf("bad plan: %+v", plan)
 		}
 		plan.Spec(weir.Pins{plan.Key.Project: "1"})
+	}
+}
+
+// checkJob holds what is true of every job that is taken.
+func checkJob(t interface{ Fatalf(string, ...any) }, p weir.Project, j weir.Job) {
+	if len(j.Cells) > 256 || len(j.Cells) > 0 && j.Product != "" {
+		t.Fatalf("job %s has %d cells and the product %q", j.Name, len(j.Cells), j.Product)
+	}
+	for _, name := range j.Needs {
+		if _, ok := p.Job(name); !ok || name == j.Name {
+			t.Fatalf("job %s needs %s", j.Name, name)
+		}
+	}
+	if j.If != "" {
+		if err := condition.CheckJob(j.If, condition.Scope{}); err != nil {
+			t.Fatalf("the condition %q: %v", j.If, err)
+		}
+	}
+	names := map[string]bool{}
+	for _, s := range j.Steps {
+		if names[s.Name] || s.Name == "" || (s.Run == "") == (s.Script == "") {
+			t.Fatalf("bad step: %+v", s)
+		}
+		names[s.Name] = true
 	}
 }
 

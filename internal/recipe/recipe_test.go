@@ -189,11 +189,60 @@ func TestLocations(t *testing.T) {
 	}
 }
 
+// TestOtherLocations is about the repositories that are not git's, and archives.
+func TestOtherLocations(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for source, want := range map[string]string{
+		"hg: https://example.org/a":  "https://example.org/a",
+		"hg: ssh://hg@example.org/a": "ssh://hg@example.org/a",
+		"hg: ./a":                    filepath.Join(dir, "a"),
+		"svn: svn://example.org/a":   "svn://example.org/a",
+		"svn: file:///srv/svn, branch: branches/1.x, from: 12": "file:///srv/svn",
+		"svn: ./a, to: r7":                     filepath.Join(dir, "a"),
+		"hg: git@example.org:a":                "",
+		"hg: a:b":                              "",
+		"hg: static-http://example.org/a":      "",
+		"hg: bundle:a":                         "",
+		"hg: git://example.org/a":              "",
+		"svn: ssh://example.org/a":             "",
+		"svn: svn+custom://example.org/a":      "",
+		"svn: svn://example.org/a, from: HEAD": "",
+		"svn: svn://-o/a":                      "",
+		`archive: "file:///srv/a-{version}.zip", index: file:///srv`:             "file:///srv/a-{version}.zip",
+		`archive: "https://u@example.org/{version}", index: https://example.org`: "",
+		`archive: "https://example.org/{version}{version}", versions: [1]`:       "",
+		`archive: "http:/{version}", versions: [1]`:                              "",
+		`archive: "https://example.org/a-{version}", versions: [a/b]`:            "",
+		`npm: "@a/b/c"`: "",
+		`npm: "../a"`:   "",
+		`npm: a, index: "https://u:p@example.org"`: "",
+		`pypi: "-a"`:                          "",
+		`pypi: a, index: "ftp://example.org"`: "",
+		`pypi: zope.interface`:                "zope.interface",
+	} {
+		text := "projects:\n  a:\n    source: {" + source + "}\n    jobs: {test: {steps: [make]}}\n"
+		farm, problems := recipe.Parse(filepath.Join(dir, "weir.yaml"), []byte(text))
+		switch {
+		case want == "" && problems.Err() == nil:
+			t.Errorf("%s is taken", source)
+		case want != "" && (len(problems) > 0 || farm.Projects[0].Source.Location != want):
+			t.Errorf("%s is read as %+v\n%s", source, farm, problems.Format())
+		}
+	}
+}
+
 func TestWarnings(t *testing.T) {
 	t.Parallel()
 	farm, problems := recipe.Parse("weir.yaml", []byte("farm: {name: bare}\nprojects: {}\n"))
 	if farm == nil || problems.Err() != nil || len(problems) != 1 || problems[0].Severity != recipe.Warning {
 		t.Fatalf("a farm without projects: %v, %+v", farm, problems)
+	}
+	for on, want := range map[string]int{"[tag]": 1, "[pull]": 1, "[tag, force]": 0, "[change]": 0} {
+		_, never := recipe.Parse("weir.yaml", []byte("projects: {a: {source: {git: /a}, jobs: {t: {steps: [make], on: "+on+"}}}}\n"))
+		if len(never) != want || want > 0 && !strings.Contains(never.Error(), "nothing sets off job a/t") {
+			t.Errorf("on %s: %s", on, never.Format())
+		}
 	}
 	if got := problems.Format(); !strings.Contains(got, "weir.yaml:2:11: warning: the farm has no projects\n") {
 		t.Errorf("rendered as %s", got)

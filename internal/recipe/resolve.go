@@ -40,6 +40,7 @@ func (g *resolver) resolve() {
 	}
 	for _, d := range g.drafts {
 		g.origin(d, used[d.project.Name])
+		g.never(d)
 		g.uses(d)
 	}
 	g.formerly()
@@ -58,6 +59,25 @@ func (g *resolver) origin(d *draft, used bool) {
 			Hint("give it jobs, or name it among the upstreams of another project")
 	default:
 		p.Recipe = weir.RecipeAuto
+	}
+}
+
+// never warns of jobs that only start on something that the source does not tell of.
+func (g *resolver) never(d *draft) {
+	for _, j := range d.project.Jobs {
+		told := slices.ContainsFunc(j.Start.On, func(c weir.Cause) bool {
+			switch c {
+			case weir.CauseTag:
+				return len(d.project.Source.Watch.Tags) > 0
+			case weir.CausePull:
+				return d.project.Source.Watch.Pulls.Build != weir.PullsNone
+			}
+			return true
+		})
+		if len(j.Start.On) > 0 && !told {
+			g.Warn(d.jobs[j.Name], "nothing sets off job %s/%s: the source does not say which tags or pull requests are built",
+				strict.Clip(d.project.Name), strict.Clip(j.Name)).Hint("write tags: [v*] or pulls: own in the source, or add another cause to on")
+		}
 	}
 }
 

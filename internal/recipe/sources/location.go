@@ -54,7 +54,7 @@ func (r reader) location(n *yaml.Node, kind weir.SourceKind) string {
 	case strings.HasPrefix(s, "-"):
 		r.Problem(n, "%s may not start with a dash: %s", key, strict.Show(s)).Hint("write ./ in front of a path")
 	case strict.Drive(s) || filepath.IsAbs(s):
-		return r.local(s, kind)
+		return r.Absolute(s)
 	case helperForm.MatchString(s):
 		scheme, _, _ := strings.Cut(s, "::")
 		r.Hide(n)
@@ -70,19 +70,6 @@ func (r reader) location(n *yaml.Node, kind weir.SourceKind) string {
 		return r.path(n, s, kind)
 	}
 	return ""
-}
-
-// local makes a path of the farm's machine absolute. Subversion knows URLs only.
-func (r reader) local(s string, kind weir.SourceKind) string {
-	s = r.Absolute(s)
-	if kind != weir.Svn {
-		return s
-	}
-	slashed := filepath.ToSlash(s)
-	if !strings.HasPrefix(slashed, "/") {
-		slashed = "/" + slashed
-	}
-	return (&url.URL{Scheme: "file", Path: slashed}).String()
 }
 
 func (r reader) url(n *yaml.Node, s string, kind weir.SourceKind) string {
@@ -151,11 +138,7 @@ func (r reader) path(n *yaml.Node, s string, kind weir.SourceKind) string {
 			Hint("write https:// in front of a host, or ./ in front of a path")
 		return ""
 	}
-	path := r.LocalPath(n, string(kind))
-	if path == "" {
-		return ""
-	}
-	return r.local(path, kind)
+	return r.LocalPath(n, string(kind))
 }
 
 // version is what stands for the version in the location of archives.

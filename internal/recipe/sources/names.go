@@ -16,6 +16,7 @@ import (
 var (
 	revisionForm  = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z._/+~^@!-]*$`)
 	toolchainForm = regexp.MustCompile(`^go1(\.\d{1,4}){1,2}((rc|beta)\d{1,3})?$`)
+	numberForm    = regexp.MustCompile(`^r?[1-9][0-9]{0,9}$`)
 	npmForm       = regexp.MustCompile(`^(@[A-Za-z0-9][A-Za-z0-9._~-]{0,100}/)?[A-Za-z0-9][A-Za-z0-9._~-]{0,213}$`)
 	pypiForm      = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]{0,212}[A-Za-z0-9])?$`)
 	// userForm is what forges have as ids of users: numbers, UUIDs, in braces or
@@ -57,6 +58,8 @@ func (r reader) revision(n *yaml.Node, what string, s weir.Source) string {
 	case s.Kind == weir.Go && s.Location == Toolchain && !toolchainForm.MatchString(v):
 		r.Problem(n, "%s is not a Go toolchain: %s", what, strict.Show(v)).Hint("write it like go1.22.5")
 	case s.Kind == weir.Go && s.Location != Toolchain && s.Location != "" && !r.fits(n, what, v, s.Location):
+	case s.Kind == weir.Svn && !numberForm.MatchString(v):
+		r.Problem(n, "%s is not a revision of Subversion: %s", what, strict.Show(v)).Hint("write r and its number: r123")
 	case s.Kind.Registry() && strings.ContainsAny(v, "/~^@"):
 		r.Problem(n, "%s is not a version: %s", what, strict.Show(v)).Hint("write it as it was released, like 1.2.3")
 	default:
