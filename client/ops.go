@@ -25,6 +25,8 @@ type Force struct {
 	Job     string `json:"job,omitempty"`    // empty: all jobs
 	Reason  string `json:"reason,omitempty"` // one line for people, at most 200 bytes
 	Count   int    `json:"count,omitempty"`  // builds of each job and platform, at most 1,000; 0: 1
+	// Params are values for parameters of the jobs, by their names.
+	Params map[string]string `json:"params,omitempty"`
 }
 
 // Forced is what came of it.

@@ -19,17 +19,23 @@ func newForce() *cobra.Command {
 		Short: "build a project now",
 		Long: `Build the newest known revisions of a project and of everything upstream of
 it now, whether or not they were built before. With --count each builder gets
-so many builds of its own, to hunt a flaky test or to load a farm.
+so many builds of its own, to hunt a flaky test or to load a farm. What the jobs
+want to know is given with --param; their recipe says what there is.
 
 It needs an admin's token; see weir token --help.`,
-		Example: "  weir force hello\n  weir force hello --job test --reason \"is it flaky?\" --count 20",
+		Example: "  weir force hello\n  weir force hello --job test --reason \"is it flaky?\" --count 20\n  weir force site --job deploy --param target=staging",
 		Args:    cobra.ExactArgs(1),
 	}
 	farm := console.AdminFlags(c)
 	job := c.Flags().String("job", "", "only this job (default: all)")
 	reason := c.Flags().String("reason", "", "one line for people")
 	count := c.Flags().Int("count", 1, "how many builds of each job and platform, at most 1000")
+	params := c.Flags().StringArray("param", nil, "value of a parameter: `NAME=VALUE`; may be repeated")
 	c.RunE = func(c *cobra.Command, args []string) error {
+		chosen, err := parameters(*params)
+		if err != nil {
+			return err
+		}
 		if *count < 1 || *count > 1000 {
 			return console.Usage(fmt.Errorf("--count is %d, it must be 1 to 1000", *count))
 		}
@@ -37,7 +43,7 @@ It needs an admin's token; see weir token --help.`,
 		if err != nil {
 			return err
 		}
-		out, err := farm.Force(c.Context(), client.Force{Project: args[0], Job: *job, Reason: *reason, Count: *count})
+		out, err := farm.Force(c.Context(), client.Force{Project: args[0], Job: *job, Reason: *reason, Count: *count, Params: chosen})
 		if err != nil {
 			return err
 		}
@@ -45,6 +51,19 @@ It needs an admin's token; see weir token --help.`,
 		return nil
 	}
 	return c
+}
+
+// parameters reads NAME=VALUE.
+func parameters(list []string) (map[string]string, error) {
+	chosen := map[string]string{}
+	for _, text := range list {
+		name, value, ok := strings.Cut(text, "=")
+		if _, twice := chosen[name]; !ok || name == "" || twice {
+			return nil, console.Usage(fmt.Errorf("--param %.80q must be NAME=VALUE, and each name stand once", text))
+		}
+		chosen[name] = value
+	}
+	return chosen, nil
 }
 
 func newCancel() *cobra.Command {

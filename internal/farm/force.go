@@ -8,6 +8,7 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/farm/planner"
+	"github.com/weir-ci/weir/internal/recipe/condition"
 	"github.com/weir-ci/weir/internal/schedule"
 	"github.com/weir-ci/weir/internal/store"
 )
@@ -26,6 +27,8 @@ type Force struct {
 	Reason  string // one line for people; may be empty
 	Count   int    // of each builder, 1 to MaxForceCount; 0 means 1
 	By      string // who wants it
+	// Params are values for parameters of the jobs, by their names.
+	Params []weir.EnvVar
 }
 
 // Forced is what came of it.
@@ -40,6 +43,10 @@ type Forced struct {
 func (f *Farm) Force(ctx context.Context, ask Force) (Forced, error) {
 	c := f.config.Load()
 	if err := ask.check(c); err != nil {
+		return Forced{}, err
+	}
+	var err error
+	if ask.Params, err = schedule.Choose(ask.jobs(c), ask.Params); err != nil {
 		return Forced{}, err
 	}
 	ctx, cancel := whole(ctx)
@@ -85,11 +92,17 @@ func (f *Farm) catchUp(ctx context.Context, c *config) (map[weir.BuilderID]weir.
 // forceAt forces builds at tips. Conflict if a line is not where heads says,
 // and not at the tips either.
 func (f *Farm) forceAt(ctx context.Context, c *config, ask Force, tips planner.Tips, heads map[weir.BuilderID]weir.Build) (Forced, error) {
-	a := planner.NewAssembly(c.Table, store.NewRun{Cause: weir.CauseForce, Project: ask.Project, Reason: ask.reason(), Now: f.now(),
+	a := planner.NewAssembly(c.Table, store.NewRun{Cause: weir.CauseForce, Project: ask.Project, Reason: ask.reason(), Now: f.now(), By: ask.By, Params: ask.Params,
 		Heads: map[weir.BuilderID]weir.BuildID{}})
 	var wanted []int
 	for i, p := range c.Plans {
-		if p.Key.Project != ask.Project || ask.Job != "" && p.Key.Job != ask.Job {
+		if p.Key.Project != ask.Project || ask.Job != "" && p.Key.Job != ask.Job || ask.Job == "" && !p.Job.Start.Begins(weir.CauseForce) {
+			continue
+		}
+		if wanted, err := condition.Job(p.Job.If, c.Facts(p, weir.CauseForce, ask.Params)); err != nil || !wanted {
+			if err != nil {
+				return Forced{}, err
+			}
 			continue
 		}
 		_, pins := c.Ends(p, tips)
@@ -113,6 +126,10 @@ func (f *Farm) forceAt(ctx context.Context, c *config, ask Force, tips planner.T
 			}
 		}
 	}
+	if len(wanted) == 0 {
+		return Forced{}, weir.Errorf(weir.Conflict, "no job of %s is to be built now: what its key if says does not hold, or it is not for people to start", ask.Project).
+			WithHint("name the job; see on and if in docs/recipe.md")
+	}
 	run, ids, err := f.store.CreateRun(ctx, a.Run)
 	if err != nil {
 		return Forced{}, err
@@ -122,6 +139,16 @@ func (f *Farm) forceAt(ctx context.Context, c *config, ask Force, tips planner.T
 		out.Builds[i] = ids[at]
 	}
 	return out, nil
+}
+
+// jobs lists those that are wanted.
+func (ask Force) jobs(c *config) (jobs []weir.Job) {
+	for _, j := range c.project(ask.Project).Jobs {
+		if j.Name == ask.Job || ask.Job == "" && j.Start.Begins(weir.CauseForce) {
+			jobs = append(jobs, j)
+		}
+	}
+	return jobs
 }
 
 // noHead is no build's id: a line whose head it should be is expected at the

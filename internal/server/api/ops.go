@@ -2,7 +2,9 @@ package api
 
 import (
 	"context"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -97,16 +99,20 @@ func (h *handler) admins(a *rest.API) {
 
 type forceIn struct {
 	Body struct {
-		Project string `json:"project" doc:"whose tips to build" maxLength:"64"`
-		Job     string `json:"job,omitempty" doc:"only this job; empty: all" maxLength:"64"`
-		Reason  string `json:"reason,omitempty" doc:"one line for people" maxLength:"200"`
-		Count   int    `json:"count,omitempty" doc:"how many builds of each job and platform" minimum:"0" maximum:"1000" default:"1"`
+		Project string            `json:"project" doc:"whose tips to build" maxLength:"64"`
+		Job     string            `json:"job,omitempty" doc:"only this job; empty: all" maxLength:"64"`
+		Reason  string            `json:"reason,omitempty" doc:"one line for people" maxLength:"200"`
+		Count   int               `json:"count,omitempty" doc:"how many builds of each job and platform" minimum:"0" maximum:"1000" default:"1"`
+		Params  map[string]string `json:"params,omitempty" doc:"values for parameters of the jobs, by their names"`
 	}
 }
 
 func (h *handler) force(ctx context.Context, in *forceIn) (*body[farm.Forced], error) {
-	out, err := h.farm.Force(ctx, farm.Force{Project: in.Body.Project, Job: in.Body.Job, Reason: in.Body.Reason,
-		Count: in.Body.Count, By: adminOf(ctx)})
+	ask := farm.Force{Project: in.Body.Project, Job: in.Body.Job, Reason: in.Body.Reason, Count: in.Body.Count, By: adminOf(ctx)}
+	for _, name := range slices.Sorted(maps.Keys(in.Body.Params)) {
+		ask.Params = append(ask.Params, weir.EnvVar{Name: name, Value: in.Body.Params[name]})
+	}
+	out, err := h.farm.Force(ctx, ask)
 	return &body[farm.Forced]{out}, err
 }
 

@@ -23,7 +23,7 @@ func TestOperations(t *testing.T) {
 	c, _ := serve(t, f)
 	c = c.WithToken(servertest.AdminToken)
 	ctx := t.Context()
-	forced, err := c.Force(ctx, client.Force{Project: "mill", Job: "test", Reason: "why not", Count: 3})
+	forced, err := c.Force(ctx, client.Force{Project: "mill", Job: "test", Reason: "why not", Count: 3, Params: map[string]string{"b": "2", "a": "1"}})
 	if err != nil || !reflect.DeepEqual(forced, client.Forced{Run: 7, Builds: []weir.BuildID{77}}) {
 		t.Errorf("force: %+v, %v", forced, err)
 	}
@@ -33,7 +33,7 @@ func TestOperations(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	want := []string{"force {Project:mill Job:test Reason:why not Count:3 By:otter}", `cancel 41 "too slow" otter`,
+	want := []string{"force {Project:mill Job:test Reason:why not Count:3 By:otter Params:[{Name:a Value:1} {Name:b Value:2}]}", `cancel 41 "too slow" otter`,
 		`pause heron "new disk" otter`, "resume heron", "forget heron"}
 	if !reflect.DeepEqual(f.Done, want) {
 		t.Errorf("the farm did %q", f.Done)
@@ -83,7 +83,7 @@ func TestOnlyAdminsChangeThings(t *testing.T) {
 	for header, status := range map[string]int{"": 401, "Bearer": 401, "Bearer wrong": 401, "Basic " + servertest.AdminToken: 401,
 		"Bearer " + strings.Repeat("x", 1000): 401, "Bearer " + servertest.Token: 403} {
 		for _, target := range []string{"POST runs", "POST builds/41/cancel", "POST workers/heron/pause", "POST workers/heron/resume",
-			"DELETE workers/heron", "PUT workers/heron", "POST nothing"} {
+			"DELETE workers/heron", "PUT workers/heron", "POST changes", "POST nothing"} {
 			method, path, _ := strings.Cut(target, " ")
 			r := httptest.NewRequest(method, "/api/v1/"+path, unread{t})
 			r.Header.Set("Authorization", header)
