@@ -26,6 +26,7 @@ import (
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/blob"
 	"github.com/weir-ci/weir/internal/farm"
+	"github.com/weir-ci/weir/internal/farm/recipes"
 	"github.com/weir-ci/weir/internal/farm/setup"
 	"github.com/weir-ci/weir/internal/notify"
 	"github.com/weir-ci/weir/internal/notify/mail"
@@ -122,6 +123,7 @@ type ServerOptions struct {
 type Server struct {
 	farm     *farm.Farm
 	keeper   *setup.Keeper  // of what the farm was told to do
+	book     *recipes.Book  // of jobs in repositories; nil if the store keeps none
 	signals  chan os.Signal // to read the farm file again; nil: there is none
 	store    store.Store
 	http     *http.Server
@@ -169,8 +171,9 @@ func (s *Server) open(ctx context.Context, o ServerOptions) error {
 	if err != nil {
 		return err
 	}
+	read := sources(filepath.Join(f.Data, "sources"))
 	options := farm.Options{Store: s.store, Blobs: blobs, Log: s.log, Host: HostPlatform(), Lease: leaseTime(o.Lease), Now: clock(), Setup: board,
-		Sources: sources(filepath.Join(f.Data, "sources"))}
+		Sources: read, Recipes: s.recipes(read)}
 	if f.Mail.SMTP != "" {
 		if s.outbox, err = outbox(f, s.log); err != nil {
 			return err
@@ -264,6 +267,9 @@ func (s *Server) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.farm.Run(ctx) })
 	g.Go(func() error { return s.keeper.Run(ctx, s.signals) })
+	if s.book != nil {
+		g.Go(func() error { return s.book.Run(ctx) })
+	}
 	if s.outbox != nil {
 		g.Go(func() error { return s.outbox.Run(ctx) })
 	}

@@ -8,7 +8,9 @@ import (
 	"syscall"
 
 	"github.com/weir-ci/weir/internal/farm"
+	"github.com/weir-ci/weir/internal/farm/recipes"
 	"github.com/weir-ci/weir/internal/farm/setup"
+	"github.com/weir-ci/weir/internal/source"
 	"github.com/weir-ci/weir/internal/store"
 )
 
@@ -30,6 +32,21 @@ func (s *Server) configure(ctx context.Context, o ServerOptions, board *setup.Bo
 		signal.Notify(s.signals, syscall.SIGHUP)
 	}
 	configs, _ := s.store.(store.Configs)
-	s.keeper = setup.NewKeeper(setup.Options{File: file, Farm: o.Farm, Target: s.farm, Board: board, Store: configs, Host: HostPlatform(), Log: s.log})
+	options := setup.Options{File: file, Farm: o.Farm, Target: s.farm, Board: board, Store: configs, Host: HostPlatform(), Log: s.log}
+	if s.book != nil {
+		options.Repositories = s.book
+	}
+	s.keeper = setup.NewKeeper(options)
 	return s.keeper.Start(ctx)
+}
+
+// recipes makes what reads the jobs that projects have in their repositories.
+func (s *Server) recipes(files source.FileReader) farm.Recipes {
+	db, ok := s.store.(recipes.Store)
+	if !ok {
+		return nil
+	}
+	s.book = recipes.New(recipes.Options{Store: db, Files: files, Log: s.log,
+		Refill: func(ctx context.Context) error { return s.keeper.Refill(ctx) }})
+	return s.book
 }

@@ -22,6 +22,7 @@
 package farm
 
 import (
+	"context"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -71,7 +72,24 @@ type Options struct {
 	Secrets func(name string) (string, error)
 	// Setup is where it stands how the farm was configured; nil: nowhere.
 	Setup *setup.Board
+	// Recipes are the jobs of projects that their repositories decide on; nil: there
+	// are none.
+	Recipes Recipes
 }
+
+// Recipes knows the jobs of projects that their repositories decide on.
+type Recipes interface {
+	// Arrive is told the newest revision of a project before anybody hears of it.
+	Arrive(ctx context.Context, project, revision string) error
+	// Current makes sure that what is known of recipes is in force.
+	Current(ctx context.Context) error
+}
+
+// noRecipes stands for none.
+type noRecipes struct{}
+
+func (noRecipes) Arrive(context.Context, string, string) error { return nil }
+func (noRecipes) Current(context.Context) error                { return nil }
 
 // Farm is a running farm. Make one with New, give it a configuration, and
 // start its background work with Run.
@@ -117,6 +135,8 @@ type Farm struct {
 	shares     schedule.Shares // of what this server gave away
 	secret     func(name string) (string, error)
 	setup      *setup.Board
+	renamer    setup.Renamer // whoever holds setting uses it
+	recipes    Recipes
 }
 
 // New makes a farm without projects.
@@ -132,6 +152,9 @@ func New(o Options) *Farm {
 	}
 	f := &Farm{store: o.Store, blobs: o.Blobs, source: o.Sources, log: o.Log, now: o.Now, host: o.Host, lease: o.Lease,
 		notices: o.Notices, away: o.Away, setup: o.Setup, secret: o.Secrets}
+	if f.recipes = o.Recipes; f.recipes == nil {
+		f.recipes = noRecipes{}
+	}
 	if f.setup == nil {
 		f.setup = new(setup.Board)
 	}
@@ -142,7 +165,7 @@ func New(o Options) *Farm {
 	f.Desk = triage.New(triage.Options{Store: o.Store, Now: o.Now, Stir: f.stir,
 		Config: func() triage.Config { return f.config.Load() }})
 	f.flaky = f.newFlaky()
-	f.planner = planner.New(planner.Options{Store: o.Store, Now: o.Now, Log: o.Log, Moved: f.moved.ring,
+	f.planner = planner.New(planner.Options{Store: o.Store, Now: o.Now, Log: o.Log, Moved: f.moved.ring, Current: f.recipes.Current,
 		Table: func() *planner.Table { return f.config.Load().Table }})
 	f.aftermath = aftermath.New(aftermath.Options{Store: o.Store, Sources: o.Sources, Stir: f.stir, Now: o.Now, Log: o.Log,
 		Config: func() aftermath.Config { return f.config.Load() },

@@ -13,6 +13,7 @@ func (f *Farm) newPoller() *polling.Poller {
 	return polling.New(polling.Options{Store: f.store, Sources: f.source, Now: f.now, Log: f.log, Secret: f.secret,
 		Projects: func() []weir.Project { return f.config.Load().Projects },
 		Changed:  f.configured.wait,
+		Arrive:   f.recipes.Arrive,
 		Known: func(ctx context.Context, project, branch string) (weir.Tip, bool, error) {
 			tips, err := f.polled.get(ctx, f) // read once for all sources that are due together
 			tip, ok := tips[trail.Branch{Project: project, Branch: branch}]

@@ -202,6 +202,8 @@ func (f *Farm) hear(ctx context.Context, seq *int64) error {
 			case weir.EventBuild, weir.EventCancel:
 				f.watches.Wake(e.Subject)
 				work = true
+			case weir.EventConfig:
+				f.moved.ring()
 			case weir.EventRun, weir.EventRegression:
 				work = true
 			case weir.EventWorker:

@@ -38,8 +38,11 @@ type Store interface {
 type Options struct {
 	Store Store
 	Table func() *Table // what is configured now
-	Now   func() time.Time
-	Log   *slog.Logger
+	// Current makes sure that Table knows what was decided before the tips that are
+	// known; nil: it always does.
+	Current func(ctx context.Context) error
+	Now     func() time.Time
+	Log     *slog.Logger
 	// Moved is called when another server has planned meanwhile, perhaps with newer
 	// tips: there is reason to look again.
 	Moved func()
@@ -82,11 +85,14 @@ func ReadTips(ctx context.Context, s interface {
 // Plan makes runs for the builders whose line is not at the tips. It returns
 // whether it made any.
 func (p *Planner) Plan(ctx context.Context) (made bool, err error) {
-	t := p.Table()
 	tips, err := ReadTips(ctx, p.Store)
+	if err == nil && p.Current != nil {
+		err = p.Current(ctx)
+	}
 	if err != nil {
 		return false, err
 	}
+	t := p.Table()
 	heads, err := p.Store.LineHeads(ctx, t.IDs())
 	if err != nil {
 		return false, err

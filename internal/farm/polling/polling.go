@@ -62,6 +62,10 @@ type Options struct {
 	Known func(ctx context.Context, project, branch string) (weir.Tip, bool, error)
 	// Secret finds a secret by its name; nil: there are none.
 	Secret func(name string) (string, error)
+	// Arrive is told the newest revision of a project's main branch before anybody
+	// else hears of it, and whenever it is still the newest one. While it returns an
+	// error the revision is not recorded. nil: nobody is told.
+	Arrive func(ctx context.Context, project, revision string) error
 	// News is called when a branch has new revisions, Refs when there are other
 	// branches or new tags than before.
 	News, Refs func()
@@ -276,6 +280,9 @@ func (p *Poller) look(ctx context.Context, project weir.Project, t target, seen 
 	if err == nil {
 		err = p.refs(asked, project)
 	}
+	if err == nil {
+		err = p.arrive(asked, t, listing.Revisions, seen.Revision.ID)
+	}
 	// What was learned is recorded even if the farm is being stopped.
 	stopped := ctx.Err() != nil
 	ctx = context.WithoutCancel(ctx)
@@ -309,6 +316,18 @@ func (p *Poller) look(ctx context.Context, project weir.Project, t target, seen 
 		p.News()
 	}
 	return listing.More, nil
+}
+
+// arrive tells of the newest revision of a main branch.
+func (p *Poller) arrive(ctx context.Context, t target, fresh []weir.Revision, newest string) error {
+	if len(fresh) > 0 {
+		newest = fresh[len(fresh)-1].ID
+	}
+	main := func(q weir.Project) bool { return q.Name == t.project && q.Source.Branch == t.branch }
+	if p.Arrive == nil || newest == "" || !slices.ContainsFunc(p.Projects(), main) {
+		return nil
+	}
+	return p.Arrive(ctx, t.project, newest)
 }
 
 // skip marks the revisions that by themselves set nothing off.

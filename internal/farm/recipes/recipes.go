@@ -33,6 +33,7 @@ import (
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/detect"
 	"github.com/weir-ci/weir/internal/detect/render"
+	"github.com/weir-ci/weir/internal/farm/secrets"
 	"github.com/weir-ci/weir/internal/farm/setup"
 	"github.com/weir-ci/weir/internal/recipe"
 	"github.com/weir-ci/weir/internal/source"
@@ -50,6 +51,8 @@ const (
 
 // Store is where recipes lie.
 type Store interface {
+	// Tips lists the newest revisions that are known.
+	Tips(ctx context.Context) ([]weir.Tip, error)
 	// RecordRecipe keeps the recipe of a project; see store.Configs.
 	RecordRecipe(ctx context.Context, r store.RepositoryRecipe) error
 	// Recipes lists them, by project.
@@ -60,8 +63,6 @@ type Store interface {
 type Options struct {
 	Store Store
 	Files source.FileReader
-	// Parse reads the jobs of a project out of the text of a recipe.
-	Parse func(f *recipe.Farm, p weir.Project, file string, data []byte) ([]weir.Job, recipe.Problems)
 	// Refill makes the farm call Fill, and puts what that says in force.
 	Refill func(ctx context.Context) error
 	Log    *slog.Logger     // nil: nothing is logged
@@ -78,6 +79,7 @@ type Book struct {
 	filled  [sha256.Size]byte // what it was filled with
 	visited map[string]string // project -> revision at which its recipe was looked for
 	parsed  map[string]parsed // by project
+	wake    chan struct{}     // there is another farm to fill
 }
 
 // parsed is a recipe that was parsed already.
@@ -95,7 +97,7 @@ func New(o Options) *Book {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Book{o: o, visited: map[string]string{}, parsed: map[string]parsed{}}
+	return &Book{o: o, visited: map[string]string{}, parsed: map[string]parsed{}, wake: make(chan struct{}, 1)}
 }
 
 // Fill returns a farm in which projects that have their jobs from their
@@ -104,8 +106,15 @@ func New(o Options) *Book {
 func (b *Book) Fill(ctx context.Context, f *recipe.Farm) (*recipe.Farm, []setup.Recipe, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if !slices.ContainsFunc(f.Projects, own) {
-		b.farm, b.any = f, false
+	if b.farm != f { // it may grant more, or less, than the one before
+		b.farm, b.parsed = f, map[string]parsed{}
+		select {
+		case b.wake <- struct{}{}:
+		default:
+		}
+	}
+	b.any = slices.ContainsFunc(f.Projects, own)
+	if !b.any {
 		return f, nil, nil
 	}
 	known, err := b.o.Store.Recipes(ctx)
@@ -130,7 +139,7 @@ func (b *Book) Fill(ctx context.Context, f *recipe.Farm) (*recipe.Farm, []setup.
 		list = append(list, says)
 	}
 	handDown(&full)
-	b.farm, b.any, b.filled = f, true, fingerprint(known)
+	b.filled = fingerprint(known)
 	return &full, list, nil
 }
 
@@ -147,14 +156,11 @@ func of(known []store.RepositoryRecipe, project string) store.RepositoryRecipe {
 
 // jobs parses a recipe, unless that was done before.
 func (b *Book) jobs(f *recipe.Farm, p weir.Project, r store.RepositoryRecipe) ([]weir.Job, string) {
-	if b.farm != f { // it may grant more, or less
-		b.farm, b.parsed = f, map[string]parsed{}
-	}
 	if c, ok := b.parsed[p.Name]; ok && c.text == r.Text {
 		return c.jobs, c.problem
 	}
 	c := parsed{text: r.Text}
-	jobs, problems := b.o.Parse(f, p, weir.RepositoryRecipe, []byte(r.Text))
+	jobs, problems := recipe.ParseFor(f, p, weir.RepositoryRecipe, []byte(r.Text))
 	if problems.Err() != nil {
 		c.problem = tell(problems)
 	} else {
@@ -216,19 +222,23 @@ func fingerprint(known []store.RepositoryRecipe) [sha256.Size]byte {
 // force, unless it was read already. It returns an error if that could not be
 // found out: the revision must not be built then. A recipe with mistakes is no
 // error.
-func (b *Book) Arrive(ctx context.Context, p weir.Project, revision string) error {
+func (b *Book) Arrive(ctx context.Context, project, revision string) error {
 	b.mu.Lock()
-	farm, visited := b.farm, b.visited[p.Name]
+	farm, visited := b.farm, b.visited[project]
 	b.mu.Unlock()
-	if !own(p) || visited == revision || farm == nil {
+	if farm == nil || visited == revision {
+		return nil
+	}
+	p, ok := farm.Project(project)
+	if !ok || !own(*p) {
 		return nil
 	}
 	known, err := b.o.Store.Recipes(ctx)
 	if err != nil {
 		return err
 	}
-	if last := of(known, p.Name); last.Revision != revision || last.Problem != "" {
-		r, err := b.read(ctx, farm, p, revision)
+	if last := of(known, project); last.Revision != revision || last.Problem != "" {
+		r, err := b.read(ctx, farm, *p, revision)
 		if err != nil {
 			return err
 		}
@@ -236,22 +246,64 @@ func (b *Book) Arrive(ctx context.Context, p weir.Project, revision string) erro
 			return err
 		}
 		if r.Problem != "" {
-			b.o.Log.Warn("a repository's recipe has mistakes; the last good one stays in force", "project", p.Name, "revision", revision, "problem", r.Problem)
+			b.o.Log.Warn("a repository's recipe has mistakes; the last good one stays in force", "project", project, "revision", revision, "problem", r.Problem)
 		} else if last.Text != r.Text {
-			b.o.Log.Info("recipe read", "project", p.Name, "revision", revision, "from", r.Origin)
+			b.o.Log.Info("recipe read", "project", project, "revision", revision, "from", r.Origin)
 		}
 	}
 	if err := b.Current(ctx); err != nil {
 		return err
 	}
 	b.mu.Lock()
-	b.visited[p.Name] = revision
+	b.visited[project] = revision
 	b.mu.Unlock()
 	return nil
 }
 
+// retry is how soon a recipe is read again that could not be.
+const retry = time.Minute
+
+// Run reads recipes of revisions that were known before anybody asked for their
+// recipes, because the farm file said something else then, until ctx ends.
+func (b *Book) Run(ctx context.Context) error {
+	for {
+		if err := b.catchUp(ctx); err != nil && ctx.Err() == nil {
+			b.o.Log.Warn("a recipe cannot be read", "err", err, "cause", errors.Unwrap(err))
+		}
+		select {
+		case <-b.wake:
+		case <-time.After(retry):
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+func (b *Book) catchUp(ctx context.Context) error {
+	b.mu.Lock()
+	farm, any := b.farm, b.any
+	b.mu.Unlock()
+	if !any {
+		return nil
+	}
+	tips, err := b.o.Store.Tips(ctx)
+	if err != nil {
+		return err
+	}
+	var all []error
+	for _, t := range tips {
+		if p, ok := farm.Project(t.Project); ok && own(*p) && p.Source.Branch == t.Branch {
+			all = append(all, b.Arrive(ctx, t.Project, t.Revision.ID))
+		}
+	}
+	return errors.Join(all...)
+}
+
 // read reads the recipe of a project at a revision.
 func (b *Book) read(ctx context.Context, f *recipe.Farm, p weir.Project, revision string) (store.RepositoryRecipe, error) {
+	if p.Source.Credentials != "" {
+		ctx = source.WithSecrets(ctx, func(name string) (string, error) { return secrets.Find(f, name) })
+	}
 	r := store.RepositoryRecipe{Project: p.Name, Revision: revision, Origin: weir.RepositoryRecipe, Read: b.o.Now()}
 	data, err := b.o.Files.ReadFile(ctx, p.Source, revision, weir.RepositoryRecipe, MaxRecipe)
 	switch code := weir.CodeOf(err); {
@@ -275,7 +327,7 @@ func (b *Book) read(ctx context.Context, f *recipe.Farm, p weir.Project, revisio
 	default:
 		return r, err
 	}
-	_, problems := b.o.Parse(f, p, weir.RepositoryRecipe, []byte(r.Text))
+	_, problems := recipe.ParseFor(f, p, weir.RepositoryRecipe, []byte(r.Text))
 	if problems.Err() != nil {
 		r.Problem = fmt.Sprintf("at %s: %s", weir.ShortRevision(revision), tell(problems))
 	}

@@ -127,7 +127,7 @@ func (k *Keeper) Reload(ctx context.Context, by string) (Result, error) {
 	defer k.mu.Unlock()
 	data, err := read(k.o.File)
 	if err != nil {
-		k.refuse(ctx, []Problem{problemOf(err)}, 1)
+		k.refuse([]Problem{problemOf(err)}, 1)
 		return k.refused([]Problem{problemOf(err)}), nil
 	}
 	return k.reload(ctx, data, by)
@@ -144,7 +144,7 @@ func (k *Keeper) reload(ctx context.Context, data []byte, by string) (Result, er
 	if farm == nil {
 		errs := list(mistakes(problems))
 		k.sum = sha256.Sum256(data)
-		k.refuse(ctx, errs, len(errs))
+		k.refuse(errs, len(errs))
 		return k.refused(errs), nil
 	}
 	result, full, err := k.compare(ctx, farm)
@@ -153,7 +153,7 @@ func (k *Keeper) reload(ctx context.Context, data []byte, by string) (Result, er
 	}
 	if code := weir.CodeOf(err); code == weir.Conflict || code == weir.Invalid { // the file's fault
 		k.sum = sha256.Sum256(data)
-		k.refuse(ctx, []Problem{problemOf(err)}, 1)
+		k.refuse([]Problem{problemOf(err)}, 1)
 		return k.refused([]Problem{problemOf(err)}), nil
 	}
 	if err != nil {
@@ -231,6 +231,14 @@ func (k *Keeper) compare(ctx context.Context, farm *recipe.Farm) (Result, *recip
 func (k *Keeper) Refill(ctx context.Context) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	full, recipes, err := k.fill(ctx, k.base)
+	if err != nil {
+		return err
+	}
+	if Version(full) == k.o.Board.Status().Version { // the jobs are the same, at another revision
+		k.o.Board.Change(func(s *Status) { s.Recipes = recipes })
+		return nil
+	}
 	changed, err := k.apply(ctx, k.base, "repository", k.o.Now())
 	if changed {
 		k.tell(ctx, "repository")
@@ -267,7 +275,7 @@ func (k *Keeper) fill(ctx context.Context, f *recipe.Farm) (*recipe.Farm, []Reci
 	return k.o.Repositories.Fill(ctx, f)
 }
 
-// tell records what is in force, which makes open pages look again.
+// tell records what is in force.
 func (k *Keeper) tell(ctx context.Context, by string) {
 	if k.o.Store == nil {
 		return
@@ -279,12 +287,11 @@ func (k *Keeper) tell(ctx context.Context, by string) {
 }
 
 // refuse says everywhere that the file is not in force.
-func (k *Keeper) refuse(ctx context.Context, errs []Problem, n int) {
+func (k *Keeper) refuse(errs []Problem, n int) {
 	now := k.o.Now()
 	k.o.Board.Change(func(s *Status) {
 		s.Read, s.Errors, s.Problems = now, n, first(errs, MaxProblems)
 	})
-	k.tell(ctx, "")
 	k.o.Log.Error("the farm file has mistakes; what was in force stays in force", "file", k.o.File, "mistakes", n, "first", errs[0].String(),
 		"hint", "weir check lists them all")
 }

@@ -87,7 +87,7 @@ func (k *Keeper) changed(ctx context.Context) error {
 	data, err := read(k.o.File)
 	if err != nil {
 		k.sum = [sha256.Size]byte{}
-		k.refuse(ctx, []Problem{problemOf(err)}, 1)
+		k.refuse([]Problem{problemOf(err)}, 1)
 		return nil
 	}
 	if sha256.Sum256(data) == k.sum {

@@ -67,6 +67,7 @@ func (s *Site) events(w http.ResponseWriter, r *http.Request) {
 	if stream.comment("weir") != nil {
 		return
 	}
+	turn := s.farm.Setup().Turn
 	beat, look := time.NewTicker(heartbeat), time.NewTicker(recheck)
 	defer beat.Stop()
 	defer look.Stop()
@@ -99,6 +100,13 @@ func (s *Site) events(w http.ResponseWriter, r *http.Request) {
 			return
 		case <-changed:
 		case <-look.C:
+			// What this server alone knows of its farm file is no event of the farm.
+			if now := s.farm.Setup().Turn; now != turn {
+				turn = now
+				if stream.local(weir.EventConfig) != nil {
+					return
+				}
+			}
 		case <-beat.C:
 			if stream.comment("still here") != nil {
 				return
@@ -164,6 +172,15 @@ func (s *stream) send(events []weir.Event) (bool, error) {
 		return false, nil
 	}
 	return true, s.write(b.String())
+}
+
+// local sends an event that has no number: a browser that comes back has got a new
+// page by then.
+func (s *stream) local(kind weir.EventKind) error {
+	if !wanted(s.topics, weir.Event{Kind: kind}) {
+		return nil
+	}
+	return s.write(fmt.Sprintf("event: %s\ndata: \"\"\n\n", kind))
 }
 
 func (s *stream) write(text string) error {
