@@ -76,7 +76,7 @@ type Checkout struct {
 	Clean Clean `json:"clean,omitempty"` // empty: CleanFull
 	// Depth is how many commits of history git leaves in the checkout; 0: all.
 	Depth      int  `json:"depth,omitempty"`
-	Submodules bool `json:"submodules,omitempty"` // git: with its submodules, recursively; hg: with its subrepositories
+	Submodules bool `json:"submodules,omitempty"` // with its submodules (git), subrepositories (hg) or externals (svn), recursively
 	LFS        bool `json:"lfs,omitempty"`        // git: large files are fetched, for which git-lfs must be installed
 }
 

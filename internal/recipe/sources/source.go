@@ -149,7 +149,7 @@ func keyKinds() map[string][]weir.SourceKind {
 	return map[string][]weir.SourceKind{
 		"branch": repositories, "branches": repositories, "tags": repositories, "settle": repositories,
 		"files": repositories, "ignore": repositories, "skip_markers": repositories,
-		"pulls": {weir.Git}, "depth": {weir.Git}, "lfs": {weir.Git}, "submodules": {weir.Git, weir.Hg},
+		"pulls": {weir.Git}, "depth": {weir.Git}, "lfs": {weir.Git}, "submodules": repositories,
 		"versions": releases, "only_versions": releases, "index": {weir.Archive, weir.NPM, weir.PyPI},
 		"credentials": {weir.Git, weir.Hg, weir.Svn, weir.Archive, weir.NPM, weir.PyPI},
 	}
