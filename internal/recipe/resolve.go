@@ -7,6 +7,7 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/recipe/jobs"
+	"github.com/weir-ci/weir/internal/recipe/near"
 	"github.com/weir-ci/weir/internal/recipe/strict"
 )
 
@@ -91,7 +92,7 @@ func (g *resolver) uses(d *draft) {
 	for _, ref := range refs {
 		if _, ok := g.farm.Secrets[ref.Name]; !ok {
 			note := g.Unknown(ref.Node, "secret", ref.Name, " in project "+strict.Clip(d.project.Name), secrets)
-			if strict.Nearest(ref.Name, secrets) == "" {
+			if near.Name(ref.Name, secrets) == "" {
 				note.Hint("say where it is, at the top of the file: secrets: {%s: {file: PATH}}", strict.Clip(ref.Name))
 			}
 		}
@@ -105,7 +106,7 @@ func (g *resolver) uses(d *draft) {
 		switch {
 		case i < 0:
 			note := g.Unknown(ref.Node, "lock", ref.Name, " in project "+strict.Clip(d.project.Name), names)
-			if strict.Nearest(ref.Name, names) == "" {
+			if near.Name(ref.Name, names) == "" {
 				note.Hint("say how many shares it has, at the top of the file: locks: {%s: 1}", strict.Clip(ref.Name))
 			}
 		case ref.Count > g.farm.Locks[i].Shares():

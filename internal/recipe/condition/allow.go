@@ -12,6 +12,7 @@ import (
 	"github.com/expr-lang/expr/parser"
 
 	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/recipe/near"
 )
 
 // operators of the language. Those that make texts longer or numbers larger, or
@@ -96,7 +97,11 @@ func (g *guard) kind(node ast.Node) {
 // name checks a name that stands for itself.
 func (g *guard) name(n *ast.IdentifierNode) {
 	if !slices.Contains(g.names, n.Value) && !slices.Contains(functions(), n.Value) {
-		g.refuse(n, "known: "+strings.Join(slices.Sorted(slices.Values(g.names)), ", ")+"; texts stand in quotes", "unknown name %s", n.Value)
+		hint := "known: " + strings.Join(slices.Sorted(slices.Values(g.names)), ", ") + "; texts stand in quotes"
+		if other := near.Name(n.Value, append(slices.Clone(g.names), functions()...)); other != "" && len(n.Value) > 2 {
+			hint = fmt.Sprintf("did you mean %q? texts stand in quotes", other)
+		}
+		g.refuse(n, hint, "unknown name %s", n.Value)
 	}
 }
 
@@ -159,7 +164,9 @@ func (g *guard) member(n *ast.MemberNode) {
 			continue
 		}
 		hint := "there is none"
-		if len(list.known) > 0 {
+		if other := near.Name(key.Value, list.known); other != "" {
+			hint = fmt.Sprintf("did you mean %q?", other)
+		} else if len(list.known) > 0 {
 			hint = "known: " + strings.Join(list.known, ", ")
 		}
 		g.refuse(n.Property, hint, "there is no %s %q", list.kind, key.Value)

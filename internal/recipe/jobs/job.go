@@ -17,6 +17,9 @@ const (
 	maxTimeout  = 24 * time.Hour
 	maxJobs     = 256 // of one project
 	maxFormerly = 16
+	// maxBuilders bounds the builders that the jobs of one project ask for by their
+	// cells and platforms, on each of its branches.
+	maxBuilders = 2000
 	maxPriority = 100
 )
 
@@ -89,8 +92,24 @@ func All(in *strict.Reader, n *yaml.Node, project string) Recipe {
 	}
 	r.needs(needs, project)
 	r.formerly()
+	r.size(n, project)
 	slices.SortFunc(out.Jobs, func(a, b weir.Job) int { return strings.Compare(a.Name, b.Name) })
 	return out
+}
+
+// size reports jobs that multiply beyond what anybody can want. A recipe may be
+// foreign text.
+func (r reader) size(n *yaml.Node, project string) {
+	count := 0
+	for _, j := range r.out.Jobs {
+		for _, v := range j.Variants() {
+			count += max(1, len(v.Platforms))
+		}
+	}
+	if count > maxBuilders {
+		r.Problem(n, "the jobs of %s ask for %d builders, and %d is the most", project, count, maxBuilders).
+			Hint("give them fewer platforms, or their matrices fewer cells")
+	}
 }
 
 // job reads one job of a project, and the jobs that it needs.
@@ -217,5 +236,6 @@ func One(in *strict.Reader, n *yaml.Node, project, name string) Recipe {
 	j, needs := r.job(strict.Entry{Name: name, Key: n, Value: n, Own: true}, project)
 	out.Jobs = []weir.Job{j}
 	r.needs(needs, project)
+	r.size(n, project)
 	return out
 }

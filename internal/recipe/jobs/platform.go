@@ -7,6 +7,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/recipe/near"
 	"github.com/weir-ci/weir/internal/recipe/strict"
 )
 
@@ -68,10 +69,10 @@ func badPlatform(r *strict.Reader, n *yaml.Node, s string) {
 	}
 	system, arch = otherName(system), otherName(arch)
 	if !slices.Contains(systems(), system) {
-		system = strict.Nearest(system, systems())
+		system = near.Name(system, systems())
 	}
 	if !slices.Contains(architectures(), arch) {
-		arch = strict.Nearest(arch, architectures())
+		arch = near.Name(arch, architectures())
 	}
 	if system != "" && arch != "" {
 		p.Hint("did you mean %q?", system+"/"+arch)

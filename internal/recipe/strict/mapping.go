@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/weir-ci/weir/internal/recipe/near"
 )
 
 // List reads a list of at least one value; each value goes to item.
@@ -144,8 +146,8 @@ func (r *Reader) Unknown(n *yaml.Node, kind, name, where string, known []string)
 	if len(r.problems) >= maxProblems {
 		return p // nobody sees it, and with many names the search is slow
 	}
-	if near := Nearest(name, known); near != "" {
-		p.Hint("did you mean %q?", near)
+	if other := near.Name(name, known); other != "" {
+		p.Hint("did you mean %q?", other)
 	} else if len(known) > 0 {
 		sorted := slices.Sorted(slices.Values(known))
 		if len(sorted) > 30 {

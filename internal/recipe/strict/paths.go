@@ -10,6 +10,8 @@ import (
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/weir-ci/weir/internal/recipe/near"
 )
 
 // Limits on texts.
@@ -115,8 +117,8 @@ func (r *Reader) Choice(n *yaml.Node, what string, known []string) (word string,
 	}
 	if !slices.Contains(known, s) {
 		p := r.Problem(Target(n), "%s cannot be %s", what, Show(s))
-		if near := Nearest(s, known); near != "" {
-			p.Hint("did you mean %q?", near)
+		if other := near.Name(s, known); other != "" {
+			p.Hint("did you mean %q?", other)
 		} else {
 			p.Hint("known: %s", strings.Join(known, ", "))
 		}

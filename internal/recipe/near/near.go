@@ -1,13 +1,14 @@
-package strict
+// Package near finds the name that somebody meant who wrote another one.
+package near
 
 import "strings"
 
 // maxNear is the longest name, in bytes, for which a near one is looked for.
 const maxNear = 64
 
-// Nearest returns the name of known that s is most likely a slip of, or "".
+// Name returns the name of known that s is most likely a slip of, or "".
 // Of names that are equally near, the first one wins.
-func Nearest(s string, known []string) string {
+func Name(s string, known []string) string {
 	if len(s) > maxNear {
 		return ""
 	}
