@@ -17,7 +17,8 @@ type Request struct {
 	Revision string
 	// Ref is what has to be fetched for the revision to be there, if that is not
 	// the branch: for git the full name of a ref, such as refs/pull/7/head; for
-	// svn a path below the location. hg has the whole repository anyway.
+	// svn a path below the location, such as tags/v1 or refs/tags/v1. hg has the
+	// whole repository anyway.
 	Ref string
 	// Patch is the text of the patch that a weir.Patched revision names, at most
 	// MaxPatch bytes. It is not read for other revisions.

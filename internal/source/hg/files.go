@@ -2,6 +2,7 @@ package hg
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -164,7 +165,9 @@ func (m *Mirrors) Resolve(ctx context.Context, src weir.Source, ref, revision st
 	if err := checkSource(src); err != nil {
 		return weir.Revision{}, err
 	}
-	if ref != "" {
+	if tag, ok := strings.CutPrefix(ref, "refs/tags/"); ok { // as git has it
+		revision = cmp.Or(revision, tag)
+	} else if ref != "" {
 		return weir.Revision{}, weir.Errorf(weir.Invalid, "Mercurial has no refs such as %.80q", ref).WithHint("name a commit or a tag")
 	}
 	var err error

@@ -16,6 +16,7 @@ import (
 const (
 	maxLocation = 2000
 	maxName     = 250
+	maxNumber   = 10 // digits: more are the start of a hash
 )
 
 var hashHex = regexp.MustCompile(`^[0-9a-f]{40}$`)
@@ -63,7 +64,7 @@ func local(loc string) bool { return filepath.IsAbs(loc) || strings.HasPrefix(lo
 // checkName refuses names that Mercurial cannot have, that could pass for
 // expressions, or that would be numbers of one repository's own.
 func checkName(what, name string) error {
-	number := strings.Trim(name, "0123456789") == "" && len(name) < 40
+	number := strings.Trim(name, "0123456789") == "" && len(name) < maxNumber
 	bad := name == "" || len(name) > maxName || strings.HasPrefix(name, "-") || strings.TrimSpace(name) != name || number ||
 		strings.ContainsAny(name, ":\"'\\\x7f") || strings.ContainsFunc(name, unicode.IsControl) || !utf8.ValidString(name) ||
 		name == "tip" || name == "null" || name == "."

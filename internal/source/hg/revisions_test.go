@@ -226,6 +226,11 @@ func TestRefsAndFiles(t *testing.T) {
 			t.Errorf("%s: got %+v, %v", name, rev, err)
 		}
 	}
+	if rev, err := m.Resolve(t.Context(), r.source(), "refs/tags/v1", ""); err != nil || rev.ID != a {
+		t.Errorf("got %+v, %v", rev, err)
+	}
+	_, err = m.Resolve(t.Context(), r.source(), "refs/pull/1", "")
+	expectCode(t, err, weir.Invalid)
 	_, err = m.Resolve(t.Context(), r.source(), "", "v2")
 	expectCode(t, err, weir.NotFound)
 }

@@ -31,9 +31,12 @@ func TestCheckout(t *testing.T) {
 			t.Errorf("got %q", got)
 		}
 	}
-	dir := t.TempDir()
-	if err := m.Prepare(t.Context(), source.Request{Source: r.source("trunk"), Revision: "r4", Ref: "tags/v1", Dir: dir}); err != nil {
-		t.Fatal(err)
+	dir := ""
+	for _, ref := range []string{"tags/v1", "refs/tags/v1"} {
+		dir = t.TempDir()
+		if err := m.Prepare(t.Context(), source.Request{Source: r.source("trunk"), Revision: "r4", Ref: ref, Dir: dir}); err != nil {
+			t.Fatal(err)
+		}
 	}
 	expectFiles(t, dir, "a=2 d/é@=1")
 	expectCode(t, m.Checkout(t.Context(), r.source("trunk"), "r4", dir, nil), weir.Conflict)

@@ -227,10 +227,11 @@ func (m *Repositories) Resolve(ctx context.Context, src weir.Source, ref, revisi
 	return l.Revisions[0], nil
 }
 
-// withRef is src with the branch that a ref stands for, checked.
+// withRef is src with the branch that a ref stands for, checked. Names that git
+// has for tags mean those here too.
 func withRef(src weir.Source, ref string) (weir.Source, error) {
 	if ref != "" {
-		src.Branch = ref
+		src.Branch = strings.TrimPrefix(ref, "refs/")
 	}
 	return src, checkSource(src)
 }
