@@ -155,6 +155,9 @@ func (a *attempt) run(begin func() error, leave func()) {
 	<-a.ended
 	defer a.hurry()()
 	report := a.report(r)
+	if report.Outcome.SaysSomething() && a.spec.Source.Kind != weir.None {
+		a.w.warmth.built(a.spec.Project)
+	}
 	if err := a.store(report); err != nil {
 		steps := report.Steps
 		report = a.trouble("product, results or artifacts cannot be stored", err)

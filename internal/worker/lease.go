@@ -168,7 +168,7 @@ func (w *Worker) leaseAll(ctx context.Context, retry *backoff, begin func(protoc
 				free = w.free()
 			}
 		}
-		ask := protocol.Lease{Free: free, Wait: protocol.MaxLeaseWait, Seq: seq}
+		ask := protocol.Lease{Free: free, Wait: protocol.MaxLeaseWait, Seq: seq, Warm: w.warm()}
 		w.mu.Lock()
 		for id := range w.running {
 			ask.Holds = append(ask.Holds, id)

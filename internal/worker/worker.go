@@ -88,6 +88,7 @@ type Worker struct {
 	stop     time.Duration // how long farewells may take once Run is cancelled
 	fresh    time.Duration // how long an attempt may take to need no sync
 	instance string        // names this program to the server
+	warmth   warmth
 
 	mu       sync.Mutex
 	settings protocol.HelloAnswer
@@ -150,7 +151,7 @@ func New(o Options) (*Worker, error) {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	return &Worker{opts: o, client: newClient(base, o.Token, o.Logger), log: o.Logger, stop: stopTime, fresh: freshTime,
-		instance: rand.Text(), running: map[weir.AttemptID]*attempt{}, slots: make([]slot, o.Slots),
+		warmth: warmth{dir: filepath.Join(o.Dir, "projects")}, instance: rand.Text(), running: map[weir.AttemptID]*attempt{}, slots: make([]slot, o.Slots),
 		watched: make(chan struct{}), freed: make(chan struct{}, 1), fatal: make(chan error, 1), draining: make(chan struct{})}, nil
 }
 

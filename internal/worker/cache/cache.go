@@ -57,6 +57,10 @@ type Store struct {
 	Limit int64 // bytes; zero means DefaultLimit
 }
 
+// Root is where the caches of jobs lie, below the directory that holds all that
+// builds share.
+func Root(shared string) string { return filepath.Join(shared, "jobs") }
+
 // Place is where one path of a cache lies in a build.
 type Place struct {
 	Name string // as the recipe writes it: it is a part of what the cache is

@@ -47,7 +47,7 @@ func (a *attempt) keepArtifacts(ctx context.Context, why weir.Reason) weir.Reaso
 		return why
 	}
 	defer root.Close()
-	k := keeper{a: a, ctx: ctx, log: log, root: root, left: MaxArtifactBytes, paths: maxArtifactPaths, seen: map[string]bool{}}
+	k := keeper{a: a, ctx: ctx, log: log, root: root, left: MaxArtifactBytes, paths: maxArtifactPaths, files: weir.MaxArtifacts, seen: map[string]bool{}}
 	for _, rule := range a.job.Spec.Job.Artifacts {
 		if !applies(rule.When, outcome) {
 			fmt.Fprintf(log, "%s: not kept from a build that has %s\n", rule.Path, outcome)
@@ -90,6 +90,7 @@ type keeper struct {
 	root  *os.Root
 	left  int64 // bytes of files
 	paths int   // bytes of paths
+	files int
 	seen  map[string]bool
 	first string // trouble
 }
@@ -122,7 +123,7 @@ func (k *keeper) rule(rule weir.ArtifactRule) error {
 			continue
 		}
 		k.seen[name] = true
-		if len(k.a.kept) == weir.MaxArtifacts || k.paths < len(name) {
+		if len(k.a.kept) == k.files || k.paths < len(name) {
 			return weir.Errorf(weir.TooLarge, "a build keeps at most %d files; the rest is left out", weir.MaxArtifacts)
 		}
 		if err := k.file(name, rule); err != nil {

@@ -3,8 +3,9 @@
 package execute
 
 import (
-	"fmt"
+	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -79,9 +80,31 @@ func TestArtifactsOfABrokenMachineAreNotKept(t *testing.T) {
 
 func TestArtifactsHaveALimit(t *testing.T) {
 	t.Parallel()
-	s := keeping(spec(fmt.Sprintf("mkdir d; cd d; seq %d | xargs touch", weir.MaxArtifacts+5)), weir.ArtifactRule{Path: "d/*"})
-	got := run(t, newRunner(t, files{}), s, newRecorder())
-	if last := got.Steps[len(got.Steps)-1]; len(got.Artifacts) != weir.MaxArtifacts || last.State != weir.StepFailed || got.Outcome != weir.Passed {
-		t.Errorf("got %d files, %+v", len(got.Artifacts), last)
+	a := newAttempt(newRunner(t, files{}), Job{Dir: t.TempDir()}, newRecorder())
+	dir := t.TempDir()
+	for _, name := range []string{"a", "b", "c", "d"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("12345"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	keep := func(k keeper) (int, error, string) {
+		a.kept = nil
+		k.a, k.ctx, k.log, k.root, k.seen = a, t.Context(), io.Discard, root, map[string]bool{}
+		err := k.rule(weir.ArtifactRule{Path: "*"})
+		return len(a.kept), err, k.first
+	}
+	if n, err, _ := keep(keeper{left: 100, paths: 100, files: 3}); n != 3 || weir.CodeOf(err) != weir.TooLarge {
+		t.Errorf("too many files: %d, %v", n, err)
+	}
+	if n, err, _ := keep(keeper{left: 100, paths: 2, files: 9}); n != 2 || weir.CodeOf(err) != weir.TooLarge {
+		t.Errorf("too many names: %d, %v", n, err)
+	}
+	if n, err, first := keep(keeper{left: 14, paths: 100, files: 9}); n != 2 || err != nil || !strings.Contains(first, "together") {
+		t.Errorf("too many bytes: %d, %v, %s", n, err, first)
 	}
 }

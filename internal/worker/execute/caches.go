@@ -28,7 +28,7 @@ type wanted struct {
 }
 
 func (a *attempt) store() cache.Store {
-	return cache.Store{Root: filepath.Join(a.r.CacheDir, "jobs"), Limit: a.r.CacheLimit}
+	return cache.Store{Root: cache.Root(a.r.CacheDir), Limit: a.r.CacheLimit}
 }
 
 // bringCaches puts the job's caches into their places. Whatever goes wrong is told

@@ -254,6 +254,33 @@ func (i interruptible) Read(p []byte) (int, error) {
 	return i.r.Read(p)
 }
 
+// Digests lists the products that lie below the store's root, the most recently
+// used ones first, at most limit. Some may be damaged or gone when they are used.
+func (s *Store) Digests(limit int) []weir.Digest {
+	entries, _ := os.ReadDir(s.root)
+	type tree struct {
+		digest weir.Digest
+		used   time.Time
+	}
+	var trees []tree
+	for _, e := range entries {
+		key, ok := strings.CutSuffix(e.Name(), markerSuffix)
+		info, err := e.Info()
+		if !ok || !ValidKey(key) || err != nil {
+			continue
+		}
+		if m, ok := readMarker(filepath.Join(s.root, key)); ok {
+			trees = append(trees, tree{m.Digest, info.ModTime()})
+		}
+	}
+	slices.SortFunc(trees, func(a, b tree) int { return b.used.Compare(a.used) })
+	var digests []weir.Digest
+	for _, t := range trees[:min(len(trees), limit)] {
+		digests = append(digests, t.digest)
+	}
+	return digests
+}
+
 // Prune removes trees below the store's root, the least recently used ones
 // first, until the rest fits the limit. Trees in use stay. It returns how many
 // bytes it removed.
