@@ -121,7 +121,7 @@ func (f *Farm) Finish(ctx context.Context, id weir.AttemptID, fin protocol.Finis
 	}
 	record := store.Finish{Attempt: id, Token: HashToken(fin.Token), Now: f.now(), Outcome: fin.Outcome,
 		Reason: fin.Reason, Steps: fin.Steps, Product: fin.Product, Results: fin.Results,
-		Frames: fin.Frames, Surroundings: fin.Surroundings}
+		Frames: fin.Frames, Surroundings: fin.Surroundings, Metrics: fin.Metrics, Summary: fin.Summary}
 	ctx, cancel := whole(ctx)
 	defer cancel()
 	if err := f.soften(ctx, id, &record); err != nil {
@@ -148,6 +148,10 @@ func (f *Farm) Finish(ctx context.Context, id weir.AttemptID, fin protocol.Finis
 		record.Product.Size = size
 	}
 	if err := f.yields(ctx, id, fin, &record); err != nil {
+		return err
+	}
+	var err error
+	if record.Artifacts, err = f.keptArtifacts(ctx, id, fin.Artifacts); err != nil {
 		return err
 	}
 	record.Sealed = f.book.Direct(ctx, id, fin.Frames)

@@ -144,9 +144,10 @@ func (f *Farm) lookAgain(ctx context.Context) error {
 	}
 }
 
+// prune removes what is over: events, artifacts, links to sign in and sessions.
 func (f *Farm) prune(ctx context.Context) error {
 	_, err := f.store.PruneEvents(ctx, f.now().Add(-eventAge))
-	return err
+	return errors.Join(err, f.expireArtifacts(ctx), f.door().Tidy(ctx))
 }
 
 // listen turns events of this and other servers into wake-ups. Log lines wake

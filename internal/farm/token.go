@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/store"
 )
 
@@ -46,16 +47,27 @@ func (c *tokenCache) put(hash string, t store.Token, at time.Time) {
 	c.found[hash] = foundToken{t, at}
 }
 
-// token finds a token; NotFound if there is none.
+// drop forgets a token.
+func (c *tokenCache) drop(hash string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.found, hash)
+}
+
+// token finds a token that works; NotFound if there is none.
 func (f *Farm) token(ctx context.Context, secret string) (store.Token, error) {
 	hash := HashToken(secret)
-	if t, ok := f.tokens.get(hash); ok {
-		return t, nil
-	}
-	asked := time.Now()
-	t, err := f.store.FindToken(ctx, hash)
-	if err == nil {
+	t, ok := f.tokens.get(hash)
+	if !ok {
+		asked := time.Now()
+		var err error
+		if t, err = f.store.FindToken(ctx, hash); err != nil {
+			return t, err
+		}
 		f.tokens.put(hash, t, asked)
 	}
-	return t, err
+	if t.Expired(f.now()) {
+		return store.Token{}, weir.Errorf(weir.NotFound, "the token does not work any more since %s", t.Expires.Format("2006-01-02"))
+	}
+	return t, nil
 }

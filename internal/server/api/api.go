@@ -47,6 +47,7 @@ type Farm interface {
 	Triage
 	Setups
 	Starts
+	Artifacts
 	Changes
 }
 
@@ -164,6 +165,7 @@ func (h *handler) operations(a *rest.API) {
 	h.triage(a)
 	h.setups(a)
 	h.starts(a)
+	h.artifacts(a)
 	h.changes(a)
 }
 

@@ -2,7 +2,11 @@ package api_test
 
 import (
 	"bytes"
+	"io"
+	"net/http"
+	"net/url"
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/weir-ci/weir"
@@ -49,5 +53,40 @@ func TestStarts(t *testing.T) {
 	ask.Patch = make([]byte, starts.MaxPatch+1<<20)
 	if _, err := c.Try(ctx, ask); weir.CodeOf(err) != weir.TooLarge {
 		t.Errorf("a patch that is too large: %v", err)
+	}
+}
+
+func TestArtifacts(t *testing.T) {
+	t.Parallel()
+	c, address := serve(t, servertest.Demo())
+	list, err := c.Artifacts(t.Context(), 41)
+	if err != nil || len(list) != 1 || list[0].Path != servertest.ArtifactPath {
+		t.Fatalf("%+v, %v", list, err)
+	}
+	content, err := c.OpenArtifact(t.Context(), 41, list[0].Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer content.Close()
+	if text, err := io.ReadAll(content); err != nil || string(text) != servertest.ArtifactText {
+		t.Errorf("%q, %v", text, err)
+	}
+	if _, err := c.OpenArtifact(t.Context(), 41, "../secret"); weir.CodeOf(err) != weir.NotFound {
+		t.Errorf("another file: %v", err)
+	}
+	answer, err := http.Get(address + "/api/v1/builds/41/artifact?path=" + url.QueryEscape(servertest.ArtifactPath))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	for name, want := range map[string]string{"Content-Type": "application/octet-stream", "X-Content-Type-Options": "nosniff",
+		"Content-Security-Policy": "sandbox", "Content-Disposition": "attachment"} {
+		if got := answer.Header.Get(name); !strings.Contains(got, want) {
+			t.Errorf("%s is %q, want %q in it", name, got, want)
+		}
+	}
+	notes, err := c.Notes(t.Context(), 41)
+	if err != nil || notes.Summary == "" || len(notes.Metrics) != 1 {
+		t.Errorf("%+v, %v", notes, err)
 	}
 }
