@@ -14,6 +14,7 @@ import (
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/protocol"
 	"github.com/weir-ci/weir/internal/worker/disk"
+	"github.com/weir-ci/weir/internal/worker/glob"
 )
 
 // Limits on what a build keeps for people, beside weir.MaxArtifacts.
@@ -106,10 +107,10 @@ func (k *keeper) trouble(format string, args ...any) {
 // rule keeps what one pattern matches. A directory stands for all in it.
 func (k *keeper) rule(rule weir.ArtifactRule) error {
 	pattern := strings.TrimSuffix(rule.Path, "/")
-	names, err := glob(k.ctx, k.root, pattern, maxVisited)
+	names, err := glob.Find(k.ctx, k.root, pattern, maxVisited)
 	if err == nil && len(names) == 1 {
 		if info, statErr := k.root.Stat(names[0]); statErr == nil && info.IsDir() {
-			names, err = glob(k.ctx, k.root, pattern+"/**", maxVisited)
+			names, err = glob.Find(k.ctx, k.root, pattern+"/**", maxVisited)
 		}
 	}
 	if err != nil {

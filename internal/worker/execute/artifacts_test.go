@@ -93,7 +93,7 @@ func TestArtifactsHaveALimit(t *testing.T) {
 	}
 	defer root.Close()
 	keep := func(k keeper) (int, error, string) {
-		a.kept = nil
+		a.kept, a.outDir = nil, ""
 		k.a, k.ctx, k.log, k.root, k.seen = a, t.Context(), io.Discard, root, map[string]bool{}
 		err := k.rule(weir.ArtifactRule{Path: "*"})
 		return len(a.kept), err, k.first

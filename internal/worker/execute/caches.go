@@ -16,6 +16,7 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/worker/cache"
+	"github.com/weir-ci/weir/internal/worker/glob"
 )
 
 // cacheTime is how long caches may take to be brought, and to be saved.
@@ -127,7 +128,7 @@ func (a *attempt) hash(ctx context.Context, pattern string) (string, error) {
 		return "", err
 	}
 	defer root.Close()
-	names, err := glob(ctx, root, pattern, maxVisited)
+	names, err := glob.Find(ctx, root, pattern, maxVisited)
 	if err != nil {
 		return "", err
 	}

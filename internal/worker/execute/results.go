@@ -15,6 +15,7 @@ import (
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/protocol"
 	"github.com/weir-ci/weir/internal/worker/disk"
+	"github.com/weir-ci/weir/internal/worker/glob"
 )
 
 // Limits on result files.
@@ -90,7 +91,7 @@ func (a *attempt) eachResult(ctx context.Context, file func(string, os.FileInfo,
 	defer root.Close()
 	seen := map[string]bool{}
 	for _, f := range a.facts.wanted {
-		names, err := glob(ctx, root, f.Path, maxVisited)
+		names, err := glob.Find(ctx, root, f.Path, maxVisited)
 		if err == nil && len(names) == 0 {
 			err = weir.Errorf(weir.NotFound, "no file matches %s", f.Path)
 		}

@@ -1,4 +1,4 @@
-package execute
+package glob
 
 import (
 	"context"
@@ -51,13 +51,13 @@ func TestGlob(t *testing.T) {
 		{"", nil, weir.Invalid},
 		{"[", nil, weir.Invalid},
 	} {
-		got, err := glob(context.Background(), root, c.pattern, 1000)
+		got, err := Find(context.Background(), root, c.pattern, 1000)
 		slices.Sort(got)
 		if !slices.Equal(got, c.want) || weir.CodeOf(err) != c.code {
 			t.Errorf("%q: %v, %v", c.pattern, got, err)
 		}
 	}
-	if _, err := glob(context.Background(), root, "**/x", 5); weir.CodeOf(err) != weir.TooLarge {
+	if _, err := Find(context.Background(), root, "**/x", 5); weir.CodeOf(err) != weir.TooLarge {
 		t.Errorf("beyond the limit: %v", err)
 	}
 }

@@ -1,4 +1,7 @@
-package execute
+// Package glob finds files of a checkout by a pattern. The checkout is not
+// trusted: nothing outside of it is found, whatever its links say, and a tree
+// that never ends is given up.
+package glob
 
 import (
 	"context"
@@ -12,11 +15,11 @@ import (
 	"github.com/weir-ci/weir"
 )
 
-// glob finds files below root that match a pattern: elements with the
+// Find finds files below root that match a pattern: elements with the
 // wildcards of path.Match, and ** for any number of directories. The names
 // use slashes; their order is always the same. Directories that are links are not entered by
 // wildcards, nor is .git. It looks at no more than limit entries.
-func glob(ctx context.Context, root *os.Root, pattern string, limit int) ([]string, error) {
+func Find(ctx context.Context, root *os.Root, pattern string, limit int) ([]string, error) {
 	pattern = strings.TrimPrefix(pattern, "./")
 	if !fs.ValidPath(pattern) || !filepath.IsLocal(filepath.FromSlash(pattern)) {
 		return nil, weir.Errorf(weir.Invalid, "%.200q is not a path below the checkout", pattern)
@@ -65,7 +68,7 @@ func (g *globber) match(dir string, elems []string) error {
 		return nil // not a directory, unreadable, or gone: nothing matches there
 	}
 	if g.left -= len(entries) + 1; g.left < 0 {
-		return weir.Errorf(weir.TooLarge, "there are too many files below the checkout to search for results")
+		return weir.Errorf(weir.TooLarge, "there are too many files below the checkout to search")
 	}
 	if err := g.ctx.Err(); err != nil {
 		return err
