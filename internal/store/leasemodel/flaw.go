@@ -23,6 +23,8 @@ const (
 	NoOffsets             // log frames are taken wherever they begin
 	NoSyncSeq             // steps of late syncs are taken
 	NoLogCheck            // a finish is taken though its frames do not fit
+	NoFollow              // a cancellation is not taken to the build that waits
+	EarlyOrder            // a build that waits is let go when the first attempt ends, whatever came of it
 	ForgetHolds           // the worker does not say what it holds
 	LateAnswer            // the worker believes answers that it gave up waiting for
 	RunAgain              // a new worker program starts what it finds once more
@@ -34,7 +36,7 @@ const (
 func (f Flaw) String() string {
 	return [...]string{"no flaw", "no token", "no fence", "no epoch", "no sequence", "ignore holds", "no undelivered",
 		"count undelivered", "no retry limit", "same number", "still live", "no expiry", "lease twice", "cancel keeps",
-		"no offsets", "no sync sequence", "no log check", "forget holds", "late answer", "run again", "early finish"}[f]
+		"no offsets", "no sync sequence", "no log check", "no follow", "early order", "forget holds", "late answer", "run again", "early finish"}[f]
 }
 
 // Flaws lists all flaws.

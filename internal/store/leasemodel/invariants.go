@@ -8,6 +8,9 @@ func (c Config) check(from state, _ event, to state) error {
 		if err := c.checkBuild(b, &from.server, &to); err != nil {
 			return err
 		}
+		if err := c.checkOrder(&to.server); err != nil {
+			return err
+		}
 		for n := range to.server.attempts[b] {
 			if to.server.attempts[b][n].owner == 0 && to.truth[b][n] == (truth{}) {
 				continue
@@ -61,6 +64,23 @@ func (c Config) checkBuild(n int, from *server, to *state) error {
 		return fmt.Errorf("build %d ends as an infrastructure error after %d of %d attempts", n+1, lost, c.Retries)
 	case b.outcome == passed && !from.builds[n].phase.final() && !lastPassed:
 		return fmt.Errorf("build %d passes, and no attempt did", n+1)
+	}
+	return nil
+}
+
+// checkOrder holds the second build against the end of the first, if it comes after that.
+func (c Config) checkOrder(s *server) error {
+	first, second := s.builds[0], s.builds[1]
+	wants := map[Order]outcome{AfterPassed: passed, AfterFailed: noOutcome}[c.After]
+	switch {
+	case c.After == NoOrder:
+		return nil
+	case !first.phase.final() && second.phase != blocked && second.phase != cancelled:
+		return fmt.Errorf("build 2 is in phase %d before build 1 has ended", second.phase)
+	case first.phase == finished && second.attempts > 0 && c.After != AfterAny && first.outcome != wants:
+		return fmt.Errorf("build 2 runs though build 1 has not ended as it wants")
+	case second.outcome == skipped && (c.After == AfterAny || first.outcome == wants):
+		return fmt.Errorf("build 2 is skipped though build 1 has ended as it wants")
 	}
 	return nil
 }

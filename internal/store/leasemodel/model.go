@@ -20,7 +20,9 @@ type Config struct {
 	Faults int
 	Cancel bool // a person may cancel the first build
 	Pause  bool // a person may pause the first worker, and let it go on
-	Flaw   Flaw
+	// After lets the second build wait for the first.
+	After Order
+	Flaw  Flaw
 	// Twins says that the two workers are machines with the same token. Then
 	// they may take each other's attempts, and need never come to rest.
 	Twins bool
@@ -80,7 +82,7 @@ func (m message) String() string {
 			s += fmt.Sprintf(", lines %d to %d", m.report.first+1, m.report.last)
 		}
 		if m.kind == finishRequest {
-			s += ", " + [...]string{"no outcome", "passed", "infra", "cancelled"}[m.report.outcome]
+			s += ", " + [...]string{"no outcome", "passed", "infra", "cancelled", "skipped"}[m.report.outcome]
 		}
 		if m.report.stranger {
 			s += ", with a wrong token"
@@ -128,11 +130,14 @@ func (c Config) account(worker uint8) uint8 {
 	return worker
 }
 
-func (c Config) rules() rules { return rules{builds: c.Builds, retries: c.Retries, flaw: c.Flaw} }
+func (c Config) rules() rules {
+	return rules{builds: c.Builds, retries: c.Retries, after: c.After, flaw: c.Flaw}
+}
 
 // Check walks through everything that can happen in a world of this size.
 func Check(c Config, limit int) Report {
 	m := Machine[state, event]{Check: c.check}
+	m.Start.server = c.rules().start()
 	m.Start.faults = uint8(c.Faults) //nolint:gosec // a few
 	for i := range m.Start.workers[:c.Workers] {
 		m.Start.workers[i].up = true

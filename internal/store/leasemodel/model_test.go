@@ -18,6 +18,9 @@ var worlds = []Config{
 	{Builds: 2, Workers: 1, Slots: 2, Lines: 0, Retries: 1, Messages: 2, Faults: 1},
 	{Builds: 1, Workers: 2, Slots: 1, Lines: 1, Retries: 1, Messages: 1, Faults: 0, Twins: true},
 	{Builds: 1, Workers: 1, Slots: 1, Lines: 1, Retries: 1, Messages: 2, Faults: 1, Full: true},
+	{Builds: 2, Workers: 1, Slots: 1, Lines: 0, Retries: 2, Messages: 2, Faults: 1, Cancel: true, After: AfterPassed},
+	{Builds: 2, Workers: 1, Slots: 1, Lines: 0, Retries: 1, Messages: 2, Faults: 1, After: AfterFailed},
+	{Builds: 2, Workers: 1, Slots: 1, Lines: 0, Retries: 1, Messages: 2, Faults: 1, After: AfterAny},
 }
 
 // raceWorlds are fewer: the race detector makes walking ten times slower, and
@@ -26,6 +29,7 @@ var raceWorlds = []Config{
 	{Builds: 1, Workers: 1, Slots: 1, Lines: 2, Retries: 2, Messages: 2, Faults: 1, Cancel: true},
 	{Builds: 1, Workers: 2, Slots: 1, Lines: 1, Retries: 1, Messages: 1, Faults: 1},
 	{Builds: 2, Workers: 1, Slots: 1, Lines: 1, Retries: 1, Messages: 2, Faults: 1},
+	{Builds: 2, Workers: 1, Slots: 1, Lines: 0, Retries: 1, Messages: 1, Faults: 1, Cancel: true, After: AfterPassed},
 }
 
 // bigWorlds take minutes, and are looked at with WEIR_MODEL=big.
@@ -48,7 +52,8 @@ func (c Config) name() string {
 	for _, o := range []struct {
 		on   bool
 		name string
-	}{{c.Cancel, "cancel"}, {c.Pause, "pause"}, {c.Twins, "one token for both"}, {c.Full, "nothing left out"}} {
+	}{{c.Cancel, "cancel"}, {c.Pause, "pause"}, {c.Twins, "one token for both"}, {c.Full, "nothing left out"}, {c.After == AfterPassed, "one after the other has passed"},
+		{c.After == AfterFailed, "one after the other has failed"}, {c.After == AfterAny, "one after the other"}} {
 		if o.on {
 			s += ", " + o.name
 		}
@@ -113,6 +118,8 @@ func TestFlaws(t *testing.T) {
 		LateAnswer:       {small, "counts as undelivered, and worker 1 has it"},
 		RunAgain:         {small, "is run 2 times"},
 		EarlyFinish:      {small, "has finished, and 0 of its 1 lines"},
+		NoFollow:         {with(func(c *Config) { c.Builds, c.Lines, c.Retries, c.Cancel, c.After = 2, 0, 1, true, AfterAny }), "cannot come to rest"},
+		EarlyOrder:       {with(func(c *Config) { c.Builds, c.Lines, c.After = 2, 0, AfterPassed }), "before build 1 has ended"},
 	} {
 		t.Run(f.String(), func(t *testing.T) {
 			t.Parallel()
@@ -137,7 +144,7 @@ func TestAllFlaws(t *testing.T) {
 	for _, f := range Flaws() {
 		names[f.String()] = true
 	}
-	if len(names) != 20 {
-		t.Errorf("%d flaws have names of their own, and TestFlaws knows 20", len(names))
+	if len(names) != 22 {
+		t.Errorf("%d flaws have names of their own, and TestFlaws knows 22", len(names))
 	}
 }

@@ -64,8 +64,13 @@ func (d *database) makeWorlds(g rules, n int) {
 	run := store.NewRun{Cause: weir.CauseForce, Project: "p", Now: d.now}
 	for _, b := range builders {
 		for i := range g.builds {
-			run.Builds = append(run.Builds, store.NewBuild{Builder: b.ID, Pins: weir.Pins{"p": fmt.Sprint(i)}, Share: store.ShareNone,
-				Spec: weir.Spec{Project: "p", Platform: b.Platform, Job: weir.Job{Name: "test"}}})
+			nb := store.NewBuild{Builder: b.ID, Pins: weir.Pins{"p": fmt.Sprint(i)}, Share: store.ShareNone,
+				Spec: weir.Spec{Project: "p", Platform: b.Platform, Job: weir.Job{Name: "test"}}}
+			if i > 0 && g.after != NoOrder {
+				nb.After = []int{len(run.Builds) - 1}
+				nb.When = map[Order]weir.When{AfterPassed: weir.WhenPassed, AfterFailed: weir.WhenFailed, AfterAny: weir.WhenAlways}[g.after]
+			}
+			run.Builds = append(run.Builds, nb)
 		}
 	}
 	_, ids, err := d.CreateRun(d.Context(), run)
@@ -232,7 +237,7 @@ func (w *world) state(model server) (s server) {
 		got, err := w.Build(w.Context(), id)
 		w.ok(err)
 		s.builds[b] = build{attempts: uint8(got.Attempts), outcome: outcomeOf(got.Outcome),
-			phase: map[weir.State]phase{weir.Queued: queued, weir.Leased: leased, weir.Running: running, weir.Finished: finished, weir.Cancelled: cancelled}[got.State]}
+			phase: map[weir.State]phase{weir.Queued: queued, weir.Leased: leased, weir.Running: running, weir.Blocked: blocked, weir.Finished: finished, weir.Cancelled: cancelled}[got.State]}
 		attempts, err := w.Attempts(w.Context(), id)
 		w.ok(err)
 		for _, a := range attempts {
@@ -251,7 +256,7 @@ func (w *world) state(model server) (s server) {
 }
 
 func outcomeOf(o weir.Outcome) outcome {
-	return map[weir.Outcome]outcome{weir.Passed: passed, weir.Infra: infra, weir.OutcomeCancelled: wasCancelled}[o]
+	return map[weir.Outcome]outcome{weir.Passed: passed, weir.Infra: infra, weir.OutcomeCancelled: wasCancelled, weir.Skipped: skipped}[o]
 }
 
 func (w *world) record(a weir.Attempt, seq uint8) record {

@@ -60,9 +60,9 @@ type road struct {
 
 // chart draws the map.
 func chart(g rules, workers uint8, depth int) (places []*place) {
-	start := &place{}
+	start := &place{state: g.start()}
 	places = []*place{start}
-	known := map[server]*place{{}: start}
+	known := map[server]*place{start.state: start}
 	for i := 0; i < len(places); i++ {
 		p := places[i]
 		for _, c := range p.state.calls(g, workers) {
@@ -142,14 +142,16 @@ func TestDatabaseIsModel(t *testing.T) {
 		builds             int
 		workers            uint8
 		depth, race, large int
+		after              Order
 	}{
-		{1, 1, 4, 3, 6},
-		{1, 2, 2, 2, 4},
-		{2, 1, 3, 2, 4},
+		{1, 1, 4, 3, 6, NoOrder},
+		{1, 2, 2, 2, 4, NoOrder},
+		{2, 1, 3, 2, 4, NoOrder},
+		{2, 1, 3, 2, 5, AfterPassed},
 	} {
-		t.Run(fmt.Sprintf("%d builds, %d workers", size.builds, size.workers), func(t *testing.T) {
+		t.Run(fmt.Sprintf("%d builds, %d workers, order %d", size.builds, size.workers, size.after), func(t *testing.T) {
 			t.Parallel()
-			d, g, depth := openSQLite(t), rules{builds: size.builds, retries: weir.MaxAttempts}, size.depth
+			d, g, depth := openSQLite(t), rules{builds: size.builds, retries: weir.MaxAttempts, after: size.after}, size.depth
 			if os.Getenv("WEIR_MODEL") == "big" {
 				depth = size.large
 			} else if raced {
@@ -176,7 +178,7 @@ func TestDatabaseIsModel(t *testing.T) {
 func (d *database) travel(g rules, at *place) (first int) {
 	d.Helper()
 	w := d.world(g)
-	var model server
+	model := g.start()
 	defer func() { w.leave(model) }()
 	var done []call
 	for at != nil {
@@ -210,12 +212,19 @@ func TestDatabaseWalks(t *testing.T) {
 	for name, open := range map[string]func(*testing.T) *database{"sqlite": openSQLite, "postgres": openPostgres} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			d, g, walks := open(t), rules{builds: 2, retries: weir.MaxAttempts}, 15
+			d, walks := open(t), 15
 			if os.Getenv("WEIR_MODEL") == "big" {
 				walks = 1000
 			}
-			for seed := range walks {
-				d.walk(g, rand.New(rand.NewPCG(uint64(seed), 0))) //nolint:gosec // repeatable on purpose
+			for _, after := range []Order{NoOrder, AfterPassed, AfterFailed, AfterAny} {
+				g := rules{builds: 2, retries: weir.MaxAttempts, after: after}
+				d.spare = nil // they are made by other rules
+				if after == AfterPassed {
+					walks /= 5
+				}
+				for seed := range walks {
+					d.walk(g, rand.New(rand.NewPCG(uint64(seed), uint64(after)))) //nolint:gosec // repeatable on purpose
+				}
 			}
 		})
 	}
@@ -225,7 +234,7 @@ func TestDatabaseWalks(t *testing.T) {
 func (d *database) walk(g rules, random *rand.Rand) {
 	d.Helper()
 	w := d.world(g)
-	var model server
+	model := g.start()
 	defer func() { w.leave(model) }()
 	var done []call
 	for range 40 {

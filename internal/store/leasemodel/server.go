@@ -16,13 +16,14 @@ type attemptID struct{ build, number uint8 }
 // none is no attempt.
 var none = attemptID{}
 
-// phase is where a build is in its life, without blocked.
+// phase is where a build is in its life.
 type phase uint8
 
 const (
 	queued phase = iota
 	leased
 	running
+	blocked
 	finished
 	cancelled
 )
@@ -37,6 +38,18 @@ const (
 	passed
 	infra
 	wasCancelled
+	skipped
+)
+
+// Order says whether the second build comes after the first, and how that must end.
+type Order uint8
+
+// The orders.
+const (
+	NoOrder Order = iota
+	AfterPassed
+	AfterFailed // no build of the model fails; an infrastructure error is no failure
+	AfterAny
 )
 
 // ending says what ended an attempt.
@@ -87,7 +100,16 @@ type server struct {
 type rules struct {
 	builds  int
 	retries int // how many attempts of a build may end in infrastructure errors
+	after   Order
 	flaw    Flaw
+}
+
+// start is the database when both builds were made.
+func (g rules) start() (s server) {
+	if g.after != NoOrder {
+		s.builds[1].phase = blocked
+	}
+	return s
 }
 
 func (s *server) attempt(id attemptID) *record { return &s.attempts[id.build][id.number-1] }
@@ -143,7 +165,7 @@ func (s *server) lease(g rules, worker, epoch, seq uint8, holds [maxSpools]attem
 	}
 	for i := range s.builds[:g.builds] {
 		b := &s.builds[i]
-		if b.phase != queued && (g.flaw != LeaseTwice || b.phase.final()) || b.attempts == maxAttempts {
+		if b.phase != queued && (g.flaw != LeaseTwice || b.phase.final() || b.phase == blocked) || b.attempts == maxAttempts {
 			continue
 		}
 		if g.flaw != SameNumber || b.attempts == 0 {
@@ -188,8 +210,28 @@ func (s *server) end(g rules, id attemptID, by ending, o outcome) {
 		b.phase, b.outcome = cancelled, o
 	case o == infra && s.failures(g, id.build) < g.retries:
 		b.phase = queued
+		if g.flaw == EarlyOrder {
+			s.follow(g, id.build)
+		}
 	default:
 		b.phase, b.outcome = finished, o
+		s.follow(g, id.build)
+	}
+}
+
+// follow takes the end of a build to the one that waits for it.
+func (s *server) follow(g rules, build uint8) {
+	b := &s.builds[1]
+	if build != 0 || b.phase != blocked || g.flaw == NoFollow && s.builds[0].outcome == wasCancelled {
+		return
+	}
+	switch o := s.builds[0].outcome; {
+	case o == wasCancelled:
+		b.phase, b.outcome = cancelled, o
+	case g.after == AfterAny, o == passed && g.after == AfterPassed, g.flaw == EarlyOrder:
+		b.phase = queued
+	default:
+		b.phase, b.outcome = finished, skipped
 	}
 }
 
@@ -303,5 +345,6 @@ func (s *server) cancel(g rules, b uint8) verdict {
 		}
 	}
 	s.builds[b].phase, s.builds[b].outcome = cancelled, wasCancelled
+	s.follow(g, b)
 	return ok
 }
