@@ -1,6 +1,8 @@
 package server_test
 
 import (
+	"bufio"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -127,4 +129,35 @@ func TestRecipesOfRepositories(t *testing.T) {
 	if _, body := get(t, s.URL+"/builds?project=mill"); !strings.Contains(body, "unknown key") {
 		t.Error("the page of mill does not say what is wrong")
 	}
+}
+
+// TestLocalEvent tells open pages of a file with mistakes, which is no event of
+// the farm.
+func TestLocalEvent(t *testing.T) {
+	t.Parallel()
+	f := servertest.Demo()
+	s := serve(t, f)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+"/events?topics=build,config", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	lines := bufio.NewScanner(answer.Body)
+	lines.Scan() // the greeting: from now on the stream listens
+	f.Change(weir.EventLog, "41", func() { f.State.Config.Turn++ })
+	for lines.Scan() {
+		if line := lines.Text(); strings.HasPrefix(line, "event: ") {
+			if line != "event: config" {
+				t.Errorf("the first event is %q", line)
+			}
+			return
+		} else if strings.HasPrefix(line, "id: ") {
+			t.Errorf("it has a number: %q", line)
+		}
+	}
+	t.Error("the stream ended")
 }

@@ -72,6 +72,13 @@ func (s *Site) events(w http.ResponseWriter, r *http.Request) {
 	defer beat.Stop()
 	defer look.Stop()
 	for {
+		// What this server alone knows of its farm file is no event of the farm.
+		if now := s.farm.Setup().Turn; now != turn {
+			turn = now
+			if stream.local(weir.EventConfig) != nil {
+				return
+			}
+		}
 		changed := s.farm.Changed()
 		events, err := s.farm.Events(ctx, last)
 		if err != nil {
@@ -100,13 +107,6 @@ func (s *Site) events(w http.ResponseWriter, r *http.Request) {
 			return
 		case <-changed:
 		case <-look.C:
-			// What this server alone knows of its farm file is no event of the farm.
-			if now := s.farm.Setup().Turn; now != turn {
-				turn = now
-				if stream.local(weir.EventConfig) != nil {
-					return
-				}
-			}
 		case <-beat.C:
 			if stream.comment("still here") != nil {
 				return
