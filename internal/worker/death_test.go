@@ -426,3 +426,42 @@ func TestKilledWhileTelling(t *testing.T) {
 		t.Errorf("the second build ran like this: %q", runs)
 	}
 }
+
+// TestKilledWhileStoring kills a program that cannot get rid of the files that a
+// build keeps; the next one stores them. No secret is left on the disk.
+func TestKilledWhileStoring(t *testing.T) {
+	t.Parallel()
+	f := newFarm(t)
+	away := true
+	f.fault = func(verb string, _ int) fault { return map[bool]fault{verb == "PUT" && away: absent503}[true] }
+	s := newSite(t, f)
+	as := s.script(1, `echo "with $KEY"; head -c 100000 /dev/zero > kept; echo "speed 1" > $WEIR_METRICS`)
+	as.Spec.Job.Secrets, as.Spec.Job.Artifacts = []string{"KEY"}, []weir.ArtifactRule{{Path: "kept"}}
+	as.Secrets = []weir.EnvVar{{Name: "KEY", Value: "s3cr3t-and-l0ng"}}
+	s.give(as)
+	first := s.start()
+	f.until("a try to store", func() bool { return f.count["PUT"] > 0 })
+	first.kill()
+	_ = filepath.WalkDir(s.dir, func(name string, _ fs.DirEntry, _ error) error {
+		if data, err := os.ReadFile(name); err == nil && bytes.Contains(data, []byte("s3cr3t-and-l0ng")) {
+			t.Errorf("%s holds the secret", name)
+		}
+		return nil
+	})
+	f.mu.Lock()
+	away = false
+	f.mu.Unlock()
+	second := s.start()
+	f.until("the end", f.ended)
+	if err := second.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	second.leaves()
+	fin := f.finishes[0]
+	if fin.Outcome != weir.Passed || len(fin.Artifacts) != 1 || len(fin.Metrics) != 1 || string(f.logs[0]) != "with ***\n" {
+		t.Fatalf("got %+v, %q", fin, f.logs[0])
+	}
+	if a := fin.Artifacts[0]; a.Path != "kept" || len(f.blobs[a.Digest]) != 100000 {
+		t.Errorf("got %+v, %d bytes", a, len(f.blobs[a.Digest]))
+	}
+}

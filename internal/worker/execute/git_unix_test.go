@@ -93,7 +93,9 @@ func TestRealCheckouts(t *testing.T) {
 	}
 
 	patch := []byte(up.git("diff", first, second) + "\n")
-	r.Fetch = func(context.Context, weir.Digest) (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(patch)), nil }
+	r.Fetch = func(context.Context, weir.Digest) (io.ReadCloser, error) {
+		return io.NopCloser(bytes.NewReader(patch)), nil
+	}
 	s.Ref, s.Cause, s.Revision = "", weir.CauseTry, weir.Patched(first, weir.DigestOf(patch))
 	if got := build(s); !strings.HasPrefix(got, "a\n2\n") {
 		t.Errorf("a patch: %q", got)
