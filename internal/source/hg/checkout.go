@@ -109,11 +109,7 @@ func (c *checkout) fill(ctx context.Context, src weir.Source, revision, dir stri
 		if err := mirror.Clear(dir); err != nil { // of what an earlier try left
 			return err
 		}
-		hgsub, err := mir.has(ctx, revision, subFile)
-		if err != nil {
-			return err
-		}
-		if !hgsub {
+		if !mir.subs {
 			if err := mir.copyTo(dir); err != nil {
 				return err
 			}
@@ -123,6 +119,7 @@ func (c *checkout) fill(ctx context.Context, src weir.Source, revision, dir stri
 		if err := mir.export(ctx, revision, dir); err != nil {
 			return err
 		}
+		var err error
 		if src.Checkout.Submodules {
 			subs, err = mir.subrepos(ctx, revision)
 		}

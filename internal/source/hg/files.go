@@ -51,15 +51,6 @@ func (m *Mirrors) Files(ctx context.Context, src weir.Source, revision string) (
 // exitNone is the exit status of hg files that found none.
 const exitNone = 1
 
-// has reports whether a revision has a file.
-func (m *clone) has(ctx context.Context, revision, path string) (bool, error) {
-	_, err := command.Output(ctx, m.cmd(m.dir, "files", "--hidden", "--rev=id("+revision+")", "--", "path:"+path))
-	if command.Status(err) == exitNone {
-		return false, nil
-	}
-	return err == nil, err
-}
-
 // readFile reads a regular file of a revision.
 func (m *clone) readFile(ctx context.Context, revision, path string, limit int64) ([]byte, error) {
 	out, err := command.Output(ctx, m.cmd(m.dir, "files", "--hidden", "--rev=id("+revision+")",

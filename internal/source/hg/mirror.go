@@ -27,6 +27,8 @@ type clone struct {
 	src weir.Source
 	dir string
 	log io.Writer // may be nil
+	// subs says whether the commit that having was asked for has subrepositories.
+	subs bool
 }
 
 // mirrorName names a location's mirror: for people first, then for certain.
@@ -79,11 +81,7 @@ func (m *clone) having(ctx context.Context, revision string, f func() error) err
 			if !m.exists() {
 				return errMissing
 			}
-			found, err := m.have(ctx, revision)
-			if err == nil && len(found) == 0 {
-				err = errMissing
-			}
-			if err != nil {
+			if err := m.look(ctx, revision); err != nil {
 				return err
 			}
 			return f()
@@ -175,6 +173,21 @@ func (m *clone) pull(ctx context.Context) error {
 // have lists those of some commits that are in the mirror.
 func (m *clone) have(ctx context.Context, hashes ...string) ([]string, error) {
 	return m.nodes(ctx, "id("+strings.Join(hashes, ") + id(")+")")
+}
+
+// look sees whether a commit is in the mirror, and whether it has subrepositories.
+func (m *clone) look(ctx context.Context, revision string) error {
+	out, err := command.Output(ctx, m.cmd(m.dir, "log", "--hidden", "--rev=id("+revision+")",
+		"--template={node} {if(files('path:"+subFile+"'), 'sub')}\n"))
+	if err != nil {
+		return err
+	}
+	hash, sub, _ := strings.Cut(strings.TrimSpace(string(out)), " ")
+	if hash != revision {
+		return errMissing
+	}
+	m.subs = sub != ""
+	return nil
 }
 
 // branches tells the branches of those of some commits that are in the mirror.

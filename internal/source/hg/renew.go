@@ -38,14 +38,13 @@ func (c *checkout) renew(ctx context.Context, r source.Request, revision string)
 	mir := c.cloneOf(r.Source)
 	mir.log = c.log
 	err = mir.having(ctx, revision, func() error {
-		found, err := mir.have(ctx, before)
-		if err != nil || len(found) == 0 {
-			return err
+		if mir.subs {
+			return nil
 		}
-		for _, rev := range []string{before, revision} {
-			if has, err := mir.has(ctx, rev, subFile); err != nil || has {
-				return err
-			}
+		if err := mir.look(ctx, before); errors.Is(err, errMissing) || mir.subs {
+			return nil
+		} else if err != nil {
+			return err
 		}
 		if err := os.RemoveAll(meta); err != nil { // of an earlier try
 			return err

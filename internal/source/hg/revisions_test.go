@@ -221,7 +221,7 @@ func TestRefsAndFiles(t *testing.T) {
 		_, err := m.ReadFile(t.Context(), r.source(), a, path, 1)
 		expectCode(t, err, want)
 	}
-	for name, want := range map[string]string{"": r.run("log", "--rev=default", "--template={node}"), "v1": a, b[:12]: b, b: b} {
+	for name, want := range map[string]string{"": r.run("log", "--rev=default", "--template={node}"), "v1": a, b[:12]: b} {
 		if rev, err := m.Resolve(t.Context(), r.source(), "", name); err != nil || rev.ID != want || rev.Message == "" {
 			t.Errorf("%s: got %+v, %v", name, rev, err)
 		}
