@@ -35,6 +35,9 @@ const (
 	claim = 5 * time.Minute
 	// maxDelay bounds how rarely a source that does not answer is asked.
 	maxDelay = time.Hour
+	// relook is how long after a knock that led to nothing it is looked once more: some
+	// forges tell of a push before all their machines know of it.
+	relook = 10 * time.Second
 	// maxLooked is of how many new revisions the paths are looked at, the newest
 	// ones: before them is what nobody waits for.
 	maxLooked = 200
@@ -196,6 +199,7 @@ func (p *Poller) follow(ctx context.Context, project weir.Project, t target, wak
 	}
 	failures := 0
 	var seen weir.Tip
+	knocked := false // somebody says that there is something new
 	for {
 		select {
 		case p.placed <- struct{}{}:
@@ -203,6 +207,7 @@ func (p *Poller) follow(ctx context.Context, project weir.Project, t target, wak
 			return
 		}
 		delay := min(interval<<min(failures, 10), max(maxDelay, interval))
+		before := seen.Revision.ID
 		more, err := p.look(ctx, project, t, &seen, delay)
 		<-p.placed
 		switch {
@@ -217,9 +222,17 @@ func (p *Poller) follow(ctx context.Context, project weir.Project, t target, wak
 		if more {
 			continue
 		}
+		var again <-chan time.Time
+		if knocked && err == nil && before == seen.Revision.ID {
+			again = time.After(min(relook, delay))
+		}
+		knocked = false
 		select {
 		case <-time.After(delay + spread(t, delay)):
+		case <-again:
+			p.due(ctx, t)
 		case <-wake:
+			knocked = true
 			// A look that was under way when somebody knocked may have begun before
 			// there was anything to see, and has set when the next one is due.
 			p.due(ctx, t)

@@ -29,6 +29,7 @@ type fake struct {
 	branches []string
 	tags     []store.Tag
 	failed   []string
+	answer   func() // called with what is answered already known; may be nil
 }
 
 func newFake() *fake {
@@ -49,7 +50,13 @@ func (f *fake) Revisions(_ context.Context, src weir.Source, known string) (sour
 	} else if len(line) > 0 {
 		line = line[len(line)-1:]
 	}
-	return source.Listing{Revisions: slices.Clone(line)}, nil
+	l := source.Listing{Revisions: slices.Clone(line)}
+	if f.answer != nil {
+		f.mu.Unlock()
+		f.answer()
+		f.mu.Lock()
+	}
+	return l, nil
 }
 
 func (f *fake) Touched(_ context.Context, _ weir.Source, revision string) (source.Paths, error) {
@@ -232,6 +239,68 @@ func TestNudge(t *testing.T) {
 		}
 		if err := p.Nudge(t.Context(), "q", ""); weir.CodeOf(err) != weir.NotFound {
 			t.Errorf("no such project: %v", err)
+		}
+	})
+}
+
+// Somebody pushes and knocks while the source is being asked, after it has given
+// its answer: it is asked again.
+func TestNudgeDuringALook(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		f.lines["main"] = []weir.Revision{revision("1", "old")}
+		p := run(t, f, weir.Watch{}, 30*24*time.Hour)
+		synctest.Wait()
+		asked, pushed := make(chan struct{}), make(chan struct{})
+		f.mu.Lock()
+		f.answer = func() {
+			asked <- struct{}{}
+			<-pushed
+		}
+		f.mu.Unlock()
+		if err := p.Nudge(t.Context(), "p", ""); err != nil {
+			t.Fatal(err)
+		}
+		<-asked
+		f.mu.Lock()
+		f.answer = nil
+		f.lines["main"] = append(f.lines["main"], revision("2", "new"))
+		f.mu.Unlock()
+		if err := p.Nudge(t.Context(), "p", ""); err != nil {
+			t.Fatal(err)
+		}
+		close(pushed)
+		synctest.Wait()
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if len(f.recorded["main"]) != 2 {
+			t.Errorf("recorded %+v", f.recorded["main"])
+		}
+	})
+}
+
+// A forge knocks before what was pushed can be seen.
+func TestNudgeThatComesTooEarly(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		f.lines["main"] = []weir.Revision{revision("1", "old")}
+		p := run(t, f, weir.Watch{}, 30*24*time.Hour)
+		synctest.Wait()
+		if err := p.Nudge(t.Context(), "p", ""); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		f.mu.Lock()
+		f.lines["main"] = append(f.lines["main"], revision("2", "new"))
+		f.mu.Unlock()
+		<-time.After(time.Hour) // of the bubble
+		synctest.Wait()
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if n := len(f.asked["main"]); len(f.recorded["main"]) != 2 || n != 3 {
+			t.Errorf("asked %d times, recorded %+v", n, f.recorded["main"])
 		}
 	})
 }
