@@ -141,6 +141,7 @@ func (l *Lab) run(ctx context.Context, id weir.BuildID, title string, trial weir
 	r := l.Case.Recipes[id]
 	spec := r.Spec
 	spec.Platform = l.Host
+	spec.Source.Credentials = "" // the farm's secrets are not here: the tool finds those of whoever tries
 	spec.Inputs = slices.Clone(spec.Inputs)
 	for i := range spec.Inputs {
 		in := &spec.Inputs[i]

@@ -279,6 +279,29 @@ func TestSaveAndOpen(t *testing.T) {
 	}
 }
 
+// Sources that a bundle cannot hold are packed as they are checked out, and all
+// of history, with nobody's secrets.
+func TestPackSource(t *testing.T) {
+	t.Parallel()
+	var asked weir.Source
+	from := asking{&asked}
+	for _, c := range []weir.Checkout{{Submodules: true, Depth: 1}, {LFS: true}} {
+		src := weir.Source{Kind: weir.Git, Location: "https://example.com/x", Credentials: "KEY", Checkout: c}
+		_, form, err := packSource(t.Context(), from, weir.Spec{Source: src}, t.TempDir())
+		if err != nil || form != tree || asked.Credentials != "" || asked.Checkout.Depth != 0 || asked.Checkout.LFS != c.LFS {
+			t.Errorf("packed as a %s of %+v: %v", form, asked, err)
+		}
+	}
+}
+
+// asking notes what is checked out.
+type asking struct{ src *weir.Source }
+
+func (a asking) Checkout(ctx context.Context, src weir.Source, revision, dir string, log io.Writer) error {
+	*a.src = src
+	return checkouts{}.Checkout(ctx, src, revision, dir, log)
+}
+
 func TestPlaces(t *testing.T) {
 	t.Parallel()
 	base := t.TempDir()

@@ -46,11 +46,15 @@ func packSource(ctx context.Context, from Checkouter, spec weir.Spec, dir string
 		return "", "", weir.Errorf(weir.Exhausted, "no directory to check out %s: %w", spec.Project, err)
 	}
 	defer func() { _ = disk.RemoveAll(checkout) }() // only what was packed is wanted
-	if err := from.Checkout(ctx, spec.Source, spec.Revision, checkout, nil); err != nil {
+	src := spec.Source
+	src.Credentials = ""   // the farm's secrets are not here: the tool finds those of whoever saves
+	src.Checkout.Depth = 0 // a bundle begins where history does
+	if err := from.Checkout(ctx, src, spec.Revision, checkout, nil); err != nil {
 		return "", "", err
 	}
 	path = filepath.Join(dir, "packed")
-	if spec.Source.Kind == weir.Git {
+	// A bundle holds neither submodules nor large files.
+	if src.Kind == weir.Git && !src.Checkout.Submodules && !src.Checkout.LFS {
 		return path, bundle, bundleOf(ctx, checkout, spec.Source.Branch, path)
 	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
@@ -115,7 +119,7 @@ func (c *Capsule) Checkout(ctx context.Context, src weir.Source, revision, dir s
 			return err
 		}
 		from := src
-		from.Location, from.From, from.To = f.path, "", ""
+		from.Location, from.From, from.To, from.Credentials = f.path, "", "", ""
 		if from.Branch == "" {
 			from.Branch = fallbackBranch
 		}
