@@ -117,13 +117,14 @@ type ServerOptions struct {
 	Alone bool
 	// Store replaces the database that the farm names; the server closes it.
 	Store store.Store
+	Now   func() time.Time // the farm's clock; nil: the machine's
 }
 
 // Server is a running server. Make one with NewServer.
 type Server struct {
 	farm     *farm.Farm
 	keeper   *setup.Keeper  // of what the farm was told to do
-	book     *recipes.Book  // of jobs in repositories; nil if the store keeps none
+	book     *recipes.Book  // of jobs in repositories
 	signals  chan os.Signal // to read the farm file again; nil: there is none
 	store    store.Store
 	http     *http.Server
@@ -172,7 +173,11 @@ func (s *Server) open(ctx context.Context, o ServerOptions) error {
 		return err
 	}
 	read := sources(filepath.Join(f.Data, "sources"))
-	options := farm.Options{Store: s.store, Blobs: blobs, Log: s.log, Host: HostPlatform(), Lease: leaseTime(o.Lease), Now: clock(), Setup: board,
+	now := o.Now
+	if now == nil {
+		now = clock()
+	}
+	options := farm.Options{Store: s.store, Blobs: blobs, Log: s.log, Host: HostPlatform(), Lease: leaseTime(o.Lease), Now: now, Setup: board,
 		Sources: read, Recipes: s.recipes(read)}
 	if f.Mail.SMTP != "" {
 		if s.outbox, err = outbox(f, s.log); err != nil {
@@ -267,9 +272,7 @@ func (s *Server) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.farm.Run(ctx) })
 	g.Go(func() error { return s.keeper.Run(ctx, s.signals) })
-	if s.book != nil {
-		g.Go(func() error { return s.book.Run(ctx) })
-	}
+	g.Go(func() error { return s.book.Run(ctx) })
 	if s.outbox != nil {
 		g.Go(func() error { return s.outbox.Run(ctx) })
 	}

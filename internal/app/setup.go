@@ -11,7 +11,6 @@ import (
 	"github.com/weir-ci/weir/internal/farm/recipes"
 	"github.com/weir-ci/weir/internal/farm/setup"
 	"github.com/weir-ci/weir/internal/source"
-	"github.com/weir-ci/weir/internal/store"
 )
 
 // served is what the server shows: the farm, and how it is configured.
@@ -31,22 +30,15 @@ func (s *Server) configure(ctx context.Context, o ServerOptions, board *setup.Bo
 		s.signals = make(chan os.Signal, 1)
 		signal.Notify(s.signals, syscall.SIGHUP)
 	}
-	configs, _ := s.store.(store.Configs)
-	options := setup.Options{File: file, Farm: o.Farm, Target: s.farm, Board: board, Store: configs, Host: HostPlatform(), Log: s.log}
-	if s.book != nil {
-		options.Repositories = s.book
-	}
+	options := setup.Options{File: file, Farm: o.Farm, Target: s.farm, Board: board, Store: s.store, Host: HostPlatform(), Log: s.log,
+		Repositories: s.book}
 	s.keeper = setup.NewKeeper(options)
 	return s.keeper.Start(ctx)
 }
 
 // recipes makes what reads the jobs that projects have in their repositories.
 func (s *Server) recipes(files source.FileReader) farm.Recipes {
-	db, ok := s.store.(recipes.Store)
-	if !ok {
-		return nil
-	}
-	s.book = recipes.New(recipes.Options{Store: db, Files: files, Log: s.log,
+	s.book = recipes.New(recipes.Options{Store: s.store, Files: files, Log: s.log,
 		Refill: func(ctx context.Context) error { return s.keeper.Refill(ctx) }})
 	return s.book
 }

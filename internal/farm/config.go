@@ -8,7 +8,6 @@ import (
 	"github.com/weir-ci/weir/internal/farm/setup"
 	"github.com/weir-ci/weir/internal/recipe"
 	"github.com/weir-ci/weir/internal/schedule/relevance"
-	"github.com/weir-ci/weir/internal/store"
 )
 
 // config is a configuration with what follows from it.
@@ -35,15 +34,13 @@ func (f *Farm) reconfigure(ctx context.Context) error {
 }
 
 func (f *Farm) configure(ctx context.Context, farm *recipe.Farm) error {
-	if configs, ok := f.store.(store.Configs); ok {
-		said, err := f.renamer.Apply(ctx, configs, farm, f.now())
-		if err != nil {
-			return err
-		}
-		if said {
-			f.known.forget()
-			f.polled.forget()
-		}
+	renamed, err := f.renamer.Apply(ctx, f.store, farm, f.now())
+	if err != nil {
+		return err
+	}
+	if renamed {
+		f.known.forget()
+		f.polled.forget()
 	}
 	branches, err := f.store.Branches(ctx)
 	if err != nil {
