@@ -134,7 +134,14 @@ func (r *renamer) project(n name) error {
 	if err != nil || !known {
 		return err
 	}
-	if taken, err := r.has(n.new); err != nil || taken {
+	taken, err := r.has(n.new)
+	if err == nil && taken {
+		// A server with an older file may have looked at the source since.
+		if built, err := r.built(n.old); err != nil || !built {
+			return err
+		}
+	}
+	if err != nil || taken {
 		return cmp.Or(err, error(weir.Errorf(weir.Conflict, "%.80q cannot be called %.80q: there is a history of that name already", n.old, n.new).
 			WithHint("take another name, or leave out the old one")))
 	}
@@ -169,14 +176,28 @@ func (r *renamer) project(n name) error {
 // has reports whether a project of that name has a history: builders of its own or
 // below it, revisions, runs, pull requests, tags.
 func (r *renamer) has(project string) (bool, error) {
-	if slices.ContainsFunc(r.builders, func(b weir.Builder) bool {
-		return b.Project == project || slices.Contains(strings.Split(b.Upstreams, ","), project)
-	}) {
+	if r.hasBuilders(project) {
 		return true, nil
 	}
 	var n int
 	err := r.Row(`SELECT CASE WHEN EXISTS (SELECT 1 FROM revisions WHERE project = $1) OR EXISTS (SELECT 1 FROM runs WHERE project = $1)
 		OR EXISTS (SELECT 1 FROM proposals WHERE project = $1) OR EXISTS (SELECT 1 FROM tags WHERE project = $1) THEN 1 ELSE 0 END`, project).Scan(&n)
+	return n > 0, err
+}
+
+func (r *renamer) hasBuilders(project string) bool {
+	return slices.ContainsFunc(r.builders, func(b weir.Builder) bool {
+		return b.Project == project || slices.Contains(strings.Split(b.Upstreams, ","), project)
+	})
+}
+
+// built reports whether more is known of a project than its revisions and tags.
+func (r *renamer) built(project string) (bool, error) {
+	if r.hasBuilders(project) {
+		return true, nil
+	}
+	var n int
+	err := r.Row(`SELECT CASE WHEN EXISTS (SELECT 1 FROM runs WHERE project = $1) OR EXISTS (SELECT 1 FROM proposals WHERE project = $1) THEN 1 ELSE 0 END`, project).Scan(&n)
 	return n > 0, err
 }
 

@@ -129,6 +129,12 @@ func (p *plan) lockBuilders() error {
 			return weir.Errorf(weir.NotFound, "there is no builder %d", id)
 		}
 	}
+	for _, nb := range p.nr.Builds { // whoever made them may not know yet that it has another name
+		if b := p.builders[nb.Builder]; nb.Spec.Project != "" && (nb.Spec.Project != b.Project || nb.Spec.Job.Name != b.Job) {
+			return weir.Errorf(weir.Invalid, "%s/%s is called %s/%s now", nb.Spec.Project, nb.Spec.Job.Name, b.Project, b.Job).
+				WithHint("this server's farm file is older than another one's: give both the same")
+		}
+	}
 	return nil
 }
 

@@ -21,6 +21,7 @@ func configTests() []subtest {
 		{"what is renamed goes on", testRenamedGoesOn},
 		{"names that cannot be had", testRenameConflicts},
 		{"names in regressions", testRenameRegressions},
+		{"a long history is renamed", testRenameMany},
 	}
 }
 
@@ -231,6 +232,7 @@ func testRenameConflicts(f *fixture) {
 		f.code(rename("c>free", c), weir.Conflict) // all or nothing
 	}
 	f.code(rename("a>b", "b>a"), weir.Conflict)
+	f.ok(rename("polled>a")) // nobody has built it: a server with an older file has looked at it
 	for _, c := range []string{"a>", "a>not a name", "a/test>", ">b", "a>" + strings.Repeat("x", 65)} {
 		f.code(rename(c), weir.Invalid)
 	}
@@ -287,4 +289,25 @@ func testRenameRegressions(f *fixture) {
 	equal(f, "note", got.Note, "up did it")
 	equal(f, "by its culprit", len(must[[]weir.Regression](f)(f.Regressions(f.ctx, store.RegressionFilter{Project: "upper"}))), 1)
 	equal(f, "by its victims", len(must[[]weir.Regression](f)(f.Regressions(f.ctx, store.RegressionFilter{Project: "own"}))), 1)
+}
+
+func testRenameMany(f *fixture) {
+	const builds = 2300 // more than are read at once
+	a := f.builder("a")
+	var all []store.NewBuild
+	for i := range builds {
+		nb := build(a, weir.Pins{"a": fmt.Sprint("r", i), "up": "u"})
+		nb.Spec.Job.Steps[0].Run = fmt.Sprint("make a", i) // specifications are many, too
+		all = append(all, nb)
+	}
+	ids := f.create(weir.CauseChange, all...)
+	f.poll("up", "u")
+	f.ok(f.Rename(f.ctx, []store.Renaming{{Project: "a", NewProject: "b"}, {Project: "up", NewProject: "a"}}, f.now()))
+	for _, b := range f.allBuilds() {
+		if len(b.Pins) != 2 || b.Pins["b"] == "" || b.Pins["a"] != "u" || b.Builder.Project != "b" {
+			f.Fatalf("build %d of %s has the pins %v", b.ID, b.Builder.Project, b.Pins)
+		}
+	}
+	spec := must[weir.Spec](f)(f.BuildSpec(f.ctx, ids[builds-1]))
+	equal(f, "a specification", fmt.Sprint(spec.Project, spec.Revision, spec.Inputs[0].Project), fmt.Sprint("b", "r", builds-1, "a"))
 }

@@ -22,6 +22,7 @@ func supersedeTests() []subtest {
 		{"builds that others need stay", testSupersedeNeeded},
 		{"as their jobs want it", testSupersedePolicy},
 		{"a newer head of a pull request", testSupersedeHead},
+		{"what runs ends while it is superseded", testSupersedeRace},
 	}
 }
 

@@ -84,3 +84,34 @@ func testSupersedeHead(f *fixture) {
 	equal(f, "stands in", fresh[1], old[3])
 	f.state(old[0], weir.Cancelled, weir.ReasonSuperseded)
 }
+
+// testSupersedeRace finishes builds while newer runs cancel them: each ends once,
+// one way or the other.
+func testSupersedeRace(f *fixture) {
+	const rounds = 6
+	a, b := f.builder("a"), f.builder("b")
+	p := superseded(weir.SupersededRunning)
+	f.change(a, 0)
+	f.change(b, 0)
+	for n := 1; n <= rounds; n++ {
+		ids := f.create(weir.CauseChange, build(a, own(a, 10*n), p), build(b, own(b, 10*n), p, after(weir.WhenAlways, 0)), build(a, own(a, 10*n+1), p))
+		leases := []store.Leased{f.leaseBuild(ids[0]), f.leaseBuild(ids[2])}
+		f.together(4, func(i int) {
+			if i < 2 {
+				if _, err := f.Finish(f.ctx, f.ending(leases[i], weir.ReasonTests)); err != nil && weir.CodeOf(err) != weir.Fenced {
+					f.Errorf("Finish: %v", err)
+				}
+				return
+			}
+			if _, _, err := f.CreateRun(f.ctx, f.run(weir.CauseChange, build(b, own(b, 10*n+5), p, superseding, share(store.ShareAny)),
+				build(a, own(a, 10*n+5), p, superseding, share(store.ShareAny)))); err != nil {
+				f.Errorf("CreateRun: %v", err)
+			}
+		})
+		for _, id := range ids {
+			if got := f.get(id); !got.State.Final() && got.State != weir.Queued {
+				f.Errorf("build %d is %s", id, got.State)
+			}
+		}
+	}
+}
