@@ -3,6 +3,7 @@ package hg
 import (
 	"bufio"
 	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -13,6 +14,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/source"
@@ -111,6 +113,11 @@ func TestCredentials(t *testing.T) {
 	expectCode(t, err, weir.Invalid)
 	_, err = m.Revisions(t.Context(), src, "")
 	expectCode(t, err, weir.Invalid)
+	// Nothing stays, not even of a process that was killed.
+	old := filepath.Join(m.dir, "auth-1.rc")
+	if err := errors.Join(os.WriteFile(old, nil, 0o600), os.Chtimes(old, time.Time{}, time.Now().Add(-2*staleAuth)), New(m.dir, nil).mkdir()); err != nil {
+		t.Fatal(err)
+	}
 	left, _ := filepath.Glob(filepath.Join(m.dir, "auth-*"))
 	if len(left) > 0 {
 		t.Errorf("left behind: %v", left)

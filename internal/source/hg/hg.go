@@ -35,6 +35,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/source"
@@ -67,7 +68,25 @@ func New(dir string, env []string) *Mirrors {
 		env = os.Environ()
 	}
 	return &Mirrors{dir: dir, env: environment(env),
-		mkdir: sync.OnceValue(func() error { return os.MkdirAll(dir, 0o755) })}
+		mkdir: sync.OnceValue(func() error { return errors.Join(os.MkdirAll(dir, 0o755), sweep(dir)) })}
+}
+
+// authFiles are those with credentials, and staleAuth is how old one is that no
+// running hg can need any more.
+const (
+	authFiles = "auth-*.rc"
+	staleAuth = 24 * time.Hour
+)
+
+// sweep removes credentials that a process left behind when it was killed.
+func sweep(dir string) error {
+	old, err := filepath.Glob(filepath.Join(dir, authFiles))
+	for _, path := range old {
+		if info, statErr := os.Lstat(path); statErr == nil && time.Since(info.ModTime()) > staleAuth {
+			err = errors.Join(err, os.Remove(path))
+		}
+	}
+	return err
 }
 
 // environment drops all variables that change what hg does.
@@ -115,7 +134,7 @@ func (m *Mirrors) remote(ctx context.Context, src weir.Source, c command.Cmd) ([
 // authFile writes a configuration that nobody else may read and that has the
 // credential for one host, and nothing else.
 func (m *Mirrors) authFile(u *url.URL, c source.Credential) (string, error) {
-	f, err := os.CreateTemp(m.dir, "auth-*.rc") // 0600
+	f, err := os.CreateTemp(m.dir, authFiles) // 0600
 	if err != nil {
 		return "", err
 	}
