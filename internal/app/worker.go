@@ -11,6 +11,7 @@ import (
 	"github.com/weir-ci/weir/internal/results/formats"
 	"github.com/weir-ci/weir/internal/source"
 	"github.com/weir-ci/weir/internal/worker"
+	"github.com/weir-ci/weir/internal/worker/cache"
 	"github.com/weir-ci/weir/internal/worker/disk"
 	"github.com/weir-ci/weir/internal/worker/execute"
 	"github.com/weir-ci/weir/internal/worker/product"
@@ -28,11 +29,17 @@ type WorkerOptions struct {
 	// Products is where products are unpacked; empty: one place per user, so
 	// that all workers of a platform agree on it.
 	Products string
+	// CacheSize is how many GiB the caches that jobs name may have together; zero
+	// means DefaultCacheSize.
+	CacheSize int
 	// Supervisor is the command line of the processes that run builds, usually
 	// that of the function Supervisor; nil means that they run in this process,
 	// and end with it.
 	Supervisor []string
 }
+
+// DefaultCacheSize is WorkerOptions.CacheSize if nobody says otherwise, in GiB.
+const DefaultCacheSize = cache.DefaultLimit >> 30
 
 // Worker is a running worker. Make one with NewWorker, and start it with Run.
 type Worker = worker.Worker
@@ -47,6 +54,7 @@ func NewWorker(o WorkerOptions) (*Worker, error) {
 	if err != nil {
 		return nil, err
 	}
+	runner.CacheLimit = int64(o.CacheSize) << 30
 	return worker.New(worker.Options{Server: o.Server, Token: o.Token, Slots: o.Slots, Labels: o.Labels,
 		Dir: o.Dir, Platform: HostPlatform(), Program: Version, Products: products, Runner: *runner,
 		Supervisor: o.Supervisor, Logger: o.Log})

@@ -19,10 +19,13 @@ import (
 // workerFlags are what the verb worker can be told.
 type workerFlags struct {
 	server, tokenFile, dir, products string
-	slots                            int
+	slots, cacheSize                 int
 	labels                           []string
 	drain                            bool
 }
+
+// maxCacheSize limits --cache-size, in GiB.
+const maxCacheSize = 1 << 20
 
 func newWorker() *cobra.Command {
 	c := &cobra.Command{
@@ -56,6 +59,7 @@ where other users of this machine could see it.`,
 	c.Flags().StringSliceVar(&f.labels, "label", nil, "`NAME` of something that this machine offers; may be repeated")
 	c.Flags().StringVar(&f.dir, "dir", "weir-worker", "directory for checkouts and caches")
 	c.Flags().StringVar(&f.products, "products", "", "directory where products are unpacked; the same path on all workers of a platform (default: below the user's cache directory)")
+	c.Flags().IntVar(&f.cacheSize, "cache-size", app.DefaultCacheSize, "how many `GIB` the caches that jobs name may have together")
 	c.Flags().BoolVar(&f.drain, "drain", false, "ask the worker that runs in --dir to finish what it runs and leave, and wait for that")
 	logger := logFlag(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
@@ -89,6 +93,9 @@ func (f *workerFlags) options(c *cobra.Command) (o app.WorkerOptions, err error)
 	if err := checkSlots(f.slots); err != nil {
 		return o, err
 	}
+	if f.cacheSize < 1 || f.cacheSize > maxCacheSize {
+		return o, console.UsageHint(fmt.Errorf("--cache-size is %d: it is a number of GiB from 1 to %d", f.cacheSize, maxCacheSize), console.SeeHelp(c))
+	}
 	token, err := console.ReadToken("WEIR_TOKEN", f.tokenFile)
 	if err != nil {
 		return o, err
@@ -103,7 +110,7 @@ func (f *workerFlags) options(c *cobra.Command) (o app.WorkerOptions, err error)
 			return o, err
 		}
 	}
-	return app.WorkerOptions{Server: f.server, Token: token, Slots: f.slots, Labels: f.labels, Products: products}, nil
+	return app.WorkerOptions{Server: f.server, Token: token, Slots: f.slots, Labels: f.labels, Products: products, CacheSize: f.cacheSize}, nil
 }
 
 // runWorker runs a worker that the first signal drains and the second stops.

@@ -32,6 +32,15 @@ const fallbackPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/b
 func (a *attempt) home() string { return filepath.Join(a.job.Dir, "home") }
 func (a *attempt) tmp() string  { return filepath.Join(a.job.Dir, "tmp") }
 
+// shared is where the caches lie that builds share. Strangers' builds share
+// nothing: what one leaves there would become a part of others' programs.
+func (a *attempt) shared() string {
+	if a.job.Spec.Untrusted {
+		return filepath.Join(a.job.Dir, "cache")
+	}
+	return a.r.CacheDir
+}
+
 // environment is what a step finds in its environment. It starts from nothing,
 // so that a build does not depend on who started the worker, and later
 // entries win: the worker's, the farm's, the job's, the step's, the secrets.
@@ -41,8 +50,8 @@ func (a *attempt) environment(step weir.Step, more []weir.EnvVar) map[string]str
 		"PATH": own["PATH"], "HOME": a.home(), "TMPDIR": a.tmp(), "LANG": "C.UTF-8",
 		"USER": userName(own), "LOGNAME": userName(own),
 		"GIT_TERMINAL_PROMPT": "0", // there is nobody to ask
-		"GOMODCACHE":          filepath.Join(a.r.CacheDir, "go", "mod"),
-		"GOCACHE":             filepath.Join(a.r.CacheDir, "go", "build"),
+		"GOMODCACHE":          filepath.Join(a.shared(), "go", "mod"),
+		"GOCACHE":             filepath.Join(a.shared(), "go", "build"),
 	}
 	if env["PATH"] == "" && runtime.GOOS != "windows" {
 		env["PATH"] = fallbackPath

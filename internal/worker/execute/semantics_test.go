@@ -307,3 +307,22 @@ func TestEnvironmentOfStarts(t *testing.T) {
 		t.Errorf("got %q", rec.log(1))
 	}
 }
+
+func TestStrangersShareNoCaches(t *testing.T) {
+	t.Parallel()
+	s := spec(`echo "$GOCACHE"; echo "$GOMODCACHE"`)
+	s.Untrusted = true
+	r, rec, dir := newRunner(t, files{}), newRecorder(), t.TempDir()
+	if r.Run(t.Context(), Job{Spec: s, Dir: dir}, rec); rec.log(1) != filepath.Join(dir, "cache/go/build")+"\n"+filepath.Join(dir, "cache/go/mod")+"\n" {
+		t.Errorf("got %q", rec.log(1))
+	}
+	if err := os.MkdirAll(filepath.Join(dir, "cache/go"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := Tidy(dir, s); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "cache")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("it stays: %v", err)
+	}
+}
