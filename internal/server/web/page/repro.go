@@ -44,7 +44,8 @@ func checkout(b *strings.Builder, spec weir.Spec) {
 	if dir == "" {
 		dir = strings.TrimSuffix(path.Base(spec.Source.Location), ".git")
 	}
-	if spec.Source.Kind == weir.Go {
+	switch src := spec.Source; src.Kind {
+	case weir.Go:
 		fmt.Fprintf(b, "go mod download %s\n", quote(spec.Source.Location+"@"+spec.Revision))
 		escaped, err := module.EscapePath(spec.Source.Location)
 		if err != nil {
@@ -52,12 +53,60 @@ func checkout(b *strings.Builder, spec weir.Spec) {
 		}
 		fmt.Fprintf(b, "cp -R \"$(go env GOMODCACHE)\"/%s %s\n", quote(escaped+"@"+spec.Revision), quote("./"+dir))
 		fmt.Fprintf(b, "chmod -R u+w %s\n", quote("./"+dir))
+	case weir.Hg:
+		fmt.Fprintf(b, "hg clone --updaterev %s -- %s %s\n", quote(spec.Revision), quote(src.Location), quote("./"+dir))
+	case weir.Svn:
+		fmt.Fprintf(b, "svn checkout --revision %s -- %s %s\n", quote(strings.TrimPrefix(spec.Revision, "r")),
+			quote(svnPath(spec)+"@"+strings.TrimPrefix(spec.Revision, "r")), quote("./"+dir))
+	case weir.Archive, weir.NPM, weir.PyPI:
+		release(b, spec, dir)
+	default:
+		fmt.Fprintf(b, "git clone %s %s\n", quote(src.Location), quote("./"+dir))
 		fmt.Fprintf(b, "cd %s\n", quote("./"+dir))
+		if spec.Ref != "" {
+			fmt.Fprintf(b, "git fetch origin %s\n", quote(spec.Ref))
+		}
+		fmt.Fprintf(b, "git checkout --detach %s\n", quote(spec.Revision))
 		return
 	}
-	fmt.Fprintf(b, "git clone %s %s\n", quote(spec.Source.Location), quote("./"+dir))
 	fmt.Fprintf(b, "cd %s\n", quote("./"+dir))
-	fmt.Fprintf(b, "git checkout --detach %s\n", quote(spec.Revision))
+}
+
+// svnPath is the branch of an svn source, or what its ref stands for.
+func svnPath(spec weir.Spec) string {
+	branch := spec.Source.Branch
+	if spec.Ref != "" {
+		branch = strings.TrimPrefix(spec.Ref, "refs/")
+	}
+	return strings.TrimRight(spec.Source.Location+"/"+branch, "/")
+}
+
+// release unpacks what was released into a directory.
+func release(b *strings.Builder, spec weir.Spec, dir string) {
+	src, file := spec.Source, ""
+	fmt.Fprintf(b, "mkdir %s\n", quote("./"+dir))
+	switch src.Kind {
+	case weir.NPM:
+		if src.Index != "" {
+			fmt.Fprintf(b, "export npm_config_registry=%s\n", quote(src.Index))
+		}
+		file = fmt.Sprintf(`"$(npm pack -- %s | tail -n 1)"`, quote(src.Location+"@"+spec.Revision))
+	case weir.PyPI:
+		if src.Index != "" {
+			fmt.Fprintf(b, "export PIP_INDEX_URL=%s\n", quote(src.Index))
+		}
+		fmt.Fprintf(b, "python3 -m pip download --no-deps --no-binary :all: --dest sdist %s\n", quote(src.Location+"=="+spec.Revision))
+		file = "sdist/*"
+	default:
+		url := strings.ReplaceAll(src.Location, "{version}", spec.Revision)
+		file = quote("./" + path.Base(url))
+		fmt.Fprintf(b, "curl --fail --location --output %s %s\n", file, quote(url))
+		if strings.HasSuffix(url, ".zip") {
+			fmt.Fprintf(b, "unzip %s -d %s\n", file, quote("./"+dir))
+			return
+		}
+	}
+	fmt.Fprintf(b, "tar -xf %s --strip-components=1 -C %s\n", file, quote("./"+dir))
 }
 
 func exports(b *strings.Builder, vars []weir.EnvVar) {

@@ -38,6 +38,31 @@ func TestReproIsOneShellScript(t *testing.T) {
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 0 {
 		t.Errorf("the text did something: %v %v", entries, err)
 	}
+	for _, kind := range weir.SourceKinds() {
+		spec.Source.Kind = kind
+		cmd := exec.Command(sh, "-c", "for f in git hg svn npm go mkdir cp chmod curl tar unzip python3 cd; do eval \"$f() { :; }\"; done\n"+Repro(spec))
+		cmd.Dir = dir
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%s: %v: %s", kind, err, out)
+		}
+		if entries, err := os.ReadDir(dir); err != nil || len(entries) != 0 {
+			t.Errorf("%s: the text did something: %v %v", kind, entries, err)
+		}
+	}
+	spec.Job.Dir = ""
+	for want, c := range map[string]weir.Spec{
+		"git fetch origin refs/pull/7/head\ngit checkout --detach abc\n":             {Revision: "abc", Ref: "refs/pull/7/head", Source: weir.Source{Kind: weir.Git, Location: "https://example.org/x.git"}},
+		"hg clone --updaterev abc -- https://example.org/x ./x\ncd ./x\n":            {Revision: "abc", Source: weir.Source{Kind: weir.Hg, Location: "https://example.org/x"}},
+		"svn checkout --revision 12 -- https://example.org/x/trunk@12 ./x\ncd ./x\n": {Revision: "r12", Source: weir.Source{Kind: weir.Svn, Location: "https://example.org/x", Branch: "trunk"}},
+		"svn checkout --revision 12 -- https://example.org/x/tags/v1@12 ./x\n":       {Revision: "r12", Ref: "refs/tags/v1", Source: weir.Source{Kind: weir.Svn, Location: "https://example.org/x", Branch: "trunk"}},
+		"npm pack -- @a/b@1.2": {Revision: "1.2", Source: weir.Source{Kind: weir.NPM, Location: "@a/b"}},
+		"--dest sdist attrs==23.1.0\ntar -xf sdist/* --strip-components=1 -C ./attrs\n":                        {Revision: "23.1.0", Source: weir.Source{Kind: weir.PyPI, Location: "attrs"}},
+		"curl --fail --location --output ./x-1.tgz https://example.org/x-1.tgz\ntar -xf ./x-1.tgz --strip-com": {Revision: "1", Source: weir.Source{Kind: weir.Archive, Location: "https://example.org/x-{version}.tgz"}},
+	} {
+		if text := Repro(c); !strings.Contains(text, want) {
+			t.Errorf("%q is missing in:\n%s", want, text)
+		}
+	}
 	spec.Source = weir.Source{Kind: weir.Go, Location: "example.org/Mill"}
 	if text := Repro(spec); !strings.Contains(text, "go mod download") || !strings.Contains(text, "/!mill@") {
 		t.Errorf("go module: %s", text)
