@@ -16,6 +16,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/client"
 	"github.com/weir-ci/weir/internal/app"
 	"github.com/weir-ci/weir/internal/cli/hooks"
@@ -134,7 +135,9 @@ projects:
   by-svn: {source: {svn: "file://%[1]s/hello.svn", branch: trunk, poll: 720h}, jobs: {test: {steps: [cat file]}}}
 `, r.dir)), farmtest.Options{})
 	all := func(n int) func(client.Overview) bool {
-		return func(o client.Overview) bool { return built(o, "by-git", n) && built(o, "by-hg", n) && built(o, "by-svn", n) }
+		return func(o client.Overview) bool {
+			return built(o, "by-git", n) && built(o, "by-hg", n) && built(o, "by-svn", n)
+		}
 	}
 	f.Until(t, "everything is built once", all(1))
 
@@ -179,12 +182,98 @@ projects:
 	f.Until(t, "what weir change told of is built", func(o client.Overview) bool { return built(o, "by-git", 4) })
 }
 
+// A pull request from a fork waits until somebody approves its head; that of a
+// trusted user does not, and neither waits for the poll.
+func TestPullRequestsAreBuilt(t *testing.T) {
+	t.Parallel()
+	r := newThree(t)
+	fork := repo(filepath.Join(r.dir, "fork"))
+	run(t, r.dir, "git", "clone", "-q", "hello.git", "fork")
+	if err := os.WriteFile(filepath.Join(r.dir, "secret"), []byte("s3cret\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f := farmtest.Start(t, farmFile(t, t.TempDir(), fmt.Sprintf(`
+secrets: {HOOK: {file: %[1]s/secret}}
+hooks: {gitea: {secret: HOOK}}
+projects:
+  hello:
+    source: {git: %[1]s/hello.git, branch: main, poll: 720h, pulls: {build: own, trusted: ["77"]}}
+    jobs: {test: {steps: ['grep -c proposed file || test "$WEIR_CAUSE" != pull']}}
+`, r.dir)), farmtest.Options{})
+	token, err := app.AddToken(t.Context(), f.Server.Access(), store.Token{Name: "boss", Scope: store.ScopeAdmin})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Until(t, "main is built", func(o client.Overview) bool { return built(o, "hello", 1) })
+
+	propose := func(text, action string, user int) string {
+		head := fork.commit(t, text, map[string]string{"file": text + "\n"})
+		fork.git(t, "push", "-q", "-f", "origin", "HEAD:refs/pull/5/head")
+		side := func(id int) map[string]any {
+			return map[string]any{"id": id, "clone_url": "file://" + r.dir + "/hello.git"}
+		}
+		who := map[string]any{"id": user, "login": "somebody"}
+		status, answer := deliver(t, f.URL, "pull_request", head, "s3cret", map[string]any{"action": action, "number": 5, "repository": side(7), "sender": who,
+			"pull_request": map[string]any{"number": 5, "title": text, "user": who, "state": "open", "base": map[string]any{"ref": "main", "repo": side(7)},
+				"head": map[string]any{"ref": "topic", "sha": head, "repo": side(9)}}})
+		if status != http.StatusAccepted || answer["head"] != head {
+			t.Fatalf("%s: %d %v", action, status, answer)
+		}
+		return head
+	}
+	pull := func(head string) weir.Proposal {
+		list, err := f.Pulls(t.Context(), "hello", "")
+		if err != nil || len(list) != 1 || list[0].Head != head {
+			t.Fatalf("got %+v, %v", list, err)
+		}
+		return list[0]
+	}
+	passed := func(head string) func(client.Overview) bool {
+		return func(client.Overview) bool {
+			list, err := f.Builds(t.Context(), client.BuildQuery{Project: "hello"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, b := range list {
+				if b.Pins["hello"] == head && b.State.Final() {
+					if b.Outcome != weir.Passed {
+						t.Fatalf("it %s: %s", b.Outcome, b.Reason.Text)
+					}
+					return true
+				}
+			}
+			return false
+		}
+	}
+	first := propose("proposed", "opened", 3)
+	held := pull(first)
+	if held.State != weir.ProposalHeld || !held.Fork || held.AuthorID != "3" {
+		t.Errorf("got %+v", held)
+	}
+	if err := f.WithToken(token).DecidePull(t.Context(), held.ID, first, true); err != nil {
+		t.Fatal(err)
+	}
+	f.Until(t, "what was approved is built", passed(first))
+	second := propose("proposed by somebody else", "synchronized", 4)
+	if p := pull(second); p.State != weir.ProposalHeld || p.AuthorID != "4" {
+		t.Errorf("another one pushed, and it is %+v", p)
+	}
+	third := propose("proposed by a friend", "synchronized", 77)
+	f.Until(t, "what needs no approval is built", passed(third))
+}
+
 // post sends what Gitea sends after a push.
 func post(t *testing.T, server string, r three, secret string) (int, map[string]any) {
 	t.Helper()
 	head := repo(filepath.Join(r.dir, "git")).git(t, "rev-parse", "HEAD")
-	body, err := json.Marshal(map[string]any{"ref": "refs/heads/main", "before": strings.Repeat("0", 40), "after": head,
+	return deliver(t, server, "push", head, secret, map[string]any{"ref": "refs/heads/main", "before": strings.Repeat("0", 40), "after": head,
 		"repository": map[string]any{"id": 1, "full_name": "hello/hello", "clone_url": "file://" + r.dir + "/hello.git"}})
+}
+
+// deliver sends what Gitea sends.
+func deliver(t *testing.T, server, event, id, secret string, payload map[string]any) (int, map[string]any) {
+	t.Helper()
+	body, err := json.Marshal(payload)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -194,8 +283,8 @@ func post(t *testing.T, server string, r three, secret string) (int, map[string]
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, value := range map[string]string{"Content-Type": "application/json", "X-Gitea-Event": "push", "X-GitHub-Event": "push",
-		"X-Gitea-Delivery": "f6266f16-1bf3-46a5-9ea4-602e06ead473", "X-Gitea-Signature": hex.EncodeToString(mac.Sum(nil))} {
+	for name, value := range map[string]string{"Content-Type": "application/json", "X-Gitea-Event": event, "X-GitHub-Event": event,
+		"X-Gitea-Delivery": id, "X-Gitea-Signature": hex.EncodeToString(mac.Sum(nil))} {
 		req.Header.Set(name, value)
 	}
 	res, err := http.DefaultClient.Do(req)
