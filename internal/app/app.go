@@ -28,6 +28,7 @@ import (
 	"github.com/weir-ci/weir/internal/farm"
 	"github.com/weir-ci/weir/internal/farm/recipes"
 	"github.com/weir-ci/weir/internal/farm/setup"
+	"github.com/weir-ci/weir/internal/farm/signin"
 	"github.com/weir-ci/weir/internal/notify"
 	"github.com/weir-ci/weir/internal/notify/mail"
 	"github.com/weir-ci/weir/internal/recipe"
@@ -356,6 +357,13 @@ func AddToken(ctx context.Context, db store.Access, t store.Token) (secret strin
 			WithHint("choose another name, or revoke the old one with: weir token revoke %s", t.Name)
 	}
 	return secret, err
+}
+
+// SignInLink is an address that lets somebody sign in once, under a name; see
+// signin.Door.Link.
+func SignInLink(ctx context.Context, db store.Access, url, name string) (string, error) {
+	code, err := signin.Door{Store: db, Now: time.Now}.Link(ctx, name)
+	return url + "/signin?code=" + code, err
 }
 
 // Access is the server's list of tokens.

@@ -66,8 +66,8 @@ are regressions), 2 wrong command line, 3 something does not answer,
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return console.UsageHint(err, console.SeeHelp(c)) })
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(recipes.Commands()...)
-	root.AddCommand(newServe(), newWorker(), newUp(), local.Detect(), local.Run(), newStatus(),
-		newLogs(), newRegressions(), newBisect(), newHistory(), newFlaky(), newForce(), hooks.Change(), hooks.Command(), newCancel(), newWorkers(), newToken(), newDemo(), newVersion(), newSupervise(), newRepro(), reload.Command())
+	root.AddCommand(newServe(), newWorker(), newUp(), local.Detect(), local.Import(), local.Run(), newStatus(),
+		newLogs(), newRegressions(), newBisect(), newHistory(), newFlaky(), newForce(), hooks.Change(), hooks.Command(), newCancel(), newWorkers(), newToken(), newSignIn(), newDemo(), newVersion(), newSupervise(), newRepro(), reload.Command())
 	root.AddCommand(starts.Commands()...)
 	for _, c := range root.Commands() {
 		console.WrapArgs(c)

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -51,10 +52,22 @@ again goes on where it stopped. Workers on other machines need a token: see weir
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(c.OutOrStdout(), "%s is at %s\n", farm.Name, s.URL())
+		if err := greet(c, farm.Name, s); err != nil {
+			return errors.Join(err, s.Close())
+		}
 		return s.Run(c.Context())
 	}
 	return c
+}
+
+// greet says where the pages are, and how to sign in.
+func greet(c *cobra.Command, name string, s *app.Server) error {
+	link, err := app.SignInLink(c.Context(), s.Access(), s.URL(), "admin")
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(c.OutOrStdout(), "%s is at %s\nto change something there, sign in (once, within an hour): %s\n", name, s.URL(), link)
+	return nil
 }
 
 func newUp() *cobra.Command {
@@ -82,8 +95,7 @@ you do not trust. It is called local-HOST, and gets a new token at each start.`,
 			farm.Worker.Slots = *slots
 		}
 		return up(c.Context(), farm, console.FarmFile(args), "", logger(c.ErrOrStderr()), func(s *app.Server) error {
-			fmt.Fprintf(c.OutOrStdout(), "%s is at %s\n", farm.Name, s.URL())
-			return nil
+			return greet(c, farm.Name, s)
 		})
 	}
 	return c

@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -52,8 +54,13 @@ only a hash of it is kept.`,
 					list, err := db.Tokens(c.Context())
 					for _, t := range list {
 						line := fmt.Sprintf("%s\tmade %s", t.Name, t.Created.Format("2006-01-02"))
-						if t.Scope == store.ScopeAdmin {
+						switch t.Scope {
+						case store.ScopeAdmin:
 							line += "\tadmin"
+						case store.ScopeWeb:
+							line += "\tsigned in until " + t.Expires.Format("2006-01-02")
+						case store.ScopeSignIn:
+							line += "\tlink to sign in, until " + t.Expires.Format("2006-01-02 15:04 MST")
 						}
 						if t.Owner != "" {
 							line += "\towner " + show.Safe(t.Owner)
@@ -74,6 +81,45 @@ only a hash of it is kept.`,
 					return err
 				})
 			}})
+	return c
+}
+
+// newSignIn is the verb that lets somebody into the pages.
+func newSignIn() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "signin [NAME]",
+		Short: "make a link that signs somebody in on the pages, once",
+		Long: `Print an address that works once, for an hour: whoever opens it in a browser may
+force, repeat and cancel builds and approve pull requests there for 30 days. What
+they do is noted under NAME (admin, if none is given).
+
+This verb opens the farm's database directly, so run it where the server runs.
+weir token list shows who is signed in, and weir token revoke ends it.`,
+		Example: "  weir signin ann\n  weir signin ann --file farms/python.yaml",
+		Args:    cobra.MaximumNArgs(1),
+	}
+	file := c.Flags().StringP("file", "f", recipe.FileName, "the farm file")
+	server := c.Flags().String("server", "", "address of the pages (default: what the farm file says)")
+	c.RunE = func(c *cobra.Command, args []string) error {
+		farm, err := console.LoadFarm(c, []string{*file})
+		if err != nil {
+			return err
+		}
+		db, err := app.OpenStore(c.Context(), farm)
+		if err != nil {
+			return err
+		}
+		defer db.Close()
+		name := "admin"
+		if len(args) > 0 {
+			name = args[0]
+		}
+		link, err := app.SignInLink(c.Context(), db, strings.TrimSuffix(cmp.Or(*server, farm.URL, console.LocalURL(farm.Listen)), "/"), name)
+		if err == nil {
+			fmt.Fprintln(c.OutOrStdout(), link)
+		}
+		return err
+	}
 	return c
 }
 

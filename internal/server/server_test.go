@@ -72,7 +72,7 @@ func TestNothingInline(t *testing.T) {
 	bad := regexp.MustCompile(`(?i)<style|<[a-z][^<>]*\s(?:style|on[a-z]+)=|javascript:|<script(?: [^>]*)?>[^<]|(?:src|href)="(?:[a-z]+:|//)`)
 	for _, f := range []*servertest.Farm{servertest.Demo(), servertest.Hostile(), servertest.New()} {
 		s := serve(t, f)
-		for _, path := range []string{"/", "/builds/41", "/builds/41?tests=all", "/builds/44", "/regressions/3", "/regressions/4", "/regressions/5", demoTest(), "/tests?project=%1b%00%22&name=%3Cscript%3E", "/builds", "/regressions", "/x"} {
+		for _, path := range []string{"/", "/builds/41", "/builds/41?tests=all", "/builds/44", "/regressions/3", "/regressions/4", "/regressions/5", demoTest(), "/tests?project=%1b%00%22&name=%3Cscript%3E", "/builds", "/regressions", "/starts", "/signin?code=%3Cscript%3E", "/projects/mill/force", "/x"} {
 			_, body := get(t, s.URL+path)
 			if i := strings.IndexAny(body, "\x00\x1b\u202e\u2066"); i >= 0 {
 				t.Errorf("%s holds a control character: %q", path, body[max(0, i-100):i+20])

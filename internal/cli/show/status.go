@@ -26,6 +26,12 @@ func Status(w io.Writer, o client.Overview) {
 	for _, b := range o.Running {
 		fmt.Fprintf(w, "  build %d  %s  on %s  %s\n", b.ID, Safe(b.Builder.Name()), Safe(b.Worker), Age(o.At, b.Started))
 	}
+	for _, b := range o.Waiting {
+		fmt.Fprintf(w, "  build %d  %s  %s\n", b.ID, Safe(b.Builder.Name()), Safe(b.Waits.Text))
+	}
+	if more := o.Queue[weir.Queued] + o.Queue[weir.Blocked] - len(o.Waiting); len(o.Waiting) > 0 && more > 0 {
+		fmt.Fprintf(w, "  and %d more that wait\n", more)
+	}
 	if len(o.Builders) > 0 {
 		fmt.Fprintln(w)
 	}

@@ -24,6 +24,8 @@ type BuildView struct {
 	Cause       string
 	Config      string // version of the configuration that made it; may be empty
 	RunURL      string
+	Acts        BuildActs
+	Kept        KeptView
 	Pins        []page.PinLine
 	Platform    string
 	Worker      string
@@ -111,7 +113,7 @@ const maxChanges = 200
 func buildView(d farm.BuildDetail, q buildQuery, now time.Time) BuildView {
 	b := d.Build
 	v := BuildView{ID: b.ID, Title: page.OneLine(b.Builder.Name(), page.MaxName), Mark: page.BuildMark(b), Live: !b.State.Final(),
-		Reason: reasonText(b), Judgement: judgementText(b, d.First), Why: page.OneLine(d.Run.Reason, page.MaxSubject), Cause: page.CauseWord(b.Cause), Config: page.OneLine(d.Run.Config, 40),
+		Reason: waitText(d), Judgement: judgementText(b, d.First), Why: page.OneLine(d.Run.Reason, page.MaxSubject), Cause: page.CauseWord(b.Cause), Config: page.OneLine(d.Run.Config, 40),
 		RunURL: fmt.Sprintf("/builds?run=%d", b.Run), Pins: page.PinLines(b.Pins, b.Builder.Project),
 		Platform: page.OneLine(string(b.Builder.Platform), page.MaxName), Worker: page.OneLine(b.Worker, page.MaxName),
 		Created: page.At(b.Created, now), Started: page.At(b.Started, now), Finished: page.At(b.Finished, now), Took: took(b, now),
@@ -173,7 +175,8 @@ var reasonWords = map[weir.ReasonCode]string{
 	weir.ReasonUndelivered: "it never reached the worker",
 	weir.ReasonLost:        "the worker was lost", weir.ReasonWorker: "the worker could not do its part",
 	weir.ReasonDiskFull: "the worker's disk is full", weir.ReasonSourceDown: "the source did not answer",
-	weir.ReasonProductMissing: "the product could not be fetched", weir.ReasonRequested: "somebody cancelled it",
+	weir.ReasonNeeds: "a job that it needs did not end as it should", weir.ReasonSecret: "a secret that it asks for cannot be had",
+	weir.ReasonService: "a service did not become ready", weir.ReasonProductMissing: "the product could not be fetched", weir.ReasonRequested: "somebody cancelled it",
 	weir.ReasonSuperseded: "a newer revision took its place", weir.ReasonNothing: "there was nothing to do",
 }
 
@@ -290,4 +293,12 @@ func stepLine(build weir.BuildID, attempt int, s farm.StepDetail, now time.Time)
 		line.Exit = fmt.Sprintf("exit %d", s.ExitCode)
 	}
 	return line
+}
+
+// waitText says why a build waits, or why its outcome is what it is.
+func waitText(d farm.BuildDetail) string {
+	if d.Waits != nil {
+		return page.OneLine(d.Waits.Text, page.MaxSubject)
+	}
+	return reasonText(d.Build)
 }

@@ -61,6 +61,7 @@ func (s *Site) build(w http.ResponseWriter, r *http.Request) {
 			v.Tests = testsView(d.Build, set, q.all)
 		}
 	}
+	s.kept(r, &v, d.Build)
 	topics := fmt.Sprintf("build:%d,regression", id)
 	if v.Live {
 		topics += fmt.Sprintf(",log:%d", id)

@@ -66,6 +66,7 @@ type Farm interface {
 	Changed() <-chan struct{}
 	Histories
 	Configured
+	Acts
 }
 
 // Histories reads the past of tests.
@@ -111,6 +112,7 @@ func New(f Farm, name string, log *slog.Logger, now func() time.Time) (*Site, er
 	s.mux.HandleFunc("GET /regressions/{id}", s.regression)
 	s.mux.HandleFunc("GET /flaky", s.flaky)
 	s.mux.HandleFunc("GET /events", s.events)
+	s.acts()
 	s.mux.Handle("GET /static/", files)
 	s.mux.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) {
 		s.Fail(w, r, weir.Errorf(weir.NotFound, "there is no page %.200s", r.URL.Path))
@@ -125,7 +127,7 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHT
 func (s *Site) page(r *http.Request, title, section, topics string, after int64) page.Frame {
 	status := s.farm.Setup()
 	p := page.Frame{Title: title, Farm: s.name, Section: section, URL: r.URL.RequestURI(),
-		Now: page.At(s.now(), s.now()), URLs: s.assets.URLs, Banner: banner(status, s.now())}
+		Who: page.OneLine(s.who(r), page.MaxName), Now: page.At(s.now(), s.now()), URLs: s.assets.URLs, Banner: banner(status, s.now())}
 	if status.Name != "" {
 		p.Farm = page.OneLine(status.Name, 60)
 	}
@@ -140,8 +142,10 @@ func (s *Site) page(r *http.Request, title, section, topics string, after int64)
 func (s *Site) render(w http.ResponseWriter, r *http.Request, status int, p page.Frame, content templ.Component) {
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Cache-Control", "no-cache")
-	h.Set("Vary", "HX-Request")
+	if h.Get("Cache-Control") == "" {
+		h.Set("Cache-Control", "no-cache")
+	}
+	h.Set("Vary", "HX-Request, Cookie")
 	w.WriteHeader(status)
 	component := page.Layout(p, content)
 	if r.Header.Get("HX-Request") == "true" {
@@ -215,11 +219,14 @@ func (s *Site) unchanged(w http.ResponseWriter, r *http.Request, after int64) bo
 	if r.Header.Get("HX-Request") == "true" {
 		part = "content"
 	}
+	if s.who(r) != "" {
+		part += "-in"
+	}
 	tag := fmt.Sprintf(`W/"%s-%s-%d-%d-%d"`, s.started, part, after, s.farm.Setup().Turn, s.now().UnixNano()/int64(calm))
 	h := w.Header()
 	h.Set("ETag", tag)
 	h.Set("Cache-Control", "no-cache")
-	h.Set("Vary", "HX-Request")
+	h.Set("Vary", "HX-Request, Cookie")
 	if !strings.Contains(r.Header.Get("If-None-Match"), tag) {
 		return false
 	}

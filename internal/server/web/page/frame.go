@@ -9,6 +9,7 @@ type Frame struct {
 	Section string // which link of the header is current
 	URL     string // of this page, to fetch its content again
 	Events  string // URL of the events that concern it; empty: it is not live
+	Who     string // who is signed in; empty: nobody
 	Now     When
 	Banner  Banner
 	static.URLs
