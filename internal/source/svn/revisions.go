@@ -35,10 +35,7 @@ func (m *Repositories) Revisions(ctx context.Context, src weir.Source, known str
 	if err != nil {
 		return l, explain(ctx, src, err)
 	}
-	moved, err := m.moved(ctx, src, at.UUID)
-	if err != nil {
-		return l, explain(ctx, src, err)
-	}
+	before := mirror.ReadStamp(m.identity(src))
 	last := at.Commit.Revision
 	if to := number(src.To); to > 0 {
 		last = min(last, to)
@@ -48,7 +45,7 @@ func (m *Repositories) Revisions(ctx context.Context, src weir.Source, known str
 		err = m.log(ctx, &l, src, last, 1, 1)
 	case known == "":
 		err = m.from(ctx, &l, src, last)
-	case moved:
+	case before != "" && before != at.UUID:
 		l.Rewritten = true
 		err = m.log(ctx, &l, src, last, 1, 1)
 	case n == last, n > last && n <= at.Commit.Revision: // To was moved behind what is known
@@ -56,6 +53,9 @@ func (m *Repositories) Revisions(ctx context.Context, src weir.Source, known str
 		l.Rewritten = true // set back; what is left is known already
 	default:
 		err = m.since(ctx, &l, src, n, last)
+	}
+	if err == nil && before != at.UUID { // not before all is read: else nobody would hear of it
+		err = m.remember(ctx, src, at.UUID)
 	}
 	if err != nil {
 		return source.Listing{Branch: src.Branch}, explain(ctx, src, unreachable(ctx, src, err))

@@ -182,23 +182,23 @@ func explain(ctx context.Context, src weir.Source, err error) error {
 		WithHint("the log of this program has svn's own words").WithCause(err)
 }
 
-// moved reports whether there is another repository in src's place than the last
-// time that somebody asked here, and remembers the one there is now.
-func (m *Repositories) moved(ctx context.Context, src weir.Source, uuid string) (bool, error) {
+// identity is the file that says which repository there was in src's place when
+// its revisions were last told.
+func (m *Repositories) identity(src weir.Source) string {
 	sum := sha256.Sum256([]byte(src.Location + "\x00" + src.Branch))
-	path := filepath.Join(m.dir, source.DirName(src)+"-"+hex.EncodeToString(sum[:8]))
-	unlock, err := mirror.Lock(ctx, path+".lock", true)
+	return filepath.Join(m.dir, source.DirName(src)+"-"+hex.EncodeToString(sum[:8])+".uuid")
+}
+
+// remember writes it.
+func (m *Repositories) remember(ctx context.Context, src weir.Source, uuid string) error {
+	path := m.identity(src)
+	unlock, err := mirror.Lock(ctx, strings.TrimSuffix(path, ".uuid")+".lock", true)
 	if err != nil {
-		return false, err
+		return err
 	}
 	defer unlock()
-	before := mirror.ReadStamp(path + ".uuid")
-	if before == uuid {
-		return false, nil
+	if err := os.WriteFile(path+".new", []byte(uuid+"\n"), 0o644); err != nil {
+		return err
 	}
-	fresh := path + ".new"
-	if err := os.WriteFile(fresh, []byte(uuid+"\n"), 0o644); err != nil {
-		return false, err
-	}
-	return before != "", os.Rename(fresh, path+".uuid")
+	return os.Rename(path+".new", path)
 }
