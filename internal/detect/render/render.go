@@ -189,7 +189,7 @@ func job(j weir.Job) *yaml.Node {
 	o.text("product", j.Product)
 	o.results(j.Results)
 	o.artifacts(j.Artifacts)
-	o.text("dir", j.Dir)
+	o.text("checkout_dir", j.Dir)
 	o.duration("timeout", j.Timeout)
 	o.duration("quiet", j.Quiet)
 	return o.node
