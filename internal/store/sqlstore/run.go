@@ -130,8 +130,9 @@ func (p *plan) lockBuilders() error {
 		}
 	}
 	for _, nb := range p.nr.Builds { // whoever made them may not know yet that it has another name
-		if b := p.builders[nb.Builder]; nb.Spec.Project != "" && (nb.Spec.Project != b.Project || nb.Spec.Job.Name != b.Job) {
-			return weir.Errorf(weir.Invalid, "%s/%s is called %s/%s now", nb.Spec.Project, nb.Spec.Job.Name, b.Project, b.Job).
+		name := p.builders[nb.Builder].Project
+		if _, ok := nb.Pins[sqltx.Clean(name)]; !ok && nb.Spec.Project != "" && nb.Spec.Project != name {
+			return weir.Errorf(weir.Invalid, "project %s is called %s now", nb.Spec.Project, name).
 				WithHint("this server's farm file is older than another one's: give both the same")
 		}
 	}

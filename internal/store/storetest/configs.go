@@ -20,6 +20,7 @@ func configTests() []subtest {
 		{"a renamed farm answers as if it had always had its names", testRename},
 		{"what is renamed goes on", testRenamedGoesOn},
 		{"names that cannot be had", testRenameConflicts},
+		{"a server that does not know the new name", testRenameStale},
 		{"names in regressions", testRenameRegressions},
 		{"a long history is renamed", testRenameMany},
 	}
@@ -206,6 +207,21 @@ func testRenamedGoesOn(f *fixture) {
 	equal(f, "stands in", f.create(weir.CauseForce, nb)[0], waiting[1])
 	tip, n := f.poll("upper", "b c")
 	equal(f, "revisions go on", fmt.Sprint(tip.Revision.Position, n), "3 1")
+}
+
+// testRenameStale has a server whose file is older go on with the old name.
+func testRenameStale(f *fixture) {
+	b := f.builder("old")
+	f.change(b, 1)
+	renames := []store.Renaming{{Project: "old", NewProject: "new"}}
+	f.ok(f.Rename(f.ctx, renames, f.now()))
+	stale := build(b, weir.Pins{"old": "r2"})
+	_, _, err := f.CreateRun(f.ctx, f.run(weir.CauseChange, stale))
+	f.code(err, weir.Invalid)
+	f.poll("old", "r1 r2")
+	f.ok(f.Rename(f.ctx, renames, f.now())) // nobody has built what it saw
+	b.Project = "new"
+	f.create(weir.CauseChange, build(b, weir.Pins{"new": "r2"}))
 }
 
 func testRenameConflicts(f *fixture) {
