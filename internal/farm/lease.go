@@ -147,9 +147,6 @@ func (f *Farm) Finish(ctx context.Context, id weir.AttemptID, fin protocol.Finis
 		}
 		record.Product.Size = size
 	}
-	if err := f.yields(ctx, id, fin, &record); err != nil {
-		return err
-	}
 	var err error
 	if record.Artifacts, err = f.keptArtifacts(ctx, id, fin.Artifacts); err != nil {
 		return err
