@@ -16,12 +16,12 @@ import (
 
 // A look at the queue costs the same however long it is. The lanes are found by
 // skipping: from each one index leads straight to the next. Of each the first few
-// builds are read, and the oldest, which may be none of those. A few builds that
-// come first of all are read too, because there may be more lanes than one look
-// takes in. Nothing else costs a lease as much, so little is read of each build,
+// builds are read, and the oldest, which may be none of those. Those that come first
+// of all are read too: there may be more lanes than one look takes in, and most of
+// them may be short. Nothing else costs a lease as much, so little is read of each build,
 // and those of a lane are one text.
 
-// foremost is how many builds a look reads that come first of all lanes.
+// foremost is how many builds are offered in any case that come first of all lanes.
 const foremost = 10
 
 // between stands between the builds of a lane. It is in no JSON.
@@ -41,14 +41,14 @@ const (
 )
 
 // lookSQL renders the query of a look: from the first lane on, or from the one
-// behind $5. Its columns are 1 for a lane or 0 for a single build, the lane, the
+// behind $4. Its columns are 1 for a lane or 0 for a single build, the lane, the
 // builds that come first there, and the oldest one. One row more begins with 2 and
 // says how often builders have got other names.
 func lookSQL(behind bool) string {
 	lanes := `SELECT y.lane FROM builds y WHERE y.platform = $1 AND y.state = 'queued'` + byPriority
 	from := ""
 	if behind {
-		from = ` AND y.lane > $5`
+		from = ` AND y.lane > $4`
 	}
 	return `WITH RECURSIVE lanes (lane, place) AS (
 			SELECT (` + lanes + from + ` ORDER BY y.lane LIMIT 1), 1
@@ -60,7 +60,7 @@ func lookSQL(behind bool) string {
 			COALESCE((SELECT ` + rowText + ` FROM builds x WHERE ` + isQueued + ` AND x.lane = l.lane` + byAge + ` ORDER BY x.id LIMIT 1), '')
 		FROM lanes l WHERE l.lane IS NOT NULL
 		UNION ALL SELECT 0, w.lane, w.line, '' FROM (SELECT x.lane, ` + rowText + ` AS line FROM builds x WHERE ` + isQueued + `
-			ORDER BY x.priority DESC, x.id LIMIT $4) w
+			ORDER BY x.priority DESC, x.id LIMIT $3) w
 		UNION ALL SELECT 2, CAST(COALESCE((SELECT g.count FROM guards g WHERE g.name = '` + sqlroster.RenameGuard + `'), 0) AS TEXT), '', ''`
 }
 
@@ -80,7 +80,7 @@ type look struct {
 
 // askCandidates asks for queued builds that may be leased.
 func (c conn) askCandidates(lanes *turns, ask store.LeaseAsk, limit int) look {
-	args := []any{sqltx.Clean(string(ask.Platform)), sqltx.Micros(ask.Now), limit, min(foremost, limit)}
+	args := []any{sqltx.Clean(string(ask.Platform)), sqltx.Micros(ask.Now), limit}
 	behind := lanes.next(ask.Platform)
 	if behind != "" {
 		args = append(args, behind)
@@ -92,7 +92,7 @@ func (c conn) askCandidates(lanes *turns, ask store.LeaseAsk, limit int) look {
 type offer struct {
 	store.Candidate
 	builder weir.BuilderID
-	place   int // in its lane; 0 if it is among the foremost or the oldest there
+	place   int // in its lane, or among all; 0 if it is among the foremost or the oldest in its lane
 	marks   string
 }
 
@@ -155,25 +155,24 @@ func (l look) read(turn *turns) (offers []offer, names int64, more bool, err err
 	}
 	turn.took(l.platform, lanes, last)
 	more = lanes == store.LaneLimit
-	seen := map[weir.BuildID]bool{}
+	at := map[weir.BuildID]int{}
 	add := func(lane, text string, place int) {
 		o, bad := parseOffer(text)
 		err = cmp.Or(err, bad)
-		if !seen[o.Build] {
-			seen[o.Build] = true
-			o.Lane, o.place = lane, place
-			offers = append(offers, o)
+		if i, ok := at[o.Build]; ok {
+			offers[i].place = min(offers[i].place, place)
+			return
 		}
+		at[o.Build] = len(offers)
+		o.Lane, o.place = lane, place
+		offers = append(offers, o)
 	}
-	for _, r := range rows { // first those that no lane's many keep out
-		switch {
-		case r.kind == single:
-			add(r.name, r.first, 0)
-		case r.kind == aLane && r.other != "":
-			add(r.name, r.other, 0)
-		}
-	}
+	singles := 0
 	for _, r := range rows {
+		if r.kind == single {
+			singles++
+			add(r.name, r.first, max(0, singles-foremost))
+		}
 		if r.kind != aLane || r.first == "" {
 			continue
 		}
@@ -182,6 +181,7 @@ func (l look) read(turn *turns) (offers []offer, names int64, more bool, err err
 		for i, text := range texts {
 			add(r.name, text, i+1)
 		}
+		add(r.name, r.other, 0)
 	}
 	return inOrder(offers), names, more, err
 }

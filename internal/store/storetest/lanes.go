@@ -73,6 +73,7 @@ func testLanes(f *fixture) {
 	old := f.inLane("other", build(a, own(a, 6000), priority(-9)))[0]
 	other := f.inLane("other", many(a, 7000, store.CandidateLimit)...)
 	q := f.looked()
+	equal(f, "candidates", len(q.Candidates), store.CandidateLimit)
 	lanes := map[string]int{}
 	for i, c := range q.Candidates {
 		lanes[c.Lane]++
