@@ -34,7 +34,7 @@ func (m *Mirrors) ReadFile(ctx context.Context, src weir.Source, revision, path 
 func (m *Mirrors) Files(ctx context.Context, src weir.Source, revision string) ([]string, error) {
 	var names []string
 	err := m.inspect(ctx, src, revision, func(mir *clone) (err error) {
-		names, err = mir.manifest(ctx, revision, source.MaxFiles)
+		names, err = mir.manifest(ctx, revision, source.MaxFiles, false)
 		if err == nil {
 			err = source.TooManyFiles(src, len(names))
 		}
@@ -72,20 +72,26 @@ func (m *clone) readFile(ctx context.Context, revision, path string, limit int64
 	return command.Output(ctx, m.cmd(m.dir, "cat", "--hidden", "--rev=id("+revision+")", "--", "path:"+path))
 }
 
-// manifest lists the files of a revision, at most one over limit, links included.
-func (m *clone) manifest(ctx context.Context, revision string, limit int) ([]string, error) {
+// manifest lists the files of a revision, at most one over limit, with or without
+// symbolic links.
+func (m *clone) manifest(ctx context.Context, revision string, limit int, links bool) ([]string, error) {
 	var names []string
-	c := m.cmd(m.dir, "files", "--hidden", "--rev=id("+revision+")", "--print0")
+	c := m.cmd(m.dir, "files", "--hidden", "--rev=id("+revision+")", `--template={flags}\0{path}\0`)
 	err := command.Stream(ctx, c, func(r *bufio.Reader) error {
 		for len(names) <= limit {
-			name, err := r.ReadString(0)
+			flags, err := r.ReadString(0)
 			if errors.Is(err, io.EOF) {
 				return nil
-			}
-			if err != nil {
+			} else if err != nil {
 				return err
 			}
-			names = append(names, strings.TrimSuffix(name, "\x00"))
+			name, err := r.ReadString(0)
+			if err != nil {
+				return errMissing
+			}
+			if links || !strings.Contains(flags, "l") {
+				names = append(names, strings.TrimSuffix(name, "\x00"))
+			}
 		}
 		return command.ErrStop
 	})

@@ -62,7 +62,7 @@ func (c *checkout) renew(ctx context.Context, r source.Request, revision string)
 			done = true
 			return nil
 		}
-		names, err := mir.manifest(ctx, revision, maxPurge)
+		names, err := mir.manifest(ctx, revision, maxPurge, true)
 		if err != nil || len(names) > maxPurge {
 			return err
 		}

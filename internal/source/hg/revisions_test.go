@@ -1,6 +1,8 @@
 package hg
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -200,6 +202,9 @@ func TestBranches(t *testing.T) {
 func TestRefsAndFiles(t *testing.T) {
 	t.Parallel()
 	r, m := newRepo(t), newMirrors(t)
+	if err := os.Symlink("/etc/passwd", filepath.Join(r.dir, "link")); err != nil {
+		t.Fatal(err)
+	}
 	a := r.save("a", map[string]string{"a": "1\n", "dir/b c": "2\n"})
 	r.run("tag", "--rev="+a, "--user=Ann", "v1")
 	r.run("tag", "--local", "--rev="+a, "mine")
@@ -217,7 +222,7 @@ func TestRefsAndFiles(t *testing.T) {
 	if err != nil || string(text) != "2\n" {
 		t.Errorf("got %q, %v", text, err)
 	}
-	for path, want := range map[string]weir.Code{"dir": weir.NotFound, "nope": weir.NotFound, "../x": weir.Invalid, "/a": weir.Invalid, "dir/b c": weir.TooLarge} {
+	for path, want := range map[string]weir.Code{"dir": weir.NotFound, "nope": weir.NotFound, "link": weir.NotFound, "../x": weir.Invalid, "/a": weir.Invalid, "dir/b c": weir.TooLarge} {
 		_, err := m.ReadFile(t.Context(), r.source(), a, path, 1)
 		expectCode(t, err, want)
 	}

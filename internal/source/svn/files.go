@@ -79,7 +79,8 @@ func (m *Repositories) ReadFile(ctx context.Context, src weir.Source, revision, 
 	return text, source.CheckSize(path, int64(len(text)), limit)
 }
 
-// Files implements source.FileReader.
+// Files implements source.FileReader. Symbolic links are among the files, since
+// Subversion does not list them as anything else; ReadFile knows them.
 func (m *Repositories) Files(ctx context.Context, src weir.Source, revision string) ([]string, error) {
 	if err := errors.Join(checkSource(src), checkID(revision)); err != nil {
 		return nil, explain(ctx, src, err)
