@@ -302,7 +302,7 @@ func TestCatchUp(t *testing.T) {
 		go func() { done <- x.Run(ctx) }()
 		synctest.Wait()
 		x.forest.answer(nil)
-		time.Sleep(2 * time.Minute)
+		<-time.After(2 * time.Minute) // synthetic
 		synctest.Wait()
 		if x.target.jobs("app") != "check" || x.shelf.writes != 1 {
 			t.Errorf("the jobs are %q, after %d writes", x.target.jobs("app"), x.shelf.writes)

@@ -258,7 +258,7 @@ func TestWatch(t *testing.T) {
 				done := make(chan error, 1)
 				signals := make(chan os.Signal)
 				go func() { done <- k.Run(ctx, signals) }()
-				pass := func() { time.Sleep(2 * look); synctest.Wait() }
+				pass := func() { <-time.After(2 * look); synctest.Wait() }
 				pass()
 				if len(k.target.farms) != 1 || k.board.Status().By != "start" {
 					t.Errorf("without a change there are %d configurations: %+v", len(k.target.farms), k.board.Status())
