@@ -40,9 +40,11 @@ bench: setup ## measure Weir from outside, into docs/performance.md (about 10 mi
 bench-peers: setup ## the same jobs on Weir and on Buildbot, side by side (about 10 min); ONLY=... SHORT=1
 	@scripts/bench peers
 
-sim: ## play searches for culprits, into docs/bisection.md (minutes); EFFORT=0.1 for a tenth of the games, printed
+sim: ## play searches for culprits, into docs/bisection.md, and a month of a farm, into docs/scheduling.md (minutes); EFFORT=0.1 for a tenth of the games and less of the month, printed
 	@if [ -n "$(EFFORT)" ]; then go run ./internal/bisect/bisectsim/cmd/weirsim -effort $(EFFORT); \
-	else go run ./internal/bisect/bisectsim/cmd/weirsim -doc docs/bisection.md; fi
+	go run ./internal/schedule/schedsim/cmd/schedsim -days 5; \
+	else go run ./internal/bisect/bisectsim/cmd/weirsim -doc docs/bisection.md; \
+	go run ./internal/schedule/schedsim/cmd/schedsim -doc docs/scheduling.md; fi
 
 microbench: ## Go benchmarks of all packages
 	go test -run '^$$' -bench . -benchmem ./...

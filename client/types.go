@@ -15,11 +15,27 @@ type Overview struct {
 	Recent      []weir.Regression  `json:"recent"`      // closed lately, newest first
 	Running     []weir.Build       `json:"running"`     // leased or running, newest first
 	Queue       map[weir.State]int `json:"queue"`       // builds by unfinished state
-	Doubted     int                `json:"doubted"`     // builds that run again because something is newly bad
-	Builders    []BuilderRow       `json:"builders"`
-	Workers     []weir.Worker      `json:"workers"`
-	Sources     []SourceStatus     `json:"sources"`
-	Config      Setup              `json:"config"` // what the farm was told to do
+	// Waiting are the builds of the queue that have waited longest, at most 20, and why.
+	Waiting  []Waiting      `json:"waiting,omitempty"`
+	Doubted  int            `json:"doubted"` // builds that run again because something is newly bad
+	Builders []BuilderRow   `json:"builders"`
+	Workers  []weir.Worker  `json:"workers"`
+	Sources  []SourceStatus `json:"sources"`
+	Config   Setup          `json:"config"` // what the farm was told to do
+}
+
+// Waiting is a build that waits, and why.
+type Waiting struct {
+	weir.Build
+	Waits Wait `json:"waits"`
+}
+
+// Wait is why a build waits.
+type Wait struct {
+	Reason string       `json:"reason"`          // of a closed set: see docs/scheduling.md
+	Text   string       `json:"text"`            // one sentence, without a dot at its end
+	Until  time.Time    `json:"until,omitzero"`  // when that is over at the latest, if it is known
+	Build  weir.BuildID `json:"build,omitempty"` // that it waits for
 }
 
 // BuilderRow is one builder with its newest builds.
@@ -56,6 +72,8 @@ type BuildDetail struct {
 	// 200. It is empty unless the build is the newest settled one of its builder.
 	Hidden []weir.TestState `json:"hidden,omitempty"`
 	Needs  []weir.Build     `json:"needs,omitempty"`
+	// Waits says why it waits; nil if it does not.
+	Waits *Wait `json:"waits,omitempty"`
 	// Regressions are the open ones with a victim on this builder.
 	Regressions []weir.Regression `json:"regressions,omitempty"`
 }

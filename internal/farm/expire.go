@@ -53,6 +53,7 @@ func (f *Farm) expire(ctx context.Context) error {
 	lost, err := f.store.Expire(ctx, now)
 	for _, id := range lost {
 		f.log.Warn("attempt lost: its worker has not been heard of", "attempt", id)
+		f.shares.Ended(id.Build, now)
 	}
 	if len(lost) > 0 {
 		f.stir()

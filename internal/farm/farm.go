@@ -44,6 +44,7 @@ import (
 	"github.com/weir-ci/weir/internal/farm/starts"
 	"github.com/weir-ci/weir/internal/farm/trail"
 	"github.com/weir-ci/weir/internal/farm/triage"
+	"github.com/weir-ci/weir/internal/farm/waits"
 	"github.com/weir-ci/weir/internal/recipe"
 	"github.com/weir-ci/weir/internal/schedule"
 	"github.com/weir-ci/weir/internal/source"
@@ -129,6 +130,7 @@ type Farm struct {
 	aftermath  *aftermath.Aftermath
 	flaky      *flaky.Lister
 	planner    *planner.Planner
+	waits      waits.Waits
 	poller     *polling.Poller
 	starter    *starts.Starter
 	hooks      *hooks.Desk
@@ -167,6 +169,8 @@ func New(o Options) *Farm {
 	f.flaky = f.newFlaky()
 	f.planner = planner.New(planner.Options{Store: o.Store, Now: o.Now, Log: o.Log, Moved: f.moved.ring, Current: f.recipes.Current,
 		Table: func() *planner.Table { return f.config.Load().Table }})
+	f.waits = waits.Waits{Options: waits.Options{Store: o.Store, Now: o.Now, Scaled: f.scaled,
+		Table: func() (*planner.Table, map[string]weir.Lock) { c := f.config.Load(); return c.Table, c.locks }}}
 	f.aftermath = aftermath.New(aftermath.Options{Store: o.Store, Sources: o.Sources, Stir: f.stir, Now: o.Now, Log: o.Log,
 		Config: func() aftermath.Config { return f.config.Load() },
 		Trail:  trail.Trail{Store: o.Store, Results: f.resultSet, Config: func() trail.Config { return f.config.Load() }}})

@@ -111,8 +111,8 @@ func (f *Farm) forceAt(ctx context.Context, c *config, ask Force, tips planner.T
 				WithHint("weir status says which sources do not answer")
 		}
 		a.Run.Heads[c.Builders[i].ID] = noHead
-		if head, ok := heads[c.Builders[i].ID]; ok {
-			a.Run.Heads[c.Builders[i].ID] = head.ID
+		if heads != nil { // a line that has no head yet is expected to have none still
+			a.Run.Heads[c.Builders[i].ID] = heads[c.Builders[i].ID].ID
 		}
 		for range max(ask.Count, 1) {
 			at, err := a.Add(c.Builders[i].ID, pins, schedule.PriorityForce, func(b *store.NewBuild) { b.Share = store.ShareNone })
@@ -201,7 +201,11 @@ func (f *Farm) CancelBuild(ctx context.Context, id weir.BuildID, reason, by stri
 	}
 	ctx, cancel := whole(ctx)
 	defer cancel()
-	return f.store.Cancel(ctx, id, weir.Reason{Code: weir.ReasonRequested, Text: said(reason, "cancelled", by)}, f.now())
+	err := f.store.Cancel(ctx, id, weir.Reason{Code: weir.ReasonRequested, Text: said(reason, "cancelled", by)}, f.now())
+	if err == nil {
+		f.shares.Ended(id, f.now())
+	}
+	return err
 }
 
 // tipAge is how old the tips may be that a forced build is made of, if this

@@ -10,6 +10,8 @@ import (
 	"github.com/weir-ci/weir/internal/farm/setcache"
 	"github.com/weir-ci/weir/internal/farm/setup"
 	"github.com/weir-ci/weir/internal/farm/trail"
+	"github.com/weir-ci/weir/internal/farm/waits"
+	"github.com/weir-ci/weir/internal/schedule"
 	"github.com/weir-ci/weir/internal/store"
 )
 
@@ -22,11 +24,13 @@ type Overview struct {
 	Recent      []weir.Regression  `json:"recent"`      // closed lately, newest first
 	Running     []weir.Build       `json:"running"`     // leased or running, newest first
 	Queue       map[weir.State]int `json:"queue"`
-	Doubted     int                `json:"doubted"` // builds that run again because something is newly bad
-	Builders    []BuilderRow       `json:"builders"`
-	Workers     []weir.Worker      `json:"workers"`
-	Sources     []SourceStatus     `json:"sources"`
-	Config      setup.Status       `json:"config"` // what the farm was told to do
+	// Waiting are the builds of the queue that have waited longest, at most 20, and why.
+	Waiting  []waits.Build  `json:"waiting,omitempty"`
+	Doubted  int            `json:"doubted"` // builds that run again because something is newly bad
+	Builders []BuilderRow   `json:"builders"`
+	Workers  []weir.Worker  `json:"workers"`
+	Sources  []SourceStatus `json:"sources"`
+	Config   setup.Status   `json:"config"` // what the farm was told to do
 }
 
 // BuilderRow is one builder with its newest builds.
@@ -43,6 +47,9 @@ type SourceStatus struct {
 	Error   string        `json:"error,omitempty"`
 }
 
+// waitingShown is how many of those that wait the overview lists.
+const waitingShown = 20
+
 // recentBuilds is how many builds of a builder the overview shows.
 const recentBuilds = 12
 
@@ -57,6 +64,9 @@ func (f *Farm) Overview(ctx context.Context) (Overview, error) {
 	o, err := f.overview(ctx)
 	for _, h := range heads {
 		o.Builders = append(o.Builders, BuilderRow(h))
+	}
+	if err == nil && o.Queue[weir.Queued]+o.Queue[weir.Blocked] > 0 {
+		o.Waiting, err = f.waits.Queue(ctx, waitingShown)
 	}
 	return o, err
 }
@@ -132,6 +142,8 @@ type BuildDetail struct {
 	// 200. It is empty unless the build is the newest settled one of its builder.
 	Hidden []weir.TestState `json:"hidden,omitempty"`
 	Needs  []weir.Build     `json:"needs,omitempty"`
+	// Waits says why it waits; nil if it does not.
+	Waits *schedule.Wait `json:"waits,omitempty"`
 	// Regressions that have a victim on this builder and are open.
 	Regressions []weir.Regression `json:"regressions,omitempty"`
 }
@@ -208,6 +220,9 @@ func (f *Farm) BuildFrom(ctx context.Context, id weir.BuildID, from int) (BuildD
 			return d, err
 		}
 		d.Needs = append(d.Needs, b)
+	}
+	if d.Waits, err = f.waits.Of(ctx, d.Build); err != nil {
+		return d, err
 	}
 	d.Regressions, err = f.store.Regressions(ctx, store.RegressionFilter{
 		Builder: d.Build.Builder.ID,

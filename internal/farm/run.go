@@ -214,6 +214,9 @@ func (f *Farm) hear(ctx context.Context, seq *int64) error {
 		for p := range queued {
 			f.turns.Queued(p)
 		}
+		if work && len(f.config.Load().locks) > 0 { // one may be free now, for a build on any platform
+			f.turns.Again()
+		}
 		if work {
 			f.stir()
 		} else if len(events) > 0 {

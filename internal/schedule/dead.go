@@ -68,7 +68,7 @@ func (d Dead) Pause(now time.Time) time.Duration {
 
 // dead reports whether the line is left alone for now, and until when: only
 // upstreams of it have moved, and they have been no help for long.
-func (l Line) dead(now time.Time) (until time.Time, dead bool) {
+func (l *Line) dead(now time.Time) (until time.Time, dead bool) {
 	own := l.Builder.Project
 	if l.Head.Pins[own] != l.Tips[own] || !l.Head.State.Final() {
 		return until, false

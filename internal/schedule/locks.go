@@ -13,14 +13,9 @@ type Held struct {
 	Locks  []weir.LockUse
 }
 
-const (
-	// LockPatience is how long a build waits in turn for locks that others take.
-	// After that those that it wants are kept for it: whoever came later does not
-	// get them any more, and the build gets them when those end who have them.
-	LockPatience = 15 * time.Minute
-	// reserveTime is how long that lasts after a worker that fits has last looked.
-	reserveTime = 10 * time.Minute
-)
+// reserveTime is how long a lock is kept for a build after a worker that fits the
+// build has last looked: it may have been cancelled, and its workers may be gone.
+const reserveTime = 10 * time.Minute
 
 // locks is which locks are taken, as a worker sees it.
 type locks struct {
@@ -32,11 +27,12 @@ type locks struct {
 // lockKey names a lock that somebody waits for: one of a worker's if that is set.
 type lockKey struct{ name, worker string }
 
-// reservation keeps a lock for a build.
+// reservation keeps a lock for a build whose turn came while others had it. Whoever
+// comes later does not get it any more, so that one that wants many shares gets them in
+// the end, and one of a low priority gets any.
 type reservation struct {
-	build  weir.BuildID
-	queued time.Time
-	noted  time.Time // when a worker that fits the build last looked
+	build weir.BuildID
+	noted time.Time // when a worker that fits the build last looked
 }
 
 func newLocks(known map[string]weir.Lock, held []Held, worker string) locks {
@@ -77,41 +73,57 @@ func (l locks) key(u weir.LockUse) lockKey {
 	return lockKey{name: u.Name}
 }
 
-// reserve keeps locks for those of the rows that have waited for them too long,
-// each for the one that has waited longest.
-func (s *Shares) reserve(l locks, rows []row, now time.Time) {
-	for i := range rows {
-		c := rows[i].Candidate
-		if len(c.Locks) == 0 || now.Sub(c.Queued) < LockPatience {
+// reserve keeps the locks of a build for it whose turn it is: all of them or none, so
+// that no two wait for each other. What is kept for another one stays that one's,
+// unless this is the one that has waited longest.
+func (s *Shares) reserve(l locks, c *Candidate, now time.Time, oldest bool) {
+	for _, u := range c.Locks {
+		r, ok := s.reserves[l.key(u)]
+		if !ok || r.build == c.Build || now.Sub(r.noted) >= reserveTime {
 			continue
 		}
-		for _, u := range c.Locks {
-			key := l.key(u)
-			if r, ok := s.reserves[key]; ok && now.Sub(r.noted) < reserveTime && r.build != c.Build && r.before(c) {
-				continue
-			}
-			if s.reserves == nil {
-				s.reserves = map[lockKey]reservation{}
-			}
-			s.reserves[key] = reservation{c.Build, c.Queued, now}
+		if !oldest {
+			return
 		}
+		s.release(r.build)
 	}
-}
-
-// before reports whether the lock is kept for a build that goes before c.
-func (r reservation) before(c *Candidate) bool {
-	if d := r.queued.Compare(c.Queued); d != 0 {
-		return d < 0
+	if s.reserves == nil {
+		s.reserves = map[lockKey]reservation{}
 	}
-	return r.build < c.Build
-}
-
-// reserved reports whether one of a build's locks is kept for an older one.
-func (s *Shares) reserved(l locks, c *Candidate, now time.Time) bool {
 	for _, u := range c.Locks {
-		if r, ok := s.reserves[l.key(u)]; ok && now.Sub(r.noted) < reserveTime && r.build != c.Build && r.before(c) {
-			return true
+		s.reserves[l.key(u)] = reservation{c.Build, now}
+	}
+}
+
+// release lets go what is kept for a build.
+func (s *Shares) release(id weir.BuildID) {
+	for key, r := range s.reserves {
+		if r.build == id {
+			delete(s.reserves, key)
 		}
 	}
-	return false
+}
+
+// refresh notes that a worker has looked that fits some builds.
+func (s *Shares) refresh(l locks, rows []row, now time.Time) {
+	for i := range rows {
+		for _, u := range rows[i].Locks {
+			if r, ok := s.reserves[l.key(u)]; ok && r.build == rows[i].Build {
+				s.reserves[l.key(u)] = reservation{r.build, now}
+			}
+		}
+	}
+}
+
+// may reports whether a build can have its locks now, and whether one is kept for it.
+func (s *Shares) may(l locks, c *Candidate, now time.Time) (free, kept bool) {
+	for _, u := range c.Locks {
+		r, ok := s.reserves[l.key(u)]
+		ok = ok && now.Sub(r.noted) < reserveTime
+		if ok && r.build != c.Build {
+			return false, false
+		}
+		kept = kept || ok
+	}
+	return l.free(c), kept
 }

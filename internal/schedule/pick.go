@@ -48,9 +48,11 @@ const (
 	headStart   = 10 * time.Minute
 	warmProduct = 10 * time.Minute
 	warmProject = 5 * time.Minute
-	// AgeTurn says that every so many builds a worker gets the one that has waited
-	// longest, whatever the priorities and whoever's turn it is.
-	AgeTurn = 10
+	// AgeTurn says that every so many builds a worker gets, of the lane whose turn it
+	// is, the one that has waited longest, whatever its priority; and OldestTurn that
+	// every so many it gets the one of all.
+	AgeTurn    = 10
+	OldestTurn = 100
 )
 
 // Wishes reports whether a build still wants to go to another worker than this
@@ -80,11 +82,12 @@ func Fits(w weir.Worker, p weir.Platform, labels []string) bool {
 //  5. what has waited longest, where a head start counts for a build that prefers
 //     this worker, or finds its products or its project's mirror here.
 //
-// But every AgeTurn-th build that a worker gets is the one of all that fit it that
-// has waited longest. So nothing starves, whatever the priorities are and whatever
-// else comes: a build before which n others wait, that fit the worker too, is picked
-// before the worker has got AgeTurn*(n+1) more; if it wants locks, as soon as it can
-// have them after that, because they are kept for it (see LockPatience).
+// But every AgeTurn-th build that a worker gets is the one that has waited longest of
+// the lane whose turn it is, and every OldestTurn-th the one that has of all that fit it.
+// So nothing starves, whatever the priorities are and whatever else comes: a build
+// that n others have waited longer than, that fit the worker too, is picked before the
+// worker has got AgeTurn*(n+1) more of its lane, and OldestTurn*(n+1) in all; if it wants locks that others have, these
+// are kept for it from then on, and it is picked when they are free.
 //
 // Pick notes in Shares whose turn it is, but not what it chose: whoever gives the
 // builds to the worker says so with Shares.Began.
@@ -97,30 +100,36 @@ func (q Queue) Pick(worker weir.Worker, free int, now time.Time) []weir.BuildID 
 	defer shares.mu.Unlock()
 	locks := newLocks(q.Locks, q.Held, worker.Name)
 	fit := q.fitting(worker, now)
-	shares.reserve(locks, fit, now)
-	t := shares.table(worker, locks, fit)
+	shares.refresh(locks, fit, now)
+	clock := shares.tag(worker, locks, fit)
 	var out []weir.BuildID
 	for n := shares.given[worker.Name]; len(out) < free; n++ {
-		best := -1
-		byTurn := n%AgeTurn != AgeTurn-1
-		for i := range t.rows {
-			r := &t.rows[i]
-			if r.taken || !r.free(locks, now, shares) {
+		how := orderOf(n)
+		// first is whose turn it is, and best whose turn it is of those that can have
+		// their locks.
+		var first, best *row
+		for i := range fit {
+			r := &fit[i]
+			if r.taken {
 				continue
 			}
-			if best < 0 || byTurn && r.before(&t.rows[best], t.clock) || !byTurn && older(r.Candidate, t.rows[best].Candidate) {
-				best = i
+			if first == nil || r.goes(first, clock, how) {
+				first = r
+			}
+			if r.free(locks, now, shares) && (best == nil || r.goes(best, clock, how)) {
+				best = r
 			}
 		}
-		if best < 0 {
+		if first != best {
+			shares.reserve(locks, first.Candidate, now, how == byOldest)
+		}
+		if best == nil {
 			break
 		}
-		r := &t.rows[best]
-		r.taken = true
-		r.lane.start += r.cost
-		r.project.start += r.cost
-		locks.take(r.Candidate)
-		out = append(out, r.Build)
+		best.taken = true
+		spend(fit, best)
+		locks.take(best.Candidate)
+		out = append(out, best.Build)
 	}
 	return out
 }
@@ -152,29 +161,66 @@ func (q Queue) fitting(worker weir.Worker, now time.Time) []row {
 // row is a candidate that fits, with what decides about it.
 type row struct {
 	*Candidate
-	class         int
-	since         time.Time // since when it counts as waiting here
-	lane, project *tag
-	cost          float64 // expected, in seconds
-	taken         bool
+	class int
+	since time.Time // since when it counts as waiting here
+	group *group
+	start float64 // of its project's next build
+	cost  float64 // expected, in seconds
+	taken bool
+	kept  bool // locks that it wants are kept for it, and free
 }
 
 // free reports whether the row's locks can be had.
 func (r *row) free(l locks, now time.Time, s *Shares) bool {
-	return len(r.Locks) == 0 || l.free(r.Candidate) && !s.reserved(l, r.Candidate, now)
+	if len(r.Locks) == 0 {
+		return true
+	}
+	free, kept := s.may(l, r.Candidate, now)
+	r.kept = free && kept
+	return free
 }
 
-// before reports whether a row goes before another by turns.
-func (r *row) before(o *row, clock float64) bool {
-	switch a, b := r.lane.turn(clock), o.lane.turn(clock); {
-	case r.class != o.class:
+// order is in which order builds go.
+type order int
+
+const (
+	byTurn   order = iota
+	byAge          // by turn of the lanes, and by age in each
+	byOldest       // by age alone
+)
+
+// orderOf is the order for a worker that has had so many builds.
+func orderOf(given int) order {
+	switch {
+	case given%OldestTurn == OldestTurn-1:
+		return byOldest
+	case given%AgeTurn == AgeTurn-1:
+		return byAge
+	}
+	return byTurn
+}
+
+// goes reports whether a row goes before another.
+func (r *row) goes(o *row, clock float64, how order) bool {
+	if how == byOldest {
+		return older(r.Candidate, o.Candidate)
+	}
+	if r.kept != o.kept {
+		return r.kept
+	}
+	if how == byTurn && r.class != o.class {
 		return r.class > o.class
-	case a != b:
+	}
+	if a, b := r.group.lane.turn(clock), o.group.lane.turn(clock); a != b {
 		return a < b
-	case r.Priority != o.Priority:
+	}
+	if how == byAge {
+		return older(r.Candidate, o.Candidate)
+	}
+	if r.Priority != o.Priority {
 		return r.Priority > o.Priority
 	}
-	if a, b := r.project.turn(r.project.clock), o.project.turn(o.project.clock); a != b {
+	if a, b := r.start-r.group.clock, o.start-o.group.clock; a != b {
 		return a < b
 	}
 	if c := r.since.Compare(o.since); c != 0 {

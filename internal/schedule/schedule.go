@@ -11,6 +11,7 @@
 package schedule
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -72,7 +73,8 @@ type Line struct {
 	Head *weir.Build
 	// Superseded is the job's policy.
 	Superseded weir.Superseded
-	// Unready says that a product that is needed at the tips is still being made.
+	// Unready says that a product that is needed at the tips is not there: it is still
+	// being made, or cannot be.
 	Unready bool
 	// StartWaits says that the line's first build has not begun.
 	StartWaits bool
@@ -88,11 +90,10 @@ type Decision struct {
 	Builder  weir.Builder
 	Pins     weir.Pins
 	Priority int
-	// Supersede says that builds of the line that still wait in the queue
-	// are not needed any more: this one is newer.
+	// Supersede says that builds of the line that still wait in the queue, and those
+	// that run if the job says weir.SupersededRunning, are not needed any more: this
+	// one is newer.
 	Supersede bool
-	// Overtake says that those that run are not needed any more either.
-	Overtake bool
 	// Waits is since when the line has waited for a build, for those whose waiting
 	// one is superseded; zero otherwise. Those that have waited longest are to be
 	// made first.
@@ -113,7 +114,7 @@ type DelayReason string
 // The closed set of reasons.
 const (
 	DelayDead    DelayReason = "dead"    // its builds have got nowhere for long
-	DelayProduct DelayReason = "product" // what waits can be built now, and the newer product is not made yet
+	DelayProduct DelayReason = "product" // what waits can be built, and the newer product is not there
 	DelayPatient DelayReason = "patient" // what waits has waited for so long that it must not be moved on
 	DelayStart   DelayReason = "start"   // the first build of the line waits
 )
@@ -130,7 +131,7 @@ const (
 	InfraPause = 10 * time.Minute
 	// LinePatience is how long a line waits whose build is replaced by newer ones,
 	// again and again, before that ends: then what waits keeps its place, grows
-	// old, and is picked (see AgeTurn), however fast its projects move.
+	// old, and is picked (see OldestTurn), however fast its projects move.
 	LinePatience = 24 * time.Hour
 )
 
@@ -146,24 +147,26 @@ const (
 //
 // Those lines come first whose waiting builds are superseded, by how long they wait:
 // whoever makes the builds in that order lets none of them start anew at the queue's end.
-func Plan(lines []Line, now time.Time) []Decision {
-	var out []Decision
-	for _, l := range lines {
-		decisions, _ := l.Decide(now)
+//
+// The delays say of the lines whose tips have moved, and of which nothing is decided, why.
+func Plan(lines []Line, now time.Time) (out []Decision, delays []Delay) {
+	for i := range lines {
+		decisions, delay := lines[i].Decide(now)
 		out = append(out, decisions...)
+		if delay != nil {
+			delays = append(delays, *delay)
+		}
 	}
 	slices.SortStableFunc(out, func(a, b Decision) int {
 		switch {
-		case a.Waits.IsZero() != b.Waits.IsZero():
-			if a.Waits.IsZero() {
-				return 1
-			}
-			return -1
-		default:
+		case a.Waits.IsZero() == b.Waits.IsZero():
 			return a.Waits.Compare(b.Waits)
+		case a.Waits.IsZero():
+			return 1
 		}
+		return -1
 	})
-	return out
+	return out, delays
 }
 
 // Decide is what Plan decides on one line, or why it decides nothing though the
@@ -173,23 +176,23 @@ func Plan(lines []Line, now time.Time) []Decision {
 // always newest; but not
 //
 //   - before all that it needs is there: else workers would stand idle while products
-//     are made, and where products take longer than the next change nothing behind
-//     them would ever be built;
+//     are made, where products take longer than the next change nothing behind
+//     them would ever be built, and a product that cannot be made would cost the line its place;
 //   - if it is the line's first: without it there is no baseline;
 //   - once the line has waited for LinePatience.
-func (l Line) Decide(now time.Time) ([]Decision, *Delay) {
+func (l *Line) Decide(now time.Time) ([]Decision, *Delay) {
 	if len(l.Tips) == 0 {
 		return nil, nil
 	}
 	at := Decision{Builder: l.Builder, Pins: l.Tips, Priority: PriorityChange}
 	if l.Head == nil {
 		first := Decision{Builder: l.Builder, Pins: l.Start, Priority: PriorityBaseline}
-		if l.Start.Key() == l.Tips.Key() {
+		if maps.Equal(l.Start, l.Tips) {
 			return []Decision{first}, nil
 		}
 		return []Decision{first, at}, nil
 	}
-	if l.Head.Pins.Key() == l.Tips.Key() {
+	if maps.Equal(l.Head.Pins, l.Tips) {
 		if l.Head.Outcome == weir.Infra && now.Sub(l.Head.Finished) >= InfraPause {
 			return []Decision{at}, nil
 		}
@@ -198,10 +201,10 @@ func (l Line) Decide(now time.Time) ([]Decision, *Delay) {
 	if until, dead := l.dead(now); dead {
 		return nil, &Delay{Builder: l.Builder.ID, Reason: DelayDead, Until: until, Build: l.Head.ID}
 	}
-	start := l.Head.Pins.Key() == l.Start.Key()
+	start := maps.Equal(l.Head.Pins, l.Start)
 	waiting := l.Head.State == weir.Blocked || l.Head.State == weir.Queued
 	if l.Superseded == weir.SupersededNever || !waiting {
-		at.Overtake = l.Superseded == weir.SupersededRunning && !l.Head.State.Final() && !start
+		at.Supersede = l.Superseded == weir.SupersededRunning && !l.Head.State.Final() && !start
 		return []Decision{at}, nil
 	}
 	if start { // it stays, and the newest comes behind it
@@ -221,7 +224,6 @@ func (l Line) Decide(now time.Time) ([]Decision, *Delay) {
 		delay.Reason = DelayPatient
 	default:
 		at.Supersede, at.Waits = true, since
-		at.Overtake = l.Superseded == weir.SupersededRunning
 		return []Decision{at}, nil
 	}
 	return nil, &delay

@@ -36,7 +36,7 @@ func TestPlan(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			got := Plan([]Line{tt.line}, now)
+			got, _ := Plan([]Line{tt.line}, now)
 			if len(got) != len(tt.want) {
 				t.Fatalf("decides %+v, want %v", got, tt.want)
 			}

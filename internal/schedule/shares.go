@@ -44,114 +44,129 @@ const (
 	costMemory = 0.2
 	// Limits on what is remembered.
 	maxRunning  = 10_000
-	maxAccounts = 20_000
+	maxLanes    = 5_000  // and priorities of lanes
+	maxProjects = 20_000 // of a lane
 	maxGiven    = 10_000
 	chargeTime  = 24 * time.Hour // after which nobody says any more that a build has ended
 )
 
 // pool is the accounts of one platform's workers.
 type pool struct {
-	clock  float64                // of the lanes
-	clocks map[laneKey]float64    // of the projects of a lane, at one priority
-	finish map[accountKey]float64 // finish tags
+	lanes    account
+	projects map[laneKey]*account
 }
 
-// laneKey is what the projects share among whom turns are taken.
+// account is the finish tags of those who take turns with each other: lanes, in seconds,
+// or the projects of a lane among builds of one priority, in builds.
+type account struct {
+	clock  float64
+	finish map[string]float64
+}
+
+// laneKey is what projects share among whom turns are taken.
 type laneKey struct {
 	lane     string
 	priority int
 }
 
-// accountKey names an account: a lane's if the project is empty.
-type accountKey struct {
-	laneKey
-	project string
-}
-
 // charge is what was taken for a build in advance.
 type charge struct {
-	platform      weir.Platform
-	lane, project accountKey
-	cost          float64 // seconds
-	since         time.Time
+	platform weir.Platform
+	key      laneKey
+	project  string
+	cost     float64 // seconds
+	since    time.Time
 }
 
-// tag is where an account's next build starts, as of one Pick.
-type tag struct {
-	start float64
-	clock float64 // of a project's account
+// lane is a lane as of one Pick.
+type lane struct {
+	name  string
+	start float64 // of its next build
 }
 
-// turn is how many quanta the start lies behind the clock.
-func (t *tag) turn(clock float64) int {
-	return int(math.Floor(max(t.start-clock, 0) / quantum))
-}
-
-// table is the rows of one Pick with their tags.
-type table struct {
-	rows  []row
+// group is what waits of a lane at one priority, as of one Pick.
+type group struct {
+	laneKey
+	lane  *lane
+	own   *account // nil: of none of its projects anything is known
 	clock float64
+	first float64 // the earliest start of its projects
 }
 
-func (p *pool) init() {
-	if p.clocks == nil {
-		p.clocks, p.finish = map[laneKey]float64{}, map[accountKey]float64{}
-	}
-}
+// turn is how many quanta the lane's start lies behind the clock.
+func (l *lane) turn(clock float64) int { return int(max(l.start-clock, 0) / quantum) }
 
 func (s *Shares) pool(p weir.Platform) *pool {
 	if s.pools == nil {
 		s.pools = map[weir.Platform]*pool{}
 	}
 	if s.pools[p] == nil {
-		s.pools[p] = &pool{}
-		s.pools[p].init()
+		s.pools[p] = &pool{lanes: account{finish: map[string]float64{}}, projects: map[laneKey]*account{}}
 	}
 	return s.pools[p]
 }
 
-// table finds the tags of rows, and moves the clocks on to the earliest start of
-// those whose locks are free.
-func (s *Shares) table(worker weir.Worker, l locks, rows []row) table {
+// tag gives rows their starts, and moves the clocks on to the earliest start of
+// those whose locks are free. It returns the clock of the lanes.
+func (s *Shares) tag(worker weir.Worker, l locks, rows []row) float64 {
 	p := s.pool(worker.Platform)
-	lanes, projects := map[string]*tag{}, map[accountKey]*tag{}
+	lanes, groups := map[string]*lane{}, map[laneKey]*group{}
+	var last *group // rows of a lane mostly come one after the other
 	first := math.Inf(1)
-	firsts := map[laneKey]float64{}
 	for i := range rows {
 		r := &rows[i]
-		key := accountKey{laneKey{r.Lane, r.Priority}, r.Builder.Project}
-		if lanes[r.Lane] == nil {
-			lanes[r.Lane] = &tag{start: p.finish[laneAccount(r.Lane)]}
+		if last == nil || last.laneKey != (laneKey{r.Lane, r.Priority}) {
+			last = p.group(lanes, groups, laneKey{r.Lane, r.Priority})
 		}
-		if projects[key] == nil {
-			projects[key] = &tag{start: p.finish[key]}
+		r.group, r.cost, r.start = last, s.cost(r.Builder.Project), 0
+		if last.own != nil {
+			r.start = last.own.finish[r.Builder.Project]
 		}
-		r.lane, r.project, r.cost = lanes[r.Lane], projects[key], s.cost(key.project)
 		if len(r.Locks) > 0 && !l.free(r.Candidate) {
 			continue
 		}
-		first = min(first, r.lane.start)
-		if f, ok := firsts[key.laneKey]; !ok || r.project.start < f {
-			firsts[key.laneKey] = r.project.start
-		}
+		first = min(first, last.lane.start)
+		last.first = min(last.first, r.start)
 	}
 	if !math.IsInf(first, 1) {
-		p.clock = max(p.clock, first)
+		p.lanes.clock = max(p.lanes.clock, first)
 	}
-	for key, f := range firsts {
-		p.clocks[key] = max(p.clocks[key], f)
+	for _, g := range groups {
+		if g.own != nil && !math.IsInf(g.first, 1) {
+			g.own.clock = max(g.own.clock, g.first)
+			g.clock = g.own.clock
+		}
 	}
-	for _, t := range lanes {
-		t.start = max(t.start, p.clock)
+	for _, l := range lanes {
+		l.start = max(l.start, p.lanes.clock)
 	}
-	for key, t := range projects {
-		t.clock = p.clocks[key.laneKey]
-		t.start = max(t.start, t.clock)
+	for i := range rows {
+		rows[i].start = max(rows[i].start, rows[i].group.clock)
 	}
-	return table{rows, p.clock}
+	return p.lanes.clock
 }
 
-func laneAccount(lane string) accountKey { return accountKey{laneKey: laneKey{lane: lane}} }
+func (p *pool) group(lanes map[string]*lane, groups map[laneKey]*group, key laneKey) *group {
+	if g := groups[key]; g != nil {
+		return g
+	}
+	if lanes[key.lane] == nil {
+		lanes[key.lane] = &lane{key.lane, p.lanes.finish[key.lane]}
+	}
+	g := &group{laneKey: key, lane: lanes[key.lane], own: p.projects[key], first: math.Inf(1)}
+	groups[key] = g
+	return g
+}
+
+// spend notes what a row that was picked takes from the others of the same Pick.
+func spend(rows []row, r *row) {
+	r.group.lane.start += r.cost
+	for i := range rows {
+		if o := &rows[i]; o.group == r.group && o.Builder.Project == r.Builder.Project {
+			o.start++
+		}
+	}
+}
 
 func (s *Shares) cost(project string) float64 {
 	if c, ok := s.costs[project]; ok {
@@ -168,17 +183,15 @@ func (s *Shares) Began(worker string, c Candidate, now time.Time) {
 		s.given = map[string]int{}
 	}
 	s.given[worker]++
-	for key, r := range s.reserves {
-		if r.build == c.Build {
-			delete(s.reserves, key)
-		}
+	s.release(c.Build)
+	ch := charge{c.Builder.Platform, laneKey{c.Lane, c.Priority}, c.Builder.Project, s.cost(c.Builder.Project), now}
+	p := s.pool(ch.platform)
+	p.forget(ch.key)
+	if p.projects[ch.key] == nil {
+		p.projects[ch.key] = &account{finish: map[string]float64{}}
 	}
-	p := s.pool(c.Builder.Platform)
-	key := accountKey{laneKey{c.Lane, c.Priority}, c.Builder.Project}
-	ch := charge{c.Builder.Platform, laneAccount(c.Lane), key, s.cost(c.Builder.Project), now}
-	p.finish[ch.lane] = max(p.finish[ch.lane], p.clock) + ch.cost
-	p.finish[key] = max(p.finish[key], p.clocks[key.laneKey]) + ch.cost
-	p.forget()
+	p.lanes.charge(c.Lane, ch.cost)
+	p.projects[ch.key].charge(ch.project, 1)
 	if s.running == nil {
 		s.running = map[weir.BuildID]charge{}
 	}
@@ -204,36 +217,49 @@ func (s *Shares) Ended(id weir.BuildID, now time.Time) {
 	delete(s.running, id)
 	took := min(max(now.Sub(ch.since), 0), chargeTime).Seconds()
 	p := s.pool(ch.platform)
-	for _, key := range []accountKey{ch.lane, ch.project} {
-		if f, ok := p.finish[key]; ok { // otherwise it was forgiven meanwhile
-			p.finish[key] = f + took - ch.cost
-		}
-	}
-	if s.costs == nil || len(s.costs) > maxAccounts {
+	p.lanes.correct(ch.key.lane, took-ch.cost)
+	if s.costs == nil || len(s.costs) > maxProjects {
 		s.costs = map[string]float64{}
 	}
-	if mean, ok := s.costs[ch.project.project]; ok {
+	if mean, ok := s.costs[ch.project]; ok {
 		took = (1-costMemory)*mean + costMemory*took
 	}
-	s.costs[ch.project.project] = took
+	s.costs[ch.project] = took
 }
 
-// forget drops accounts that say no more than their clock, when there are many.
-func (p *pool) forget() {
-	if len(p.finish) <= maxAccounts {
-		return
+// charge moves a finish tag on.
+func (a *account) charge(name string, cost float64) {
+	a.finish[name] = max(a.finish[name], a.clock) + cost
+}
+
+// correct moves a finish tag by what was charged too little.
+func (a *account) correct(name string, by float64) {
+	if f, ok := a.finish[name]; ok { // otherwise it is forgiven
+		a.finish[name] = f + by
 	}
-	for key, f := range p.finish {
-		clock := p.clock
-		if key.project != "" {
-			clock = p.clocks[key.laneKey]
-		}
-		if f <= clock {
-			delete(p.finish, key)
+}
+
+// forget drops what says no more than its clock, or was said of many, when there is
+// much of it.
+func (p *pool) forget(key laneKey) {
+	if len(p.lanes.finish) > maxLanes {
+		p.lanes.forget(maxLanes)
+	}
+	if len(p.projects) > maxLanes {
+		clear(p.projects)
+	}
+	if own := p.projects[key]; own != nil && len(own.finish) > maxProjects {
+		own.forget(maxProjects)
+	}
+}
+
+func (a *account) forget(most int) {
+	for name, f := range a.finish {
+		if f <= a.clock {
+			delete(a.finish, name)
 		}
 	}
-	if len(p.finish) > maxAccounts/2 { // all are forgiven, so that this is not done each time
-		*p = pool{clock: p.clock}
-		p.init()
+	if len(a.finish) > most/2 { // all are forgiven, so that this is not done each time
+		clear(a.finish)
 	}
 }

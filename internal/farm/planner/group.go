@@ -15,6 +15,7 @@ import (
 // moves set off.
 type decisionGroup struct {
 	moved     []string // upstreams first
+	project   string   // whose change it is
 	from, to  weir.Pins
 	why       string // said of the one project if none has moved
 	decisions []schedule.Decision
@@ -63,7 +64,10 @@ func group(t *Table, lines []schedule.Line, decisions []schedule.Decision) []*de
 		}
 		g := index[key]
 		if g == nil {
-			g = &decisionGroup{moved: moved, from: from, to: d.Pins, why: why}
+			g = &decisionGroup{moved: moved, project: moved[0], from: from, to: d.Pins, why: why}
+			if line.Head != nil && slices.Contains(moved, d.Builder.Project) {
+				g.project = d.Builder.Project // who changes something does not wait among all that are behind an upstream
+			}
 			index[key], groups = g, append(groups, g)
 		}
 		g.decisions = append(g.decisions, d)
@@ -79,7 +83,7 @@ func group(t *Table, lines []schedule.Line, decisions []schedule.Decision) []*de
 // no way to make are left out and told of in the error; the run holds the others.
 func (g *decisionGroup) run(t *Table, run store.NewRun, planned map[string]bool) (store.NewRun, error) {
 	var trouble []error
-	run.Cause, run.Project, run.Reason = weir.CauseChange, g.moved[0], g.reason()
+	run.Cause, run.Project, run.Reason = weir.CauseChange, g.project, g.reason()
 	for decisions := slices.Clone(g.decisions); len(decisions) > 0; {
 		a := NewAssembly(t, run)
 		a.planned = planned

@@ -12,7 +12,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -31,7 +30,6 @@ type Store interface {
 	LineHeads(ctx context.Context, builders []weir.BuilderID) (map[weir.BuilderID]weir.Build, error)
 	ListBuilds(ctx context.Context, f store.BuildFilter) ([]weir.Build, error)
 	CreateRun(ctx context.Context, run store.NewRun) (weir.Run, []weir.BuildID, error)
-	Cancel(ctx context.Context, id weir.BuildID, reason weir.Reason, now time.Time) error
 }
 
 // Options is what a planner is made of.
@@ -107,15 +105,11 @@ func (p *Planner) Plan(ctx context.Context) (made bool, err error) {
 		at[id] = head.ID
 	}
 	now := p.Now()
-	p.note(lines, now)
-	decisions := schedule.Plan(lines, now)
+	decisions, delays := schedule.Plan(lines, now)
+	p.note(delays)
 	planned := make(map[string]bool, len(decisions))
-	overtakes := map[weir.BuilderID]schedule.Decision{}
 	for _, d := range decisions {
 		planned[buildKey(d.Builder.ID, d.Pins)] = true
-		if d.Overtake {
-			overtakes[d.Builder.ID] = d
-		}
 	}
 	for _, g := range group(t, lines, decisions) {
 		run, err := g.run(t, store.NewRun{Now: now}, planned)
@@ -137,9 +131,6 @@ func (p *Planner) Plan(ctx context.Context) (made bool, err error) {
 		}
 		for i, b := range run.Builds {
 			at[b.Builder] = max(at[b.Builder], ids[i])
-			if d, ok := overtakes[b.Builder]; ok && d.Pins.Key() == b.Pins.Key() {
-				trouble = append(trouble, p.overtake(ctx, b.Builder, ids[i], lineStart(lines, b.Builder)))
-			}
 		}
 		made = made || created.ID != 0
 	}
@@ -157,35 +148,6 @@ func expectHeads(run store.NewRun, at map[weir.BuilderID]weir.BuildID) map[weir.
 		}
 	}
 	return heads
-}
-
-func lineStart(lines []schedule.Line, builder weir.BuilderID) string {
-	for _, l := range lines {
-		if l.Builder.ID == builder {
-			return l.Start.Key()
-		}
-	}
-	return ""
-}
-
-// overtake cancels the builds of a builder that run and are older than a new one:
-// those that changes set off, but for the line's first.
-func (p *Planner) overtake(ctx context.Context, builder weir.BuilderID, by weir.BuildID, start string) error {
-	running, err := p.Store.ListBuilds(ctx, store.BuildFilter{Builder: builder, Before: by, States: []weir.State{weir.Leased, weir.Running}})
-	if err != nil {
-		return err
-	}
-	var trouble []error
-	for _, b := range running {
-		if b.Cause != weir.CauseChange || b.Pins.Key() == start {
-			continue
-		}
-		err := p.Store.Cancel(ctx, b.ID, weir.Reason{Code: weir.ReasonSuperseded, Text: fmt.Sprintf("build %d is of newer revisions", by)}, p.Now())
-		if err != nil && weir.CodeOf(err) != weir.Conflict { // it ended by itself
-			trouble = append(trouble, err)
-		}
-	}
-	return errors.Join(trouble...)
 }
 
 // lines is the situation of all builders whose jobs a change sets off.
@@ -227,8 +189,8 @@ func (p *Planner) wanted(t *Table, i int, tips Tips) (bool, error) {
 	return condition.Job(plan.Job.If, facts)
 }
 
-// unready reports whether a product that a plan's builds need at pins is being made:
-// its line is there, and its build has not ended.
+// unready reports whether a product that a plan's builds need at pins is not there: its
+// line has got to them, or will, and has not made it.
 func (t *Table) unready(p recipe.Plan, pins weir.Pins, heads map[weir.BuilderID]weir.Build) bool {
 	for _, name := range p.Upstreams {
 		job := p.ProductJob(t.Farm, name)
@@ -244,7 +206,7 @@ func (t *Table) unready(p recipe.Plan, pins weir.Pins, heads map[weir.BuilderID]
 			continue // perhaps nobody will make it by himself
 		}
 		head, ok := heads[t.Builders[k].ID]
-		if !ok || head.Pins.Key() != pins.Only(Names(up)).Key() || !head.State.Final() {
+		if !ok || head.Product.Digest == "" || head.Pins.Key() != pins.Only(Names(up)).Key() {
 			return true
 		}
 	}
@@ -303,16 +265,14 @@ func chain(builds []weir.Build, start string) (since time.Time, startWaits bool)
 }
 
 // note keeps why lines are not at their tips.
-func (p *Planner) note(lines []schedule.Line, now time.Time) {
-	delays := map[weir.BuilderID]schedule.Delay{}
-	for _, l := range lines {
-		if _, d := l.Decide(now); d != nil {
-			delays[d.Builder] = *d
-		}
+func (p *Planner) note(delays []schedule.Delay) {
+	known := make(map[weir.BuilderID]schedule.Delay, len(delays))
+	for _, d := range delays {
+		known[d.Builder] = d
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.delays = delays
+	p.delays = known
 }
 
 // Delay tells why a builder is not built at the tips of its projects, as of the last
