@@ -62,6 +62,9 @@ type Options struct {
 	// Entries and Bytes replace MaxEntries and MaxUnpacked if they are lower; 0: not.
 	Entries int
 	Bytes   int64
+	// Free is how many bytes of files any archive may have, however small it is;
+	// 0: 64 MiB. MaxRatio counts over them.
+	Free int64
 }
 
 // Into unpacks the archive in the file packed below dir, an existing empty
@@ -83,7 +86,11 @@ func Into(ctx context.Context, packed *os.File, dir string, o Options) error {
 	if o.Bytes > 0 {
 		t.bytes = min(t.bytes, o.Bytes)
 	}
-	if ratio := freeBytes + info.Size()*MaxRatio; ratio < t.bytes {
+	free := int64(freeBytes)
+	if o.Free > 0 {
+		free = o.Free
+	}
+	if ratio := free + info.Size()*MaxRatio; ratio < t.bytes {
 		t.bytes, t.ratio = ratio, true
 	}
 	head := make([]byte, 6)

@@ -242,7 +242,7 @@ func TestHostile(t *testing.T) {
 	file := func(name string) []byte { return tarOf(t, entry{name, "x", tar.TypeReg, 0o644}) }
 	var packed bytes.Buffer
 	w, err := zstd.NewWriter(&packed)
-	bomb := compressed(t, tarOf(t, entry{"zeros", strings.Repeat("\x00", 70<<20), tar.TypeReg, 0o644}), w, err, &packed)
+	bomb := compressed(t, tarOf(t, entry{"zeros", strings.Repeat("\x00", 8<<20), tar.TypeReg, 0o644}), w, err, &packed)
 	xzHuge := append([]byte("\xfd7zXZ\x00\x00\x04\xe6\xd6\xb4\x46"), 0x02, 0x00, 0x21, 0x01, 40, 0, 0, 0)
 	for _, tc := range []struct {
 		name string
@@ -259,7 +259,7 @@ func TestHostile(t *testing.T) {
 		{"text", []byte("<html>not found</html>"), unpack.Options{}, weir.Invalid},
 		{"cut", gz(t, file("x"))[:40], unpack.Options{}, weir.Invalid},
 		{"cut zip", []byte("PK\x03\x04"), unpack.Options{}, weir.Invalid},
-		{"ratio", bomb, unpack.Options{}, weir.TooLarge},
+		{"ratio", bomb, unpack.Options{Free: 1 << 20}, weir.TooLarge},
 		{"dictionary", xzHuge, unpack.Options{}, weir.TooLarge},
 		{"entries", tarOf(t, entry{"a", "", tar.TypeReg, 0o644}, entry{"b", "", tar.TypeReg, 0o644}), unpack.Options{Entries: 1}, weir.TooLarge},
 		{"bytes", tarOf(t, entry{"a", "12", tar.TypeReg, 0o644}, entry{"b", "34", tar.TypeReg, 0o644}), unpack.Options{Bytes: 3}, weir.TooLarge},
