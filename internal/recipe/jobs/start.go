@@ -47,6 +47,10 @@ func (r reader) start(f strict.Fields, j *weir.Job, what string) {
 		r.Problem(f["on"].Key, "%s is to start on cron, but does not say when", what).Hint("write cron: \"30 3 * * *\"")
 	}
 	f.With("params", func(n *yaml.Node) { j.Params = r.params(n, what) })
+	// What only a person can choose is not to be guessed, unless the recipe says so.
+	if len(j.Start.On)+len(j.Start.Cron) == 0 && slices.ContainsFunc(j.Params, func(p weir.Param) bool { return p.Required && p.Default == "" }) {
+		j.Start.On = []weir.Cause{weir.CauseForce}
+	}
 	f.With("if", func(n *yaml.Node) {
 		j.If = r.condition(n, "if of "+what, func(text string) error { return condition.CheckJob(text, scopeOf(*j)) })
 	})

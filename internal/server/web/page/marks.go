@@ -160,6 +160,11 @@ var causeWords = map[weir.Cause]string{
 	weir.CauseRetry:   "retry",
 	weir.CauseProbe:   "bisection probe",
 	weir.CauseProduct: "product for another build",
+	weir.CauseCron:    "by the clock",
+	weir.CauseTry:     "tried",
+	weir.CausePull:    "pull request",
+	weir.CauseTag:     "tag",
+	weir.CauseRerun:   "repeated",
 }
 
 // CauseWord says in a few words why a build was made.

@@ -218,6 +218,9 @@ func At(t, now time.Time) When {
 }
 
 func ago(d time.Duration) string {
+	if d <= -5*time.Second { // it is still to come
+		return "in " + strings.TrimSuffix(ago(-d), " ago")
+	}
 	switch {
 	case d < 5*time.Second:
 		return "just now"

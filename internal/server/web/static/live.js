@@ -43,6 +43,7 @@ document.addEventListener("htmx:after:swap", () => {
 
 // Times age. The words are those of text.go.
 function ago(seconds) {
+  if (seconds <= -5) return `in ${ago(-seconds).replace(" ago", "")}`;
   if (seconds < 5) return "just now";
   if (seconds < 60) return `${Math.floor(seconds)} s ago`;
   if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
