@@ -26,6 +26,8 @@ type Options struct {
 	Log      bool   // to the test's log
 	// Lease is how long an attempt lives without a sync; 0: weir.LeaseTime.
 	Lease time.Duration
+	// Now is the farm's clock; nil: the machine's.
+	Now func() time.Time
 }
 
 // Farm is a running farm. It stops when the test ends.
@@ -67,7 +69,7 @@ func StartConfig(t testing.TB, config *recipe.Farm, o Options) *Farm {
 		log = slog.New(slog.NewTextHandler(t.Output(), nil))
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	server, err := app.NewServer(ctx, app.ServerOptions{Farm: config, Log: log, Lease: o.Lease})
+	server, err := app.NewServer(ctx, app.ServerOptions{Farm: config, Log: log, Lease: o.Lease, Now: o.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
