@@ -130,6 +130,9 @@ var runners = []string{"mocha", "_mocha", "jest", "react-scripts", "vitest", "ta
 // wrappers run another program.
 var wrappers = []string{"nyc", "c8", "istanbul", "npx", "cross-env", "env", "dotenv", "node", "ts-node", "tsx", "babel-node", "electron-mocha"}
 
+// assignment sets a variable for one command.
+var assignment = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*=\S*$`)
+
 var nodeTestFlag = regexp.MustCompile(`(^|\s)--test(\s|$)`)
 
 // reported is how a runner is made to say what each test did.
@@ -156,8 +159,16 @@ func reported(command string, m manifest) (run string, format weir.ResultFormat,
 // runnerReport adds to a runner's command what makes it report. Programs in front
 // of the runner that measure coverage are left out, since they judge it too.
 func runnerReport(name, whole, bare string) (run string, format weir.ResultFormat, why string) {
-	if first, _, _ := strings.Cut(whole, " "); slices.Contains([]string{"nyc", "c8", "istanbul"}, first) {
-		whole = bare
+	prefix, rest := "", whole
+	for {
+		first, more, ok := strings.Cut(rest, " ")
+		if !ok || !assignment.MatchString(first) {
+			break
+		}
+		prefix, rest = prefix+first+" ", more
+	}
+	if first, _, _ := strings.Cut(rest, " "); slices.Contains([]string{"nyc", "c8", "istanbul"}, first) {
+		whole = prefix + bare
 	}
 	switch name {
 	case "mocha", "_mocha":

@@ -36,6 +36,7 @@ var (
 	pyString     = regexp.MustCompile(`["']([A-Za-z0-9][^"'\n]*)["']`)
 	iniSection   = regexp.MustCompile(`(?m)^\[([^\]\n]+)\]`)
 	iniKey       = regexp.MustCompile(`(?m)^([A-Za-z0-9_-]+)\s*=`)
+	plainPackage = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
 	pipName      = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*(?:\[[A-Za-z0-9,._ -]*\])?\s*(?:[<>=!~;(,].*)?$`)
 )
 
@@ -94,7 +95,7 @@ func (p pythonView) toolNeeds() (pythonNeeds, bool) {
 		}
 		var list []string
 		for pkg := range t {
-			if pkg != "python" {
+			if pkg != "python" && plainPackage.MatchString(pkg) {
 				list = append(list, pkg)
 			}
 		}

@@ -77,6 +77,8 @@ func python(o Options, d dirView) *finding {
 	return f
 }
 
+var pytestItself = regexp.MustCompile(`^pytest(?:$|[^A-Za-z0-9._-])`)
+
 // fetched makes a recipe that fetches what the tests need.
 func (p pythonView) fetched(f *finding) {
 	f.tests = true
@@ -90,8 +92,10 @@ func (p pythonView) fetched(f *finding) {
 		return
 	}
 	f.note(need.file, need.why)
-	args := []string{"pytest"}
-	args = append(args, need.packages...)
+	args := need.packages
+	if !slices.ContainsFunc(args, func(a string) bool { return pytestItself.MatchString(a) }) {
+		args = append([]string{"pytest"}, args...)
+	}
 	for _, plugin := range p.plugins() {
 		if !slices.ContainsFunc(args, func(a string) bool { return strings.HasPrefix(strings.ToLower(a), plugin) }) {
 			args = append(args, plugin)

@@ -79,7 +79,7 @@ func lua(o Options, d dirView) *finding {
 			f.file = spec
 		}
 	}
-	f.luaBuild(o, d, rock)
+	f.luaBuild(o, rock)
 	switch makefile := d.first("Makefile", "makefile"); {
 	case spec != "":
 		f.tests = true
@@ -100,20 +100,27 @@ func lua(o Options, d dirView) *finding {
 	return f
 }
 
-// luaBuild builds what is written in C.
-func (f *finding) luaBuild(o Options, d dirView, rock string) {
-	if rock == "" || o.Installed {
-		return
+// luaBuild builds what a rock says, modules in C among it.
+func (f *finding) luaBuild(o Options, rock string) {
+	switch {
+	case rock == "":
+	case o.Installed:
+		f.note(rock, "luarocks builds what it says, and fetches nothing")
+		f.step("build", "luarocks --tree .rocks make --deps-mode none "+quote(rock))
+	default:
+		f.note(rock, "luarocks fetches and builds what it says")
+		f.step("build", "luarocks --tree .rocks make "+quote(rock))
 	}
-	f.note(rock, "luarocks fetches and builds what it says")
-	f.step("build", "luarocks --tree .rocks make "+quote(rock))
 }
 
 const (
 	luaPath = `export LUA_PATH="./?.lua;./?/init.lua;./src/?.lua;./src/?/init.lua;./lib/?.lua;./lib/?/init.lua;` +
 		`.rocks/share/lua/5.4/?.lua;.rocks/share/lua/5.4/?/init.lua;.rocks/share/lua/5.1/?.lua;.rocks/share/lua/5.1/?/init.lua;;"
 export LUA_CPATH="./?.so;.rocks/lib/lua/5.4/?.so;.rocks/lib/lua/5.1/?.so;;"`
-	findLua = `for lua in lua lua5.4 lua5.3 luajit lua5.1; do command -v "$lua" >/dev/null && break; done`
+	// The Lua that luarocks builds for, or else the newest one.
+	findLua = `for lua in "$(luarocks config variables.LUA 2>/dev/null)" lua lua5.4 lua5.3 luajit lua5.1; do
+  command -v "$lua" >/dev/null && break
+done`
 )
 
 // rspecToTAP turns RSpec's JSON into TAP.
