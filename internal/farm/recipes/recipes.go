@@ -74,12 +74,18 @@ type Options struct {
 type Book struct {
 	o       Options
 	mu      sync.Mutex
-	farm    *recipe.Farm      // that was filled last
-	any     bool              // some project of it has its jobs from its repository
-	filled  [sha256.Size]byte // what it was filled with
+	force   filling           // what is in force
+	last    filling           // what was filled last, perhaps only to compare it
 	visited map[string]string // project -> revision at which its recipe was looked for
-	parsed  map[string]parsed // by project
-	wake    chan struct{}     // there is another farm to fill
+	wake    chan struct{}     // another farm is in force
+}
+
+// filling is a farm and what it was filled with.
+type filling struct {
+	farm   *recipe.Farm
+	any    bool // some project of it has its jobs from its repository
+	with   [sha256.Size]byte
+	parsed map[string]parsed // by project
 }
 
 // parsed is a recipe that was parsed already.
@@ -97,7 +103,7 @@ func New(o Options) *Book {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Book{o: o, visited: map[string]string{}, parsed: map[string]parsed{}, wake: make(chan struct{}, 1)}
+	return &Book{o: o, visited: map[string]string{}, wake: make(chan struct{}, 1)}
 }
 
 // Fill returns a farm in which projects that have their jobs from their
@@ -106,15 +112,12 @@ func New(o Options) *Book {
 func (b *Book) Fill(ctx context.Context, f *recipe.Farm) (*recipe.Farm, []setup.Recipe, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.farm != f { // it may grant more, or less, than the one before
-		b.farm, b.parsed = f, map[string]parsed{}
-		select {
-		case b.wake <- struct{}{}:
-		default:
-		}
+	now := filling{farm: f, any: slices.ContainsFunc(f.Projects, own), parsed: map[string]parsed{}}
+	if b.force.farm == f { // another one may grant more, or less
+		now.parsed = b.force.parsed
 	}
-	b.any = slices.ContainsFunc(f.Projects, own)
-	if !b.any {
+	if !now.any {
+		b.last = now
 		return f, nil, nil
 	}
 	known, err := b.o.Store.Recipes(ctx)
@@ -132,15 +135,32 @@ func (b *Book) Fill(ctx context.Context, f *recipe.Farm) (*recipe.Farm, []setup.
 		r := of(known, p.Name)
 		says := setup.Recipe{Project: p.Name, Revision: r.Revision, Origin: r.Origin, Problem: r.Problem, Read: r.Read}
 		if r.Text != "" {
-			jobs, problem := b.jobs(f, *p, r)
+			jobs, problem := now.jobs(*p, r)
 			p.Jobs = jobs
 			says.Problem = cmp.Or(problem, says.Problem)
 		}
 		list = append(list, says)
 	}
 	handDown(&full)
-	b.filled = fingerprint(known)
+	now.with = fingerprint(known)
+	b.last = now
 	return &full, list, nil
+}
+
+// InForce says that what Fill made of f last is in force now.
+func (b *Book) InForce(f *recipe.Farm) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.last.farm != f {
+		return
+	}
+	if b.force.farm != f {
+		select {
+		case b.wake <- struct{}{}:
+		default:
+		}
+	}
+	b.force = b.last
 }
 
 // own reports whether a project's repository says how it is built.
@@ -155,18 +175,18 @@ func of(known []store.RepositoryRecipe, project string) store.RepositoryRecipe {
 }
 
 // jobs parses a recipe, unless that was done before.
-func (b *Book) jobs(f *recipe.Farm, p weir.Project, r store.RepositoryRecipe) ([]weir.Job, string) {
-	if c, ok := b.parsed[p.Name]; ok && c.text == r.Text {
+func (x filling) jobs(p weir.Project, r store.RepositoryRecipe) ([]weir.Job, string) {
+	if c, ok := x.parsed[p.Name]; ok && c.text == r.Text {
 		return c.jobs, c.problem
 	}
 	c := parsed{text: r.Text}
-	jobs, problems := recipe.ParseFor(f, p, weir.RepositoryRecipe, []byte(r.Text))
+	jobs, problems := recipe.ParseFor(x.farm, p, weir.RepositoryRecipe, []byte(r.Text))
 	if problems.Err() != nil {
 		c.problem = tell(problems)
 	} else {
 		c.jobs = jobs
 	}
-	b.parsed[p.Name] = c
+	x.parsed[p.Name] = c
 	return c.jobs, c.problem
 }
 
@@ -196,13 +216,13 @@ func handDown(f *recipe.Farm) {
 // Current makes sure that what other servers have read is in force here, too.
 func (b *Book) Current(ctx context.Context) error {
 	b.mu.Lock()
-	any, filled := b.any, b.filled
+	force := b.force
 	b.mu.Unlock()
-	if !any {
+	if !force.any {
 		return nil
 	}
 	known, err := b.o.Store.Recipes(ctx)
-	if err != nil || fingerprint(known) == filled {
+	if err != nil || fingerprint(known) == force.with {
 		return err
 	}
 	return b.o.Refill(ctx)
@@ -224,7 +244,7 @@ func fingerprint(known []store.RepositoryRecipe) [sha256.Size]byte {
 // error.
 func (b *Book) Arrive(ctx context.Context, project, revision string) error {
 	b.mu.Lock()
-	farm, visited := b.farm, b.visited[project]
+	farm, visited := b.force.farm, b.visited[project]
 	b.mu.Unlock()
 	if farm == nil || visited == revision {
 		return nil
@@ -281,7 +301,7 @@ func (b *Book) Run(ctx context.Context) error {
 
 func (b *Book) catchUp(ctx context.Context) error {
 	b.mu.Lock()
-	farm, any := b.farm, b.any
+	farm, any := b.force.farm, b.force.any
 	b.mu.Unlock()
 	if !any {
 		return nil

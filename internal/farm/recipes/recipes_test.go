@@ -268,6 +268,28 @@ func TestSameJobsAtAnotherRevision(t *testing.T) {
 	}
 }
 
+// TestComparisonLeavesNothing fills another farm only to look at it.
+func TestComparisonLeavesNothing(t *testing.T) {
+	t.Parallel()
+	x := open(t, &shelf{}, &forest{files: map[string]map[string]string{"a1": {".weir.yaml": "jobs: {check: {steps: [x], secrets: [MINE]}}"}}}, farmText)
+	x.arrive(t, "app", "a1")
+	other, problems := recipe.Parse("weir.yaml", []byte(strings.Replace(farmText, "    secrets: [MINE]\n", "", 1)))
+	if other == nil {
+		t.Fatal(problems.Format())
+	}
+	full, list, err := x.Fill(t.Context(), other)
+	if p, _ := full.Project("app"); err != nil || len(p.Jobs) != 0 || list[0].Problem == "" {
+		t.Errorf("without the grant the jobs are %+v, %+v, %v", p.Jobs, list, err)
+	}
+	times := x.target.times
+	if err := x.Current(t.Context()); err != nil || x.target.times != times {
+		t.Errorf("it is configured again, %v", err)
+	}
+	if err := x.keeper.Refill(t.Context()); err != nil || x.target.jobs("app") != "check" || x.problem("app") != "" {
+		t.Errorf("the jobs are %q, %q, %v", x.target.jobs("app"), x.problem("app"), err)
+	}
+}
+
 // TestSourceAway makes sure that a revision does not arrive whose recipe cannot
 // be read now, and arrives later.
 func TestSourceAway(t *testing.T) {

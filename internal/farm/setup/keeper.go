@@ -31,6 +31,8 @@ type Repositories interface {
 	// Fill returns a farm in which projects that have their jobs from their
 	// repositories have them, and tells where they come from. f is not changed.
 	Fill(ctx context.Context, f *recipe.Farm) (*recipe.Farm, []Recipe, error)
+	// InForce says that what Fill made of f last is in force now.
+	InForce(f *recipe.Farm)
 }
 
 // Options are what a Keeper needs.
@@ -231,12 +233,16 @@ func (k *Keeper) compare(ctx context.Context, farm *recipe.Farm) (Result, *recip
 func (k *Keeper) Refill(ctx context.Context) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if k.o.Repositories == nil {
+		return nil
+	}
 	full, recipes, err := k.fill(ctx, k.base)
 	if err != nil {
 		return err
 	}
 	if Version(full) == k.o.Board.Status().Version { // the jobs are the same, at another revision
 		k.o.Board.Change(func(s *Status) { s.Recipes = recipes })
+		k.o.Repositories.InForce(k.base)
 		return nil
 	}
 	changed, err := k.apply(ctx, k.base, "repository", k.o.Now())
@@ -257,6 +263,9 @@ func (k *Keeper) apply(ctx context.Context, base *recipe.Farm, by string, now ti
 		return false, err
 	}
 	k.base, k.full = base, full
+	if k.o.Repositories != nil {
+		k.o.Repositories.InForce(base)
+	}
 	version := Version(full)
 	k.o.Board.Change(func(s *Status) {
 		changed = s.Version != version
