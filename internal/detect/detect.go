@@ -16,6 +16,7 @@ package detect
 
 import (
 	"cmp"
+	"fmt"
 	"io/fs"
 	"path"
 	"slices"
@@ -121,7 +122,7 @@ func (o Options) Project(files Files) ([]weir.Job, []Reason, error) {
 				passed = append(passed, f)
 				continue
 			}
-			job, why := f.job(dir)
+			job, why := f.job(freeName(jobs, f.jobName(dir)), dir)
 			jobs, reasons = append(jobs, job), append(reasons, why...)
 		}
 		for _, f := range passed {
@@ -181,11 +182,31 @@ func (f *finding) result(format weir.ResultFormat, path string) {
 	f.results = append(f.results, weir.ResultFile{Format: format, Path: path})
 }
 
+// maxName is how long the name of a job gets; a number may come behind it.
+const maxName = 60
+
+// jobName is the name of the job for a directory.
+func (f *finding) jobName(dir string) string {
+	if dir == "" {
+		return string(f.tool)
+	}
+	name := string(f.tool) + "-" + strings.Map(inName, dir)
+	return name[:min(len(name), maxName)]
+}
+
+// freeName is name, or name with a number if there is a job of that name.
+func freeName(jobs []weir.Job, name string) string {
+	free := name
+	for n := 2; slices.ContainsFunc(jobs, func(j weir.Job) bool { return j.Name == free }); n++ {
+		free = fmt.Sprintf("%s-%d", name, n)
+	}
+	return free
+}
+
 // job makes the job and its reasons, below dir.
-func (f *finding) job(dir string) (weir.Job, []Reason) {
-	j := weir.Job{Name: string(f.tool), Steps: f.steps, Env: f.env}
+func (f *finding) job(name, dir string) (weir.Job, []Reason) {
+	j := weir.Job{Name: name, Steps: f.steps, Env: f.env}
 	if dir != "" {
-		j.Name += "-" + strings.Map(inName, dir)
 		for i := range j.Steps {
 			j.Steps[i].Dir = path.Join(dir, j.Steps[i].Dir)
 		}

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/weir-ci/weir"
 )
@@ -28,7 +29,7 @@ func newTree(files Files) (*tree, error) {
 	}
 	t := &tree{files: files, contents: map[string]string{}}
 	for _, p := range paths[:min(len(paths), MaxPaths)] {
-		if fs.ValidPath(p) && p != "." {
+		if fs.ValidPath(p) && p != "." && len(p) <= maxPath && !strings.ContainsFunc(p, odd) {
 			t.paths = append(t.paths, p)
 		}
 	}
@@ -36,6 +37,13 @@ func newTree(files Files) (*tree, error) {
 	t.paths = slices.Compact(t.paths)
 	return t, nil
 }
+
+// maxPath limits a path, in bytes; longer ones are passed over.
+const maxPath = 400
+
+// odd reports whether paths with this character are passed over: nothing that is
+// looked for has such a name.
+func odd(r rune) bool { return !unicode.IsPrint(r) || r == '\\' || r == unicode.ReplacementChar }
 
 func (t *tree) has(p string) bool {
 	_, ok := slices.BinarySearch(t.paths, p)
@@ -79,6 +87,9 @@ const maxCandidates = 200
 var aside = regexp.MustCompile(`^(?:\..*|_.*|vendor|vendored|third[-_]?party|external|deps|node_modules|examples?|samples?|demos?|docs?|` +
 	`documentation|tests?|testing|testdata|fixtures|spec|benchmarks?|bench|fuzz|contrib|debian|packaging|dist|build|target|tools|scripts|website|site)$`)
 
+// plainDir is a name that a recipe can have as a part of a path.
+var plainDir = regexp.MustCompile(`^[\pL\pN_][\pL\pN ._+@,=-]{0,60}$`)
+
 // candidates lists the directories in which a project may lie: the top, and what
 // is at most two levels below it, the nearer ones first.
 func (t *tree) candidates() []string {
@@ -87,7 +98,7 @@ func (t *tree) candidates() []string {
 	for _, p := range t.paths {
 		parts := strings.Split(p, "/")
 		for depth := 1; depth < len(parts) && depth <= 2; depth++ {
-			if aside.MatchString(parts[depth-1]) {
+			if aside.MatchString(parts[depth-1]) || !plainDir.MatchString(parts[depth-1]) {
 				break
 			}
 			dir := strings.Join(parts[:depth], "/")
