@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/weir-ci/weir"
@@ -20,6 +21,7 @@ import (
 // Limits on what a build keeps for people, beside weir.MaxArtifacts.
 const (
 	MaxArtifactBytes = 16 << 30 // of all files of a build together
+	maxArtifactPath  = 1000    // bytes of one path
 	maxArtifactPaths = 2 << 20  // bytes of all paths together: they travel in one message
 	keepTime         = 15 * time.Minute
 )
@@ -48,7 +50,7 @@ func (a *attempt) keepArtifacts(ctx context.Context, why weir.Reason) weir.Reaso
 		return why
 	}
 	defer root.Close()
-	k := keeper{a: a, ctx: ctx, log: log, root: root, left: MaxArtifactBytes, paths: maxArtifactPaths, files: weir.MaxArtifacts, seen: map[string]bool{}}
+	k := keeper{a: a, ctx: ctx, log: log, root: root, left: MaxArtifactBytes, paths: maxArtifactPaths, files: weir.MaxArtifacts, seen: map[string]bool{}, shown: map[string]bool{}}
 	for _, rule := range a.job.Spec.Job.Artifacts {
 		if !applies(rule.When, outcome) {
 			fmt.Fprintf(log, "%s: not kept from a build that has %s\n", rule.Path, outcome)
@@ -93,6 +95,7 @@ type keeper struct {
 	paths int   // bytes of paths
 	files int
 	seen  map[string]bool
+	shown map[string]bool // with secrets masked
 	first string // trouble
 }
 
@@ -134,7 +137,7 @@ func (k *keeper) rule(rule weir.ArtifactRule) error {
 			if weir.CodeOf(err) == weir.Internal {
 				return err
 			}
-			k.trouble("%s: %v", name, err)
+			k.trouble("%q: %v", name, err)
 		}
 	}
 	return nil
@@ -142,8 +145,13 @@ func (k *keeper) rule(rule weir.ArtifactRule) error {
 
 // file copies one file.
 func (k *keeper) file(name string, rule weir.ArtifactRule) error {
-	if len(name) > protocol.MaxPathLength || !utf8.ValidString(name) {
-		return weir.Errorf(weir.Invalid, "the name is too long, or is no text")
+	if len(name) > maxArtifactPath || !utf8.ValidString(name) ||
+		strings.ContainsFunc(name, func(r rune) bool { return r == '\\' || unicode.IsControl(r) }) {
+		return weir.Errorf(weir.Invalid, "a file with such a name cannot be kept")
+	}
+	shown := k.a.mask.String(name)
+	if k.shown[shown] {
+		return weir.Errorf(weir.Invalid, "with its secrets masked, its name is that of another file")
 	}
 	// Should it be a pipe, opening must not wait for somebody who writes.
 	f, err := k.root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
@@ -176,10 +184,10 @@ func (k *keeper) file(name string, rule weir.ArtifactRule) error {
 		return err
 	}
 	keep := orDefault(rule.Keep, weir.DefaultKeep)
-	kept := Artifact{weir.Artifact{Path: k.a.mask.String(name), Digest: weir.DigestOfSum(sum.Sum(nil)), Size: size,
+	kept := Artifact{weir.Artifact{Path: shown, Digest: weir.DigestOfSum(sum.Sum(nil)), Size: size,
 		Expires: time.Now().Add(keep).UTC().Truncate(time.Second)}, copied.Name()}
 	k.left, k.paths = k.left-size, k.paths-len(name)
-	k.a.kept = append(k.a.kept, kept)
+	k.a.kept, k.shown[shown] = append(k.a.kept, kept), true
 	fmt.Fprintf(k.log, "%s: %s, %s, kept until %s\n", name, bytesText(size), kept.Digest.Short(), kept.Expires.Format(time.DateOnly))
 	return nil
 }

@@ -41,8 +41,9 @@ func TestArtifacts(t *testing.T) {
 	}{
 		{"files", keeping(spec(tree), path("dist/a.txt"), path("**/*.txt")), "dist/a.txt dist/sub/b.txt", weir.StepPassed, "2 files kept, 4 bytes"},
 		{"a directory", keeping(spec(tree+"; rm dist/out dist/pipe"), path("dist/")), "dist/a.txt dist/in dist/sub/b.txt", weir.StepPassed, ""},
-		{"what leads out", keeping(spec(tree), path("dist/*")), "dist/a.txt dist/in", weir.StepFailed, "dist/out: it cannot be read, or leads out of the checkout"},
+		{"what leads out", keeping(spec(tree), path("dist/*")), "dist/a.txt dist/in", weir.StepFailed, `"dist/out": it cannot be read, or leads out of the checkout`},
 		{"pipes", keeping(spec(tree), path("dist/pipe")), "", weir.StepFailed, "it is not a file"},
+		{"odd names", keeping(spec(`printf x > 'a\b'; printf x > "$(printf 'a\nb')"; printf x > ok`), path("*")), "ok", weir.StepFailed, "a file with such a name cannot be kept"},
 		{"through a link", keeping(spec(tree), path("up/passwd")), "", weir.StepFailed, "leads out"},
 		{"elsewhere", keeping(spec(tree), path("../x")), "", weir.StepFailed, "not a path below the checkout"},
 		{"nothing", keeping(spec(tree), path("*.deb")), "", weir.StepPassed, "*.deb: no file matches"},
@@ -70,6 +71,17 @@ func TestArtifacts(t *testing.T) {
 	}
 }
 
+func TestArtifactsWithSecretsInTheirNames(t *testing.T) {
+	t.Parallel()
+	s := keeping(spec("touch x-pa55word x-w0rdpass; echo 'pa55word 1' > $WEIR_METRICS; echo 'w0rdpass 2' >> $WEIR_METRICS"), weir.ArtifactRule{Path: "x-*"})
+	s.Job.Secrets = []string{"A", "B"}
+	job := Job{Spec: s, Dir: t.TempDir(), Secrets: []weir.EnvVar{{Name: "A", Value: "pa55word"}, {Name: "B", Value: "w0rdpass"}}}
+	got := newRunner(t, files{}).Run(t.Context(), job, newRecorder())
+	if keptPaths(got) != "x-***" || len(got.Metrics) != 1 || got.Metrics[0] != (weir.Metric{Name: "***", Value: 2}) {
+		t.Errorf("got %+v", got)
+	}
+}
+
 func TestArtifactsOfABrokenMachineAreNotKept(t *testing.T) {
 	t.Parallel()
 	s := keeping(spec("echo x > f; kill -9 $$"), weir.ArtifactRule{Path: "f", When: weir.WhenAlways})
@@ -94,7 +106,7 @@ func TestArtifactsHaveALimit(t *testing.T) {
 	defer root.Close()
 	keep := func(k keeper) (int, error, string) {
 		a.kept, a.outDir = nil, ""
-		k.a, k.ctx, k.log, k.root, k.seen = a, t.Context(), io.Discard, root, map[string]bool{}
+		k.a, k.ctx, k.log, k.root, k.seen, k.shown = a, t.Context(), io.Discard, root, map[string]bool{}, map[string]bool{}
 		err := k.rule(weir.ArtifactRule{Path: "*"})
 		return len(a.kept), err, k.first
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/mask"
 	"github.com/weir-ci/weir/internal/worker/disk"
+	"github.com/weir-ci/weir/internal/worker/notes"
 	"github.com/weir-ci/weir/internal/worker/product"
 	"github.com/weir-ci/weir/internal/worker/shell"
 	"github.com/weir-ci/weir/internal/worker/trees"
@@ -169,10 +170,12 @@ func (a *attempt) report(why weir.Reason) Report {
 
 // shown are the metrics and the summary, as people may see them.
 func (a *attempt) shown() ([]weir.Metric, string) {
-	for i, m := range a.metrics {
-		a.metrics[i].Name, a.metrics[i].Unit = a.mask.String(m.Name), a.mask.String(m.Unit)
+	var metrics []weir.Metric
+	for _, m := range a.metrics {
+		m.Name, m.Unit = a.mask.String(m.Name), a.mask.String(m.Unit)
+		metrics, _ = notes.Merge(metrics, []weir.Metric{m})
 	}
-	return a.metrics, clip(a.mask.String(a.summary), weir.MaxSummary)
+	return metrics, clip(a.mask.String(a.summary), weir.MaxSummary)
 }
 
 // out names a file of the worker's own. Its directory is made once the steps
