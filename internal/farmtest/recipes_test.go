@@ -9,6 +9,7 @@ import (
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/client"
 	"github.com/weir-ci/weir/internal/farmtest"
+	"github.com/weir-ci/weir/internal/store/pgtest"
 )
 
 // recipeOf finds out where the jobs of a project come from.
@@ -117,4 +118,34 @@ func mustOverview(t *testing.T, f *farmtest.Farm) client.Overview {
 		t.Fatal(err)
 	}
 	return o
+}
+
+// TestRecipesOnTwoServers runs two servers on one database: whichever reads a
+// recipe, both have it in force.
+func TestRecipesOnTwoServers(t *testing.T) {
+	t.Parallel()
+	database, dir := pgtest.DSN(t), t.TempDir()
+	own := newRepo(t, filepath.Join(dir, "own"), map[string]string{".weir.yaml": "jobs: {test: {steps: [echo one]}}\n"})
+	file := farmFile(t, dir, "projects: {own: {source: {git: own, branch: main, poll: 100ms}, recipe: repository}}\n")
+	one := farmtest.Start(t, file, farmtest.Options{Database: database})
+	other := farmtest.Start(t, file, farmtest.Options{Database: database, Slots: -1})
+	untilBuilt(t, one, "own", "")
+	second := own.commit(t, "two", map[string]string{".weir.yaml": "jobs: {test: {steps: [echo two]}, lint: {steps: [echo lint]}}\n"})
+	b := untilBuilt(t, one, "own", second)
+	if got := b.Spec.Job.Steps[0].Run; b.Build.Builder.Job == "test" && got != "echo two" {
+		t.Errorf("it runs %q", got)
+	}
+	for _, f := range []*farmtest.Farm{one, other} {
+		f.Until(t, "the second recipe is in force", func(o client.Overview) bool {
+			return recipeOf(o, "own").Revision == second && o.Config.Version == mustOverview(t, one).Config.Version
+		})
+	}
+	third := own.commit(t, "three", map[string]string{".weir.yaml": "nothing: good\n"})
+	untilBuilt(t, one, "own", third)
+	for _, f := range []*farmtest.Farm{one, other} {
+		f.Until(t, "the mistake is told", func(o client.Overview) bool {
+			r := recipeOf(o, "own")
+			return r.Revision == second && r.Problem != ""
+		})
+	}
 }
