@@ -21,11 +21,30 @@ import (
 // them may be short. Nothing else costs a lease as much, so little is read of each build,
 // and those of a lane are one text.
 
-// foremost is how many builds are offered in any case that come first of all lanes.
-const foremost = 10
+const (
+	foremost = 10 // builds are offered in any case that come first of all lanes
+	perLane  = 20 // builds are read at most that come first in their lane
+)
 
-// between stands between the builds of a lane. It is in no JSON.
-const between = "\x1e"
+// perLaneOf is how many builds are read of each lane if so many are to be read in all.
+func perLaneOf(limit, lanes int) int { return min(perLane, (limit+lanes-1)/lanes) }
+
+// between stands between builds, and inLane in front of the lane of one. They are
+// in no JSON, and in the name of no lane, see laneOf.
+const (
+	between = "\x1e"
+	inLane  = "\x1f"
+)
+
+// laneOf is the lane of a run for a project: its name, on one line.
+func laneOf(project string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' {
+			return ' '
+		}
+		return r
+	}, project)
+}
 
 // rowText is a candidate, of alias x, as text.
 const rowText = `CAST(x.id AS TEXT) || ' ' || x.builder_id || ' ' || x.priority || ' ' || x.queued || ' ' || x.attempts || ' ' || x.cause || ' ' || x.labels`
@@ -41,9 +60,8 @@ const (
 )
 
 // lookSQL renders the query of a look: from the first lane on, or from the one
-// behind $4. Its columns are 1 for a lane or 0 for a single build, the lane, the
-// builds that come first there, and the oldest one. One row more begins with 2 and
-// says how often builders have got other names.
+// behind $4. Its columns are the kind of the row, a name, and two texts; see the
+// kinds of rows.
 func lookSQL(behind bool) string {
 	lanes := `SELECT y.lane FROM builds y WHERE y.platform = $1 AND y.state = 'queued'` + byPriority
 	from := ""
@@ -54,21 +72,22 @@ func lookSQL(behind bool) string {
 			SELECT (` + lanes + from + ` ORDER BY y.lane LIMIT 1), 1
 			UNION ALL SELECT (` + lanes + ` AND y.lane > l.lane ORDER BY y.lane LIMIT 1), l.place + 1
 			FROM lanes l WHERE l.lane IS NOT NULL AND l.place < ` + strconv.Itoa(store.LaneLimit) + `)
-		SELECT 1, l.lane,
+		SELECT ` + aLane + `, l.lane,
 			COALESCE((SELECT string_agg(w.line, '` + between + `') FROM (SELECT ` + rowText + ` AS line FROM builds x WHERE ` + isQueued + ` AND x.lane = l.lane` + byPriority + `
-				ORDER BY x.priority DESC, x.id LIMIT (SELECT (CAST($3 AS BIGINT) + COUNT(z.lane) - 1) / COUNT(z.lane) FROM lanes z)) w), ''),
+				ORDER BY x.priority DESC, x.id LIMIT (SELECT CASE WHEN CAST($3 AS BIGINT) > ` + strconv.Itoa(perLane) + ` * COUNT(z.lane) THEN ` + strconv.Itoa(perLane) + `
+					ELSE (CAST($3 AS BIGINT) + COUNT(z.lane) - 1) / COUNT(z.lane) END FROM lanes z)) w), ''),
 			COALESCE((SELECT ` + rowText + ` FROM builds x WHERE ` + isQueued + ` AND x.lane = l.lane` + byAge + ` ORDER BY x.id LIMIT 1), '')
 		FROM lanes l WHERE l.lane IS NOT NULL
-		UNION ALL SELECT 0, w.lane, w.line, '' FROM (SELECT x.lane, ` + rowText + ` AS line FROM builds x WHERE ` + isQueued + `
-			ORDER BY x.priority DESC, x.id LIMIT $3) w
-		UNION ALL SELECT 2, CAST(COALESCE((SELECT g.count FROM guards g WHERE g.name = '` + sqlroster.RenameGuard + `'), 0) AS TEXT), '', ''`
+		UNION ALL SELECT ` + theFirst + `, '', COALESCE(string_agg(w.line, '` + between + `'), ''), '' FROM (SELECT ` + rowText + ` || '` + inLane + `' || x.lane AS line
+			FROM builds x WHERE ` + isQueued + ` ORDER BY x.priority DESC, x.id LIMIT $3) w
+		UNION ALL SELECT ` + theNames + `, CAST(COALESCE((SELECT g.count FROM guards g WHERE g.name = '` + sqlroster.RenameGuard + `'), 0) AS TEXT), '', ''`
 }
 
 // The kinds of rows of a look.
 const (
-	single = iota
-	aLane
-	theNames
+	aLane    = `1` // its name, the builds that come first in it, and the oldest one
+	theFirst = `2` // the builds that come first of all, each with its lane
+	theNames = `3` // how often builders have got other names
 )
 
 // look is a look at the queue that was asked for.
@@ -118,6 +137,7 @@ func (t *tx) candidates(k *sqlroster.Builders, lanes *turns, queue look) (q stor
 		return q, more, err
 	}
 	locking := false
+	q.Candidates = make([]store.Candidate, 0, len(offers))
 	for _, o := range offers {
 		q.Candidates = append(q.Candidates, o.Candidate)
 		locking = locking || len(o.Locks) > 0
@@ -128,14 +148,40 @@ func (t *tx) candidates(k *sqlroster.Builders, lanes *turns, queue look) (q stor
 	return q, more, err
 }
 
-// read reads a look: at most store.CandidateLimit builds, by priority and age.
-func (l look) read(turn *turns) (offers []offer, names int64, more bool, err error) {
-	type row struct {
-		kind         int
-		name         string
-		first, other string
+// lookRow is a row of a look.
+type lookRow struct{ kind, name, first, other string }
+
+// reading is what a look has found so far.
+type reading struct {
+	offers []*offer
+	at     map[weir.BuildID]*offer
+	err    error
+}
+
+// add adds a build, unless it has been found already. The lane may stand behind it.
+func (r *reading) add(lane, text string, place int) {
+	text, own, ok := strings.Cut(text, inLane)
+	if ok {
+		lane = own
 	}
-	rows, err := sqltx.Collect(l.asked, func(s sqltx.Scanner) (r row, err error) {
+	o, err := parseOffer(text)
+	if err != nil {
+		r.err = err
+		return
+	}
+	if known := r.at[o.Build]; known != nil {
+		known.place = min(known.place, place)
+		return
+	}
+	o.Lane, o.place = lane, place
+	r.at[o.Build] = o
+	r.offers = append(r.offers, o)
+}
+
+// read reads a look: at most store.CandidateLimit builds, by priority and age; how
+// often builders have got other names; and whether there may be more builds.
+func (l look) read(turn *turns) (offers []*offer, names int64, more bool, err error) {
+	rows, err := sqltx.Collect(l.asked, func(s sqltx.Scanner) (r lookRow, err error) {
 		err = s.Scan(&r.kind, &r.name, &r.first, &r.other)
 		return r, err
 	}, "")
@@ -144,65 +190,54 @@ func (l look) read(turn *turns) (offers []offer, names int64, more bool, err err
 	}
 	lanes, last := 0, ""
 	for _, r := range rows {
-		switch r.kind {
-		case aLane:
+		if r.kind == aLane {
 			lanes, last = lanes+1, max(last, r.name)
-		case theNames:
-			if names, err = strconv.ParseInt(r.name, 10, 64); err != nil {
-				return nil, 0, false, err
-			}
 		}
 	}
 	turn.took(l.platform, lanes, last)
 	more = lanes == store.LaneLimit
-	at := map[weir.BuildID]int{}
-	add := func(lane, text string, place int) {
-		o, bad := parseOffer(text)
-		err = cmp.Or(err, bad)
-		if i, ok := at[o.Build]; ok {
-			offers[i].place = min(offers[i].place, place)
-			return
-		}
-		at[o.Build] = len(offers)
-		o.Lane, o.place = lane, place
-		offers = append(offers, o)
-	}
-	singles := 0
+	found := reading{offers: make([]*offer, 0, store.CandidateLimit), at: make(map[weir.BuildID]*offer, store.CandidateLimit)}
 	for _, r := range rows {
-		if r.kind == single {
-			singles++
-			add(r.name, r.first, max(0, singles-foremost))
+		switch {
+		case r.kind == theNames:
+			if names, err = strconv.ParseInt(r.name, 10, 64); err != nil {
+				return nil, 0, false, err
+			}
+		case r.first == "":
+		case r.kind == theFirst:
+			for i, text := range strings.Split(r.first, between) {
+				found.add("", text, max(0, i+1-foremost))
+			}
+		default:
+			texts := strings.Split(r.first, between)
+			more = more || len(texts) >= perLaneOf(l.limit, lanes)
+			for i, text := range texts {
+				found.add(r.name, text, i+1)
+			}
+			found.add(r.name, r.other, 0)
 		}
-		if r.kind != aLane || r.first == "" {
-			continue
-		}
-		texts := strings.Split(r.first, between)
-		more = more || len(texts) >= (l.limit+lanes-1)/lanes
-		for i, text := range texts {
-			add(r.name, text, i+1)
-		}
-		add(r.name, r.other, 0)
 	}
-	return inOrder(offers), names, more, err
+	return inOrder(found.offers), names, more, found.err
 }
 
 // inOrder cuts offers at what a lease looks at, each lane as much as the others,
 // and sorts them by priority and age.
-func inOrder(offers []offer) []offer {
+func inOrder(offers []*offer) []*offer {
 	if len(offers) > store.CandidateLimit {
-		slices.SortFunc(offers, func(a, b offer) int {
+		slices.SortFunc(offers, func(a, b *offer) int {
 			return cmp.Or(cmp.Compare(a.place, b.place), cmp.Compare(a.Build, b.Build))
 		})
 		offers = offers[:store.CandidateLimit]
 	}
-	slices.SortFunc(offers, func(a, b offer) int {
+	slices.SortFunc(offers, func(a, b *offer) int {
 		return cmp.Or(cmp.Compare(b.Priority, a.Priority), cmp.Compare(a.Build, b.Build))
 	})
 	return offers
 }
 
 // parseOffer reads what rowText wrote.
-func parseOffer(text string) (o offer, err error) {
+func parseOffer(text string) (o *offer, err error) {
+	o = &offer{}
 	var n [5]int64
 	for i := range n {
 		var part string
@@ -247,11 +282,10 @@ func marksOf(nb store.NewBuild) string {
 }
 
 // complete fills in what the marks of offers tell of.
-func (c conn) complete(offers []offer) error {
+func (c conn) complete(offers []*offer) error {
 	at := map[weir.BuildID]*offer{}
 	var wishing, needing []weir.BuildID
-	for i := range offers {
-		o := &offers[i]
+	for _, o := range offers {
 		at[o.Build] = o
 		if strings.ContainsRune(o.marks, markWish) {
 			wishing = append(wishing, o.Build)

@@ -282,7 +282,7 @@ func (p *plan) insert(b *weir.Build, i int, needs []need) error {
 		string(b.State), string(b.Outcome), string(b.Reason.Code), sqltx.Clip(b.Reason.Text, weir.MaxReason), nb.Priority, labels, pins, key,
 		sqltx.Micros(b.Created), sqltx.Micros(queued), sqltx.Micros(b.Finished), int64(b.RetryOf),
 		recipe, sqltx.Clean(nb.Spec.ProductKey), sqltx.Clean(nb.Prefer), sqltx.Clean(nb.Avoid),
-		p.run.Project, sqltx.Clean(locks), sqltx.Flag(nb.Spec.Job.AllowFailure), sqltx.Clean(string(nb.Spec.Job.Superseded)), string(patchOf(nb.Pins)))
+		laneOf(p.run.Project), sqltx.Clean(locks), sqltx.Flag(nb.Spec.Job.AllowFailure), sqltx.Clean(string(nb.Spec.Job.Superseded)), string(patchOf(nb.Pins)))
 	if err != nil {
 		return err
 	}
