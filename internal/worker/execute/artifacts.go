@@ -21,7 +21,7 @@ import (
 // Limits on what a build keeps for people, beside weir.MaxArtifacts.
 const (
 	MaxArtifactBytes = 16 << 30 // of all files of a build together
-	maxArtifactPath  = 1000    // bytes of one path
+	maxArtifactPath  = 1000     // bytes of one path
 	maxArtifactPaths = 2 << 20  // bytes of all paths together: they travel in one message
 	keepTime         = 15 * time.Minute
 )
@@ -96,7 +96,7 @@ type keeper struct {
 	files int
 	seen  map[string]bool
 	shown map[string]bool // with secrets masked
-	first string // trouble
+	first string          // trouble
 }
 
 func (k *keeper) trouble(format string, args ...any) {
