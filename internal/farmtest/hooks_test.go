@@ -52,16 +52,6 @@ func install(t *testing.T, path, kind, server, project, secret string) {
 	}
 }
 
-// built reports whether a project has so many builds, and all are over.
-func built(o client.Overview, project string, n int) bool {
-	for _, row := range o.Builders {
-		if row.Builder.Project == project {
-			return len(row.Recent) == n && row.Recent[0].State.Final()
-		}
-	}
-	return false
-}
-
 // three are a repository of each kind, with one commit, and a working tree.
 type three struct{ dir string }
 

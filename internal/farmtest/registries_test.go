@@ -120,6 +120,16 @@ func tarGz(t *testing.T, name, text string) []byte {
 	return b.Bytes()
 }
 
+// built reports whether a project has so many builds, and all are over.
+func built(o client.Overview, project string, n int) bool {
+	for _, row := range o.Builders {
+		if row.Builder.Project == project {
+			return len(row.Recent) == n && row.Recent[0].State.Final()
+		}
+	}
+	return false
+}
+
 // What is released is built, in the order of versions: packages of npm and Python
 // and archives, one of them downstream of another.
 func TestReleasesAreBuilt(t *testing.T) {
@@ -167,4 +177,53 @@ projects:
 		}
 	}
 	f.Until(t, "what was released then is built", all("2.0.0"))
+}
+
+// A source that is read with a secret is read with it on the server, which lists
+// revisions, and on the worker, which checks them out; no step can see it, and no
+// log shows it.
+func TestCredentialsReachTheSource(t *testing.T) {
+	t.Parallel()
+	served := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch user, password, _ := r.BasicAuth(); {
+		case user != "reader" || password != "correct horse":
+			http.Error(w, "who are you?", http.StatusUnauthorized)
+		case r.URL.Path == "/dist/":
+			_, _ = io.WriteString(w, "<a href=reed-1.0.tar.gz>x</a>")
+		default:
+			_, _ = w.Write(tarGz(t, "reed-1.0/VERSION", "1.0"))
+		}
+	}))
+	t.Cleanup(served.Close)
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "login"), []byte("reader:correct horse\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f := farmtest.Start(t, farmFile(t, dir, strings.ReplaceAll(`
+secrets: {DIST: {file: login}}
+projects:
+  reed:
+    source: {archive: "URL/dist/reed-{version}.tar.gz", index: URL/dist/, credentials: DIST, poll: 720h}
+    jobs: {test: {steps: ['cat VERSION && env && ! env | grep -q "correct horse"']}}
+`, "URL", served.URL)), farmtest.Options{})
+	o := f.Until(t, "it is built", func(o client.Overview) bool { return built(o, "reed", 1) })
+	b := o.Builders[0].Recent[0]
+	if b.Outcome != weir.Passed {
+		t.Fatalf("it %s: %s", b.Outcome, b.Reason.Text)
+	}
+	detail, err := f.Build(t.Context(), b.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range detail.Attempts {
+		for step := range a.Steps {
+			var log bytes.Buffer
+			if err := f.CopyLog(t.Context(), &log, a.ID, step); err != nil {
+				t.Fatal(err)
+			}
+			if strings.Contains(log.String(), "correct horse") {
+				t.Errorf("the log of step %d shows the password:\n%s", step, log.String())
+			}
+		}
+	}
 }

@@ -95,6 +95,9 @@ func (u bucketUser) who() (name, id string) {
 	return name, ""
 }
 
+// fullHash is how long the shortest full hash is.
+const fullHash = 40
+
 type cloudPull struct {
 	ID          int64
 	Title       string
@@ -201,6 +204,9 @@ func (e *bucketEvent) cloudPull(id, key string) Delivery {
 	}
 	if p.Fork && p.State != weir.ProposalClosed {
 		return ignored(id, "Bitbucket Cloud has no ref for pull requests of other repositories, so that their heads cannot be fetched")
+	}
+	if len(p.Head) < fullHash && p.State != weir.ProposalClosed {
+		return ignored(id, "Bitbucket Cloud tells the beginning of the head's hash only; follow the branch that it is on instead")
 	}
 	at := e.Repository
 	if at == nil {

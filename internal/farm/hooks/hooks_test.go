@@ -15,6 +15,7 @@ import (
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/farm/hooks"
 	"github.com/weir-ci/weir/internal/hook"
+	"github.com/weir-ci/weir/internal/recipe"
 )
 
 // world is a farm as far as a desk sees it.
@@ -69,6 +70,13 @@ func project(name, location, branch string, watch weir.Watch) weir.Project {
 }
 
 func bearer(secret string) http.Header { return http.Header{"Authorization": {"Bearer " + secret}} }
+
+func TestTheFarmFileKnowsEveryDialect(t *testing.T) {
+	t.Parallel()
+	if got, want := recipe.Dialects(), hook.Dialects(); !slices.Equal(slices.Sorted(slices.Values(got)), slices.Sorted(slices.Values(want))) {
+		t.Errorf("the farm file knows %q, and webhooks are read in %q", got, want)
+	}
+}
 
 func TestWhoIsTold(t *testing.T) {
 	t.Parallel()
