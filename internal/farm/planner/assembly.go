@@ -3,6 +3,7 @@ package planner
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/weir-ci/weir"
@@ -40,20 +41,25 @@ func buildKey(builder weir.BuilderID, pins weir.Pins) string {
 // comes on top. NotFound if the builder is not in the configuration, Invalid if
 // nothing builds a product that it needs.
 func (a *Assembly) Add(builder weir.BuilderID, pins weir.Pins, priority int, adjust func(*store.NewBuild)) (int, error) {
+	return a.add(builder, pins, priority, math.MinInt, adjust)
+}
+
+// add is Add for a build of at least some rank.
+func (a *Assembly) add(builder weir.BuilderID, pins weir.Pins, priority, least int, adjust func(*store.NewBuild)) (int, error) {
 	p, ok := a.table.Plan(builder)
 	if !ok {
 		return 0, weir.Errorf(weir.NotFound, "builder %d is not in the configuration any more", builder)
 	}
-	b := store.NewBuild{Builder: builder, Pins: pins, Spec: p.Spec(pins), Priority: schedule.Rank(priority, p.Job.Priority),
+	b := store.NewBuild{Builder: builder, Pins: pins, Spec: p.Spec(pins), Priority: max(schedule.Rank(priority, p.Job.Priority), least),
 		When: p.Job.When, Locks: p.Job.Locks}
 	var err error
-	if b.Needs, err = a.products(p, pins, priority); err != nil {
+	if b.Needs, err = a.products(p, pins, priority, b.Priority+1); err != nil {
 		return 0, err
 	}
 	adjust(&b)
 	cause := cmp.Or(b.Cause, a.Run.Cause)
 	if !answers(cause) { // whoever asks about one job's revisions wants that job's answer
-		if b.After, err = a.after(p, pins, priority); err != nil {
+		if b.After, err = a.after(p, pins, priority, b.Priority); err != nil {
 			return 0, err
 		}
 	}
@@ -82,7 +88,7 @@ func (a *Assembly) place(b store.NewBuild) int {
 }
 
 // products puts the builds into the run that make what a build unpacks.
-func (a *Assembly) products(p recipe.Plan, pins weir.Pins, priority int) (places []int, err error) {
+func (a *Assembly) products(p recipe.Plan, pins weir.Pins, priority, least int) (places []int, err error) {
 	for _, name := range p.Upstreams {
 		job := p.ProductJob(a.table.Farm, name)
 		if job == "" {
@@ -94,7 +100,7 @@ func (a *Assembly) products(p recipe.Plan, pins weir.Pins, priority int) (places
 				p.Key.Name(), name, job, p.Key.Platform).
 				WithHint("add %s to the platforms of job %s of project %s", p.Key.Platform, job, name)
 		}
-		at, err := a.need(k, pins, priority+1, weir.CauseProduct)
+		at, err := a.need(k, pins, priority+1, least, weir.CauseProduct)
 		if err != nil {
 			return nil, err
 		}
@@ -105,11 +111,11 @@ func (a *Assembly) products(p recipe.Plan, pins weir.Pins, priority int) (places
 
 // after puts the builds into the run that must end before one begins. What the
 // same run asks for anyway is taken as it is.
-func (a *Assembly) after(p recipe.Plan, pins weir.Pins, priority int) (places []int, err error) {
+func (a *Assembly) after(p recipe.Plan, pins weir.Pins, priority, least int) (places []int, err error) {
 	for _, k := range a.table.needs(p) {
 		at, ok := a.index[buildKey(a.table.Builders[k].ID, pins.Only(Names(a.table.Plans[k])))]
 		if !ok {
-			if at, err = a.need(k, pins, priority, ""); err != nil {
+			if at, err = a.need(k, pins, priority, least, ""); err != nil {
 				return nil, err
 			}
 		}
@@ -121,9 +127,10 @@ func (a *Assembly) after(p recipe.Plan, pins weir.Pins, priority int) (places []
 }
 
 // need puts a build that others wait for into the run. If it does not stand on its
-// line it has the cause given, or the run's own.
-func (a *Assembly) need(k int, pins weir.Pins, priority int, cause weir.Cause) (int, error) {
-	return a.Add(a.table.Builders[k].ID, pins.Only(Names(a.table.Plans[k])), priority, func(n *store.NewBuild) {
+// line it has the cause given, or the run's own. Its rank is that of its own job, but
+// at least that of what waits for it.
+func (a *Assembly) need(k int, pins weir.Pins, priority, least int, cause weir.Cause) (int, error) {
+	return a.add(a.table.Builders[k].ID, pins.Only(Names(a.table.Plans[k])), priority, least, func(n *store.NewBuild) {
 		n.Share = store.ShareAny
 		if !a.planned[buildKey(n.Builder, n.Pins)] {
 			n.Cause = cause

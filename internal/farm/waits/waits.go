@@ -9,6 +9,7 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/farm/planner"
+	"github.com/weir-ci/weir/internal/protocol"
 	"github.com/weir-ci/weir/internal/schedule"
 	"github.com/weir-ci/weir/internal/store"
 )
@@ -114,7 +115,7 @@ func (w Waits) view(ctx context.Context) (v view, err error) {
 func (v view) why(ctx context.Context, b weir.Build) (schedule.Wait, error) {
 	waiting := schedule.Waiting{Candidate: schedule.Candidate{Build: b.ID, Builder: b.Builder, Cause: b.Cause, Queued: b.Created, Attempts: b.Attempts}}
 	if plan, ok := v.table.Plan(b.Builder.ID); ok {
-		waiting.Labels, waiting.Locks = plan.Job.Labels, plan.Job.Locks
+		waiting.Labels, waiting.Locks = protocol.Labels(plan.Spec(b.Pins)), plan.Job.Locks
 	}
 	var err error
 	if b.State == weir.Blocked {
