@@ -19,6 +19,9 @@ const maxModules = 20
 func golang(_ Options, d dirView) *finding {
 	root := d.has("go.mod")
 	if !root && !d.has("go.work") {
+		if tests := d.match("*_test.go", 1); len(tests) > 0 {
+			return &finding{tool: Go, file: tests[0], unfit: "passed over: there is no go.mod, so that its module has no name"}
+		}
 		return nil
 	}
 	f := &finding{tool: Go, file: "go.mod", text: "a Go module; go test -json says what each test did"}
