@@ -142,6 +142,11 @@ func (l *Lab) run(ctx context.Context, id weir.BuildID, title string, trial weir
 	spec := r.Spec
 	spec.Platform = l.Host
 	spec.Source.Credentials = "" // the farm's secrets are not here: the tool finds those of whoever tries
+	spec.Source.Checkout.Clean = weir.CleanFull
+	spec.Job.Secrets, spec.Job.Steps = nil, slices.Clone(spec.Job.Steps)
+	for i := range spec.Job.Steps {
+		spec.Job.Steps[i].Secrets = nil
+	}
 	spec.Inputs = slices.Clone(spec.Inputs)
 	for i := range spec.Inputs {
 		in := &spec.Inputs[i]

@@ -109,6 +109,11 @@ func (a *attempt) fetchSource(ctx context.Context, log io.Writer) error {
 		if patched || spec.Ref != "" {
 			return weir.Errorf(weir.Unsupported, "this worker checks out neither patches nor refs")
 		}
+		if a.tree != nil && a.tree.Reused {
+			if err := a.tree.Empty(); err != nil {
+				return err
+			}
+		}
 		return a.r.Checkout.Checkout(ctx, spec.Source, spec.Revision, a.checkout, log)
 	}
 	request := source.Request{Source: spec.Source, Revision: spec.Revision, Ref: spec.Ref, Dir: a.checkout, Log: log,

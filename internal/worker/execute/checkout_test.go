@@ -115,6 +115,20 @@ func TestCheckoutsThatStay(t *testing.T) {
 	}
 }
 
+// TestCheckoutsThatCannotStay: a source that only knows empty directories gets one.
+func TestCheckoutsThatCannotStay(t *testing.T) {
+	t.Parallel()
+	s := spec("ls; touch left")
+	s.Source.Checkout.Clean = weir.CleanIncremental
+	r := newRunner(t, files{"file": "text"})
+	for range 2 {
+		rec := newRecorder()
+		if got := run(t, r, s, rec); got.Outcome != weir.Passed || rec.log(1) != "file\n" {
+			t.Errorf("got %+v\n%s", got.Reason, rec.all())
+		}
+	}
+}
+
 func TestTreeInUse(t *testing.T) {
 	t.Parallel()
 	s := spec("pwd")
