@@ -28,15 +28,18 @@ func TestOperations(t *testing.T) {
 		t.Errorf("force: %+v, %v", forced, err)
 	}
 	for _, err := range []error{c.Cancel(ctx, 41, "too slow"), c.PauseWorker(ctx, "heron", "new disk"),
-		c.ResumeWorker(ctx, "heron"), c.ForgetWorker(ctx, "heron")} {
+		c.ResumeWorker(ctx, "heron"), c.ForgetWorker(ctx, "heron"), c.Change(ctx, "mill", "release/1")} {
 		if err != nil {
 			t.Error(err)
 		}
 	}
 	want := []string{"force {Project:mill Job:test Reason:why not Count:3 By:otter Params:[{Name:a Value:1} {Name:b Value:2}]}", `cancel 41 "too slow" otter`,
-		`pause heron "new disk" otter`, "resume heron", "forget heron"}
+		`pause heron "new disk" otter`, "resume heron", "forget heron", `nudge mill, branch "release/1"`}
 	if !reflect.DeepEqual(f.Done, want) {
 		t.Errorf("the farm did %q", f.Done)
+	}
+	if counts, err := c.Hooks(ctx); err != nil || len(counts) != 1 || counts[0] != (client.HookCount{Dialect: "github", Taken: 1}) {
+		t.Errorf("hooks: %+v, %v", counts, err)
 	}
 	for _, name := range []string{"../builds", "a/b", "", "a b"} {
 		if err := c.ForgetWorker(ctx, name); weir.CodeOf(err) != weir.NotFound {
