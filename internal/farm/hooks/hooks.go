@@ -66,11 +66,17 @@ type Desk struct {
 	mu     sync.Mutex
 	counts map[string]*Count
 	warned map[string]time.Time
+	// failed are deliveries that were recorded as seen and came to nothing, by
+	// this server's fault: they may come again.
+	failed map[string]bool
 }
+
+// maxFailed limits how many such deliveries are remembered.
+const maxFailed = 1000
 
 // New makes a desk.
 func New(o Options) *Desk {
-	return &Desk{Options: o, counts: map[string]*Count{}, warned: map[string]time.Time{}}
+	return &Desk{Options: o, counts: map[string]*Count{}, warned: map[string]time.Time{}, failed: map[string]bool{}}
 }
 
 // Counts tells what came, by dialect.
@@ -108,7 +114,32 @@ func (d *Desk) Take(ctx context.Context, dialect string, h http.Header, body []b
 	if err != nil {
 		return Receipt{}, err
 	}
-	return d.act(ctx, delivery)
+	receipt, err := d.act(ctx, delivery)
+	if err != nil && delivery.ID != "" {
+		d.mu.Lock()
+		if len(d.failed) < maxFailed {
+			d.failed[delivery.Dialect+":"+delivery.ID] = true
+		}
+		d.mu.Unlock()
+	}
+	return receipt, err
+}
+
+// fresh records a delivery, and reports whether it is to be acted on.
+func (d *Desk) fresh(ctx context.Context, v *hook.Delivery) (bool, error) {
+	if v.ID == "" {
+		return true, nil
+	}
+	id := v.Dialect + ":" + v.ID
+	seen, err := d.Seen(ctx, id, d.Now())
+	if err != nil {
+		return false, err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	failed := d.failed[id]
+	delete(d.failed, id)
+	return !seen || failed, nil
 }
 
 // secretName finds a dialect's secret. Forgejo and Gitea say the same things, so
@@ -159,15 +190,13 @@ func (d *Desk) act(ctx context.Context, v hook.Delivery) (Receipt, error) {
 	if v.Kind != hook.Push && v.Kind != hook.Pull {
 		return r, nil
 	}
-	if v.ID != "" {
-		seen, err := d.Seen(ctx, v.Dialect+":"+v.ID, d.Now())
-		if err != nil {
-			return Receipt{}, err
-		}
-		if r.Repeated = seen; seen {
-			r.Why = "it came before"
-			return r, nil
-		}
+	fresh, err := d.fresh(ctx, &v)
+	if err != nil {
+		return Receipt{}, err
+	}
+	if !fresh {
+		r.Repeated, r.Why = true, "it came before"
+		return r, nil
 	}
 	about := d.about(&v)
 	if len(about) == 0 {

@@ -170,4 +170,15 @@ func TestRepeated(t *testing.T) {
 	if _, err := d.Take(t.Context(), "generic", bearer("secret of G"), []byte(`{"project": "hello"}`)); err == nil {
 		t.Error("what could not be recorded was taken")
 	}
+	// What failed for a reason of the farm's own may come again.
+	named := []byte(`{"id": "twice", "project": "hello"}`)
+	if _, err := d.Take(t.Context(), "generic", bearer("secret of G"), named); err == nil {
+		t.Error("what could not be recorded was taken")
+	}
+	w.fail = nil
+	for _, repeated := range []bool{false, true} {
+		if r, err := d.Take(t.Context(), "generic", bearer("secret of G"), named); err != nil || r.Repeated != repeated {
+			t.Errorf("got %+v, %v", r, err)
+		}
+	}
 }
