@@ -102,6 +102,11 @@ func (a *attempt) take(ctx context.Context, p place, log io.Writer) error {
 		return err
 	}
 	a.inputs[in.Project], a.holds = hold, append(a.holds, hold)
+	if a.job.Spec.Untrusted {
+		if err := hold.Distrust(); err != nil {
+			return err
+		}
+	}
 	how := "unpacked at"
 	if hold.Reused {
 		how = "lies already, unaltered, at"

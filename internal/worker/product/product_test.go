@@ -274,6 +274,32 @@ func TestUseReuses(t *testing.T) {
 	}
 }
 
+// TestDistrust unpacks a product anew for whoever comes behind a stranger, whatever
+// that did to it, and keeps counting what it holds.
+func TestDistrust(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 0)
+	stranger := w.use(t)
+	for range 2 {
+		if err := stranger.Distrust(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := w.store.Digests(10); len(got) != 1 || got[0] != w.product.Digest {
+		t.Errorf("it is not counted: %v", got)
+	}
+	stranger.Release()
+	if next := w.use(t); next.Reused || w.fetches.Load() != 2 {
+		t.Errorf("a tree that nobody trusts was used; fetched %d times", w.fetches.Load())
+	} else {
+		next.Release()
+	}
+	w.use(t).Release()
+	if w.fetches.Load() != 2 {
+		t.Error("the fresh one is not used again")
+	}
+}
+
 func TestMakeThenUse(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 0)

@@ -106,6 +106,17 @@ func (h *Hold) Settle(d weir.Digest) error {
 	return err
 }
 
+// Distrust says that the tree is used by somebody who may change it so that
+// nobody notices: the next build that is to use it gets it anew.
+func (h *Hold) Distrust() error {
+	m, ok := readMarker(h.Prefix)
+	if !ok || m.Fingerprint == "" {
+		return nil
+	}
+	m.Fingerprint = "" // that of no tree
+	return writeMarker(h.Prefix, m)
+}
+
 // Release gives the place free. A tree that was made and not settled is
 // removed. Later calls do nothing.
 func (h *Hold) Release() {
