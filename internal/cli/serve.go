@@ -38,7 +38,9 @@ func newServe() *cobra.Command {
 		Long: `Run the server of the farm that a farm file describes (weir.yaml here, if none
 is named), until Ctrl-C or SIGTERM. It keeps everything in the data directory; with the
 key database, builds and their history are in PostgreSQL instead. Starting
-again goes on where it stopped. Workers on other machines need a token: see weir token --help.`,
+again goes on where it stopped. Workers on other machines need a token: see weir token --help.
+
+The file is read again when it changes, on SIGHUP, and by weir reload.`,
 		Example: "  weir serve\n  weir serve farms/python.yaml",
 		Args:    cobra.MaximumNArgs(1),
 	}
