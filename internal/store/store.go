@@ -190,7 +190,9 @@ type NewBuild struct {
 }
 
 // Share says which existing build of the same builder and pins may stand in
-// for a new one.
+// for a new one. None that leaves the baseline where it is does for one that
+// advances it, or the line would never get there, and none of a stranger's
+// (weir.Spec.Untrusted), which had no secrets, for one that is not.
 type Share string
 
 // The ways of sharing.
@@ -367,7 +369,8 @@ type Queue struct {
 	// that come first and the oldest one, and of all lanes those that come first.
 	Candidates []Candidate
 	// Held lists the locks of builds that are leased or running, if a candidate
-	// wants one.
+	// wants one. The end of such an attempt is told as EventQueue of the platforms
+	// on which builds wait that want locks.
 	Held []Held
 }
 

@@ -336,6 +336,17 @@ func (t *tx) heldLocks() ([]store.Held, error) {
 	}, `SELECT b.id, b.worker, b.locks FROM builds b WHERE b.locks <> '' AND b.state IN ('leased', 'running') ORDER BY b.id`)
 }
 
+// letGo tells those who wait for builds that some may be leased now, if the one
+// whose attempt ends has held locks.
+func (t *tx) letGo(id weir.BuildID) error {
+	platforms, err := sqltx.Collect(t, sqltx.Scalar[weir.Platform], `SELECT DISTINCT q.platform FROM builds q WHERE q.locks <> '' AND q.state = 'queued'
+		AND EXISTS (SELECT 1 FROM builds b WHERE b.id = $1 AND b.locks <> '') ORDER BY q.platform`, int64(id))
+	for _, p := range platforms {
+		t.tellQueue(p)
+	}
+	return err
+}
+
 // turns remembers, where there are more lanes than one look takes in, behind
 // which the next one begins. The zero value begins with the first.
 type turns struct {

@@ -100,6 +100,11 @@ func (t *tx) finish(b *weir.Build, a attempt, by endedBy, f store.Finish) error 
 	if err := t.endAttempt(a.ID, by, f); err != nil {
 		return err
 	}
+	if a.locks {
+		if err := t.letGo(b.ID); err != nil {
+			return err
+		}
+	}
 	if f.Outcome == weir.Infra {
 		var failures int
 		// Attempts that no worker ever took up say nothing about the build.
@@ -187,6 +192,7 @@ func (t *tx) expire(b *weir.Build, now time.Time) (weir.AttemptID, error) {
 		return weir.AttemptID{}, err
 	}
 	a := overdue[0]
+	a.locks = true
 	return a.ID, t.finish(b, a, byExpire, store.Finish{Now: now, Outcome: weir.Infra, Reason: weir.Reason{
 		Code: weir.ReasonLost, Text: "nothing was heard of worker " + a.Worker + " for too long"}})
 }

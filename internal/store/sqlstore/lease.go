@@ -26,6 +26,8 @@ type attempt struct {
 	// Of its worker, when it was read by lockAttempt.
 	seen, barred time.Time
 	strikes      int
+	// locks says that its build may hold some.
+	locks bool
 }
 
 // endedBy says which verb ended an attempt: it decides what the worker is
@@ -61,7 +63,8 @@ type askedAttempt struct {
 
 // lockAttempt asks for an attempt and its build, locked.
 func (t *tx) lockAttempt(id weir.AttemptID) askedAttempt {
-	return askedAttempt{id, t.Later(oneBuild+t.Lock(), int64(id.Build)), t.Later(`SELECT `+attemptColumns+`, COALESCE(w.seen, 0), COALESCE(w.strikes, 0), COALESCE(w.barred, 0)
+	return askedAttempt{id, t.Later(oneBuild+t.Lock(), int64(id.Build)), t.Later(`SELECT `+attemptColumns+`, COALESCE(w.seen, 0), COALESCE(w.strikes, 0), COALESCE(w.barred, 0),
+			(SELECT COUNT(*) FROM builds k WHERE k.id = a.build_id AND k.locks <> '')
 		FROM attempts a LEFT JOIN workers w ON w.name = a.worker WHERE a.build_id = $1 AND a.number = $2`, int64(id.Build), id.Number)}
 }
 
@@ -75,7 +78,9 @@ func (asked askedAttempt) read(token string) (b weir.Build, a attempt, err error
 		}
 		return b, a, err
 	}
-	err = asked.attempt.Row().Scan(append(a.dest(), sqltx.Time(&a.seen), &a.strikes, sqltx.Time(&a.barred))...)
+	locks := 0
+	err = asked.attempt.Row().Scan(append(a.dest(), sqltx.Time(&a.seen), &a.strikes, sqltx.Time(&a.barred), &locks)...)
+	a.locks = locks > 0
 	if errors.Is(err, sql.ErrNoRows) || err == nil && fencing && !a.hasToken(token) {
 		err = fenced(id)
 	}
@@ -255,6 +260,9 @@ func (t *tx) takeBack(ask store.LeaseAsk, live sqltx.Asked) (back bool, err erro
 		}
 		reason := weir.Reason{Code: weir.ReasonUndelivered, Text: "worker " + ask.Worker + " does not know of it"}
 		if err := t.endAttempt(id, byLease, store.Finish{Outcome: weir.Infra, Reason: reason, Now: ask.Now}); err != nil {
+			return false, err
+		}
+		if err := t.letGo(b.ID); err != nil {
 			return false, err
 		}
 		var again time.Time

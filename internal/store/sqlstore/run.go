@@ -174,13 +174,16 @@ func (p *plan) lookup() (doomed []weir.BuildID, err error) {
 	return doomed, p.load(p.builds)
 }
 
-// findShared looks up the newest build that may stand in for each entry.
+// findShared looks up the newest build that may stand in for each entry. In the
+// text of a specification quotes inside of values are escaped, so that only its own
+// mark is found.
 func (p *plan) findShared() ([]weir.BuildID, error) {
 	shared := make([]weir.BuildID, len(p.nr.Builds))
 	var rows [][]any
 	for i, nb := range p.nr.Builds {
 		if nb.Share == store.SharePending || nb.Share == store.ShareAny {
-			rows = append(rows, []any{i, int64(nb.Builder), p.keys[i], sqltx.Flag(nb.Share == store.ShareAny)})
+			rows = append(rows, []any{i, int64(nb.Builder), p.keys[i], sqltx.Flag(nb.Share == store.ShareAny),
+				sqltx.Flag(cmp.Or(nb.Cause, p.nr.Cause).Advances()), sqltx.Flag(nb.Spec.Untrusted)})
 		}
 	}
 	err := p.InChunks(rows, func(data string) error {
@@ -192,8 +195,10 @@ func (p *plan) findShared() ([]weir.BuildID, error) {
 			err = r.Scan(&h.entry, &h.id)
 			return h, err
 		}, `SELECT q.entry, COALESCE((SELECT MAX(b.id) FROM builds b WHERE b.builder_id = q.builder AND b.pins_key = q.pins
-				AND (b.finished = 0 OR (q.also_final = 1 AND b.outcome IN ('passed', 'failed', 'broken', 'timed_out')))), 0)
-			FROM `+p.Table(1, "q", "entry int", "builder int", "pins", "also_final int"), data)
+				AND (b.finished = 0 OR (q.also_final = 1 AND b.outcome IN ('passed', 'failed', 'broken', 'timed_out')))
+				AND (q.advances = 0 OR b.advances = 1)
+				AND (q.untrusted = 1 OR NOT EXISTS (SELECT 1 FROM recipes r WHERE r.id = b.recipe_id AND r.spec LIKE '%"untrusted":true%'))), 0)
+			FROM `+p.Table(1, "q", "entry int", "builder int", "pins", "also_final int", "advances int", "untrusted int"), data)
 		for _, h := range hits {
 			shared[h.entry] = h.id
 		}
@@ -361,6 +366,9 @@ func (t *tx) cancel(b *weir.Build, reason weir.Reason, now time.Time) error {
 	if b.State == weir.Leased || b.State == weir.Running {
 		a := weir.AttemptID{Build: b.ID, Number: b.Attempts}
 		if err := t.endAttempt(a, byCancel, store.Finish{Outcome: weir.OutcomeCancelled, Reason: reason, Now: now}); err != nil {
+			return err
+		}
+		if err := t.letGo(b.ID); err != nil {
 			return err
 		}
 		t.Tell(weir.EventCancel, itoa(b.ID))

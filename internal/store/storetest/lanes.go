@@ -3,6 +3,7 @@ package storetest
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/store"
@@ -46,6 +47,35 @@ func testCandidateLocks(f *fixture) {
 	product := f.finishProduct(f.leaseBuild(ids[0]))
 	c := f.looked().Candidates[0]
 	equal(f, "products", fmt.Sprint(c.Build, c.Products, c.Locks), fmt.Sprint(ids[1], []weir.Digest{product.Digest}, []weir.LockUse{db}))
+}
+
+func testLocksLetGo(f *fixture) {
+	a, mac := f.builder("a"), f.builderOn("a", darwin)
+	db := locks(weir.LockUse{Name: "db"})
+	f.worker("w1")
+	told := func(what string, want bool, do func()) {
+		f.Helper()
+		before := f.lastEvent()
+		do()
+		mine := false
+		for _, e := range must[[]weir.Event](f)(f.EventsAfter(f.ctx, before, 100)) {
+			mine = mine || e.Kind == weir.EventQueue && e.Subject == string(darwin)
+		}
+		equal(f, "told after "+what, mine, want)
+	}
+	take := func(n int, o ...option) store.Leased { return f.leaseBuild(f.change(a, n, o...)) }
+	plain, first := take(1), take(2, db)
+	told("an end before anybody waits", false, func() { f.finish(first, weir.ReasonNone) })
+	holds := take(3, db)
+	f.change(mac, 1, db)
+	told("the end of another one", false, func() { f.finish(plain, weir.ReasonNone) })
+	told("its end", true, func() { f.finish(holds, weir.ReasonTests) })
+	holds = take(4, db)
+	told("an infrastructure error", true, func() { f.finish(holds, weir.ReasonWorker) })
+	holds = f.leaseBuild(holds.Build.ID)
+	told("its cancellation", true, func() { f.ok(f.Cancel(f.ctx, holds.Build.ID, requested("x"), f.now())) })
+	take(5, db)
+	told("its worker is lost", true, func() { must[[]weir.AttemptID](f)(f.Expire(f.ctx, f.now().Add(time.Hour))) })
 }
 
 // inLane makes builds of one run for a project.

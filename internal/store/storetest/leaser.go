@@ -17,6 +17,7 @@ func leaserTests() []subtest {
 		{"a candidate says what the choice needs", testCandidateContent},
 		{"a candidate says which worker it wishes for", testCandidateWishes},
 		{"a candidate says which locks and products it wants", testCandidateLocks},
+		{"whoever waits for locks is told", testLocksLetGo},
 		{"no lane keeps out the others", testLanes},
 		{"many lanes take turns", testManyLanes},
 		{"a glance finds what is behind it", testGlance},

@@ -10,6 +10,7 @@ import (
 func shareTests() []subtest {
 	return []subtest{
 		{"which build may stand in", testShareTable},
+		{"guests and strangers stand in for their like only", testShareTrust},
 		{"everything shared makes no run", testAllShared},
 		{"partly shared", testPartlyShared},
 		{"the same change from many servers is built once", testShareRace},
@@ -69,6 +70,39 @@ func testShareTable(f *fixture) {
 				if f.create(weir.CauseProbe, other)[0] == old {
 					f.Errorf("%s, %s: shared with %s", s.name, mode, what)
 				}
+			}
+		}
+	}
+}
+
+func testShareTrust(f *fixture) {
+	stranger := func(n *store.NewBuild) { n.Spec.Untrusted = true }
+	quotes := func(n *store.NewBuild) { n.Spec.Job.Steps = []weir.Step{{Run: `echo '"untrusted":true'`}} }
+	for what, c := range map[string]struct {
+		old, new         weir.Cause
+		oldMade, newMade func(*store.NewBuild)
+		shared           bool
+	}{
+		"pull-for-change":     {weir.CausePull, weir.CauseChange, nil, nil, false},
+		"rerun-for-change":    {weir.CauseRerun, weir.CauseChange, nil, nil, false},
+		"cron-for-change":     {weir.CauseCron, weir.CauseChange, nil, nil, true},
+		"change-for-pull":     {weir.CauseChange, weir.CausePull, nil, stranger, true},
+		"stranger-for-pull":   {weir.CausePull, weir.CausePull, stranger, nil, false},
+		"stranger-for-probe":  {weir.CauseRerun, weir.CauseProbe, stranger, nil, false},
+		"stranger-for-itself": {weir.CausePull, weir.CauseRerun, stranger, stranger, true},
+		"quoted":              {weir.CausePull, weir.CausePull, quotes, nil, true},
+	} {
+		for _, mode := range []store.Share{store.SharePending, store.ShareAny} {
+			b := f.builder(what + "-" + string(mode))
+			make := func(cause weir.Cause, made func(*store.NewBuild)) weir.BuildID {
+				n := build(b, own(b, 1), share(mode))
+				if made != nil {
+					made(&n)
+				}
+				return f.create(cause, n)[0]
+			}
+			if shared := make(c.old, c.oldMade) == make(c.new, c.newMade); shared != c.shared {
+				f.Errorf("%s, %s: shared: %t, want %t", what, mode, shared, c.shared)
 			}
 		}
 	}

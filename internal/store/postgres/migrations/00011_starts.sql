@@ -21,6 +21,7 @@ UPDATE builds SET lane = (SELECT r.project FROM runs r WHERE r.id = builds.run_i
 CREATE INDEX builds_lane ON builds (platform, lane, priority DESC, id) WHERE state = 'queued' AND attempts >= 0;
 CREATE INDEX builds_lane_age ON builds (platform, lane, id) WHERE state = 'queued' AND queued >= 0;
 CREATE INDEX builds_locks ON builds (id) WHERE locks <> '' AND state IN ('leased', 'running');
+CREATE INDEX builds_locked_out ON builds (platform) WHERE locks <> '' AND state = 'queued';
 -- Whether a blob is needed still. A part of a digest tells nearly all of them apart.
 CREATE INDEX builds_product_blob ON builds (substr(product_digest, 8, 12)) WHERE product_digest <> '';
 CREATE INDEX builds_results_blob ON builds (substr(results, 8, 12)) WHERE results <> '';

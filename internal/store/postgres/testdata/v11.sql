@@ -115,7 +115,7 @@ INSERT INTO events (seq, at, kind, subject) VALUES ('20', '1767323045698901', 'q
 INSERT INTO events (seq, at, kind, subject) VALUES ('21', '1767323045698901', 'build', '3');
 INSERT INTO events (seq, at, kind, subject) VALUES ('22', '1767323045699901', 'build', '3');
 INSERT INTO events (seq, at, kind, subject) VALUES ('23', '1767323045700901', 'build', '3');
-INSERT INTO events (seq, at, kind, subject) VALUES ('24', '1795249660154634', 'regression', '1');
+INSERT INTO events (seq, at, kind, subject) VALUES ('24', '1795250902393727', 'regression', '1');
 INSERT INTO events (seq, at, kind, subject) VALUES ('25', '1767323045701901', 'regression', '1');
 INSERT INTO events (seq, at, kind, subject) VALUES ('26', '1767323045702901', 'run', '4');
 INSERT INTO events (seq, at, kind, subject) VALUES ('27', '1767323045702901', 'queue', 'linux/amd64');
