@@ -173,7 +173,7 @@ type order struct{}
 
 // Check implements release.Scheme.
 func (order) Check(v string) error {
-	if len(v) > release.MaxVersion || !versionForm().MatchString(v) {
+	if !isVersion(v) {
 		return weir.Errorf(weir.Invalid, "%.60q is not a version of an archive", v).
 			WithHint("write it as it stands in the archive's name, for example 1.4.2")
 	}

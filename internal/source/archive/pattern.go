@@ -18,7 +18,18 @@ const placeholder = "{version}"
 // in a URL or a path. It begins with a letter or digit and ends with one.
 const versionChars = `[0-9A-Za-z](?:[0-9A-Za-z.+~_-]*[0-9A-Za-z])?`
 
-func versionForm() *regexp.Regexp { return regexp.MustCompile(`^` + versionChars + `$`) }
+// isVersion reports whether s is made of versionChars.
+func isVersion(s string) bool {
+	alphanumeric := func(c byte) bool {
+		return c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z'
+	}
+	for i := range len(s) {
+		if !alphanumeric(s[i]) && !strings.Contains(".+~_-", s[i:i+1]) {
+			return false
+		}
+	}
+	return s != "" && len(s) <= release.MaxVersion && alphanumeric(s[0]) && alphanumeric(s[len(s)-1])
+}
 
 // pattern is a location.
 type pattern struct {

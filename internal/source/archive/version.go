@@ -20,17 +20,27 @@ const (
 	rankNumber
 )
 
-// words that mean something. Single letters do so only before a digit: 1.0b2 is a
+// rankOf is what a word means. Single letters do so only before a digit: 1.0b2 is a
 // beta, 1.0.2b is not.
-func words() map[string]rank {
-	return map[string]rank{
-		"dev": rankDev, "snapshot": rankDev, "nightly": rankDev, "git": rankDev, "svn": rankDev, "unstable": rankDev, "experimental": rankDev,
-		"alpha": rankAlpha, "a": rankAlpha, "preview": rankAlpha, "milestone": rankAlpha, "m": rankAlpha, "ea": rankAlpha,
-		"beta": rankBeta, "b": rankBeta, "test": rankBeta,
-		"rc": rankCandidate, "c": rankCandidate, "cr": rankCandidate, "pre": rankCandidate, "candidate": rankCandidate,
-		"final": rankEnd, "ga": rankEnd, "release": rankEnd, "stable": rankEnd,
-		"post": rankPost, "p": rankPost, "pl": rankPost, "patch": rankPost, "r": rankPost, "rev": rankPost, "sp": rankPost,
+func rankOf(word string, beforeDigit bool) rank {
+	if len(word) == 1 && !beforeDigit {
+		return rankLetter
 	}
+	switch word {
+	case "dev", "snapshot", "nightly", "git", "svn", "unstable", "experimental":
+		return rankDev
+	case "alpha", "a", "preview", "milestone", "m", "ea":
+		return rankAlpha
+	case "beta", "b", "test":
+		return rankBeta
+	case "rc", "c", "cr", "pre", "candidate":
+		return rankCandidate
+	case "final", "ga", "release", "stable":
+		return rankEnd
+	case "post", "p", "pl", "patch", "r", "rev", "sp":
+		return rankPost
+	}
+	return rankLetter
 }
 
 // part is a number or a word of a version.
@@ -41,7 +51,6 @@ type part struct {
 
 // split takes a version apart: numbers and words, whatever separates them.
 func split(version string) []part {
-	known := words()
 	var parts []part
 	v := strings.ToLower(version)
 	below, build := false, false
@@ -59,13 +68,10 @@ func split(version string) []part {
 				end++
 			}
 			word := v[i:end]
-			r, ok := known[word]
-			digit := strings.TrimLeft(v[end:], ".-_")
-			if !ok || len(word) == 1 && (digit == "" || digit[0] < '0' || digit[0] > '9') {
-				r = rankLetter
-			}
+			next := strings.TrimLeft(v[end:], ".-_")
 			if word != "v" || i > 0 {
-				parts = append(parts, mark(part{r, word}, below, build))
+				digit := next != "" && next[0] >= '0' && next[0] <= '9'
+				parts = append(parts, mark(part{rankOf(word, digit), word}, below, build))
 			}
 			below = false
 		default:

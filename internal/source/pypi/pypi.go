@@ -76,7 +76,17 @@ type index struct {
 // Normalize is the form in which two names of projects are compared: lower case,
 // and one dash for each row of dashes, dots and underscores.
 func Normalize(name string) string {
-	return strings.ToLower(regexp.MustCompile(`[-_.]+`).ReplaceAllString(name, "-"))
+	out := make([]byte, 0, len(name))
+	for i := range len(name) {
+		c := name[i]
+		switch {
+		case c != '-' && c != '_' && c != '.':
+			out = append(out, c)
+		case len(out) == 0 || out[len(out)-1] != '-':
+			out = append(out, '-')
+		}
+	}
+	return strings.ToLower(string(out))
 }
 
 // open checks src and finds its index.
