@@ -63,7 +63,8 @@ func (a *Assembly) add(builder weir.BuilderID, pins weir.Pins, priority, least i
 			return 0, err
 		}
 	}
-	b.Spec.Cause, b.Spec.Branch = cause, p.Key.Branch
+	b.Spec.Cause = cmp.Or(b.Spec.Cause, cause) // what is repeated is told what it was told
+	b.Spec.Branch = p.Key.Branch
 	b.Spec.Params = Params(p.Job, a.Run.Params)
 	return a.place(b), nil
 }

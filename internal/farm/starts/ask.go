@@ -2,6 +2,7 @@ package starts
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"regexp"
@@ -139,6 +140,7 @@ func (s *Starter) Rerun(ctx context.Context, ask Rerun) (Started, error) {
 	a := planner.NewAssembly(t, store.NewRun{Cause: weir.CauseRerun, Project: of.Project, Of: of.ID, By: ask.By, Params: of.Params, Now: s.Now(),
 		Reason: said(ask.Reason, fmt.Sprintf("run %d again", of.ID), ask.By)})
 	var asked []int
+	var told []weir.Spec
 	for _, b := range builds {
 		spec, err := s.Store.BuildSpec(ctx, b.ID)
 		if err != nil {
@@ -150,9 +152,26 @@ func (s *Starter) Rerun(ctx context.Context, ask Rerun) (Started, error) {
 		if err != nil {
 			return Started{}, err
 		}
-		asked = append(asked, at)
+		asked, told = append(asked, at), append(told, spec)
 	}
+	origins(a.Run.Builds, told)
 	return s.created(ctx, a.Run, asked)
+}
+
+// origins tells the builds that stand before those repeated where their revision
+// is from. What is a stranger's stays a stranger's.
+func origins(builds []store.NewBuild, told []weir.Spec) {
+	for i := range builds {
+		b := &builds[i].Spec
+		for _, spec := range told {
+			if b.Project == spec.Project && b.Revision == spec.Revision {
+				b.Ref, b.Untrusted = cmp.Or(b.Ref, spec.Ref), b.Untrusted || spec.Untrusted
+				if spec.Cause.Guest() {
+					b.Cause = spec.Cause
+				}
+			}
+		}
+	}
 }
 
 // maxRerun limits the builds of one run that are repeated.

@@ -340,3 +340,64 @@ func TestRerun(t *testing.T) {
 		t.Errorf("no such run: %v", err)
 	}
 }
+
+// TestRerunUntrusted repeats one job of a stranger's pull request whose other job,
+// which comes first, has to be built for it as well: that is the stranger's too.
+func TestRerunUntrusted(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ctx := t.Context()
+	p, _, err := w.Propose(ctx, pull("1", "c"))
+	w.must(err)
+	w.must(w.Decide(ctx, p.ID, p.Head, true, "ann"))
+	w.looks()
+	all := w.builds() // lint, and test behind it
+	w.must(w.db.Cancel(ctx, all[0].ID, weir.Reason{Code: weir.ReasonRequested}, w.clock()))
+	_, err = w.Rerun(ctx, starts.Rerun{Run: all[1].Run, Builds: []weir.BuildID{all[1].ID}, By: "bob"})
+	w.must(err)
+	again := w.builds()[len(all):]
+	if len(again) != 2 || again[0].Builder.Job != "lint" {
+		t.Fatalf("repeated: %+v", again)
+	}
+	for _, b := range again {
+		spec, err := w.db.BuildSpec(ctx, b.ID)
+		w.must(err)
+		if !spec.Untrusted || spec.Ref != p.Ref {
+			t.Errorf("%s of a stranger's head %s is trusted: ref %q", b.Builder.Job, weir.ShortRevision(spec.Revision), spec.Ref)
+		}
+		if spec.Cause != weir.CausePull { // conditions like !pull must say what they said
+			t.Errorf("%s is told of a %s", b.Builder.Job, spec.Cause)
+		}
+	}
+}
+
+// TestMergedAsItIs lets the head of a pull request become the branch's tip: what was
+// built for strangers, off the line, does not stand in for what is on it.
+func TestMergedAsItIs(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ctx := t.Context()
+	p, _, err := w.Propose(ctx, pull("1", "c"))
+	w.must(err)
+	w.must(w.Decide(ctx, p.ID, p.Head, true, "ann"))
+	w.looks()
+	before := len(w.builds())
+	_, _, err = w.db.RecordRevisions(ctx, store.Poll{Project: "lib", Branch: "main", Now: w.now, Next: w.now,
+		Revisions: []weir.Revision{{ID: p.Head, Message: "merged"}}})
+	w.must(err)
+	plan := planner.New(planner.Options{Store: w.db, Table: func() *planner.Table { return w.table }, Now: w.clock,
+		Log: slog.New(slog.DiscardHandler), Moved: func() {}})
+	for range 3 {
+		_, err = plan.Plan(ctx)
+		w.must(err)
+	}
+	found := false
+	for _, b := range w.builds()[before:] {
+		spec, err := w.db.BuildSpec(ctx, b.ID)
+		w.must(err)
+		found = found || b.Pins["lib"] == p.Head && b.Cause == weir.CauseChange && !spec.Untrusted
+	}
+	if !found {
+		t.Error("nobody builds the branch at what was merged")
+	}
+}
