@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"strconv"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -202,6 +203,9 @@ func (f *Farm) hear(ctx context.Context, seq *int64) error {
 				queued[weir.Platform(e.Subject)] = true
 			case weir.EventBuild, weir.EventCancel:
 				f.watches.Wake(e.Subject)
+				if id, err := strconv.ParseInt(e.Subject, 10, 64); err == nil {
+					f.shares.Changed(weir.BuildID(id))
+				}
 				work = true
 			case weir.EventConfig:
 				f.moved.ring()

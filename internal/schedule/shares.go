@@ -205,6 +205,14 @@ func (s *Shares) Began(worker string, c Candidate, now time.Time) {
 	}
 }
 
+// Changed says that something became of a build. If it waited and locks are kept for
+// it, they are let go: it may have been cancelled, and who goes on waiting asks again.
+func (s *Shares) Changed(id weir.BuildID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.release(id)
+}
+
 // Ended says that a build has left its worker, however. One that this server did
 // not give away is not known.
 func (s *Shares) Ended(id weir.BuildID, now time.Time) {
