@@ -20,6 +20,10 @@ type Request struct {
 	// svn a path below the location, such as tags/v1 or refs/tags/v1. hg has the
 	// whole repository anyway.
 	Ref string
+	// Untrusted says that the revision is a stranger's. What it names beside the
+	// source, such as submodules, is fetched without anybody's credentials: it
+	// would reach whatever else they open.
+	Untrusted bool
 	// Patch is the text of the patch that a weir.Patched revision names, at most
 	// MaxPatch bytes. It is not read for other revisions.
 	Patch io.Reader

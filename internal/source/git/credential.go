@@ -3,6 +3,7 @@ package git
 import (
 	"context"
 	"net/url"
+	"os"
 	"strings"
 
 	"github.com/weir-ci/weir"
@@ -35,6 +36,25 @@ func (m *Mirrors) userEnv(ctx context.Context, src weir.Source) ([]string, error
 	return append(env, "WEIR_SOURCE_USER="+credential.User, "WEIR_SOURCE_PASSWORD="+credential.Password, "GIT_CONFIG_COUNT=2",
 		"GIT_CONFIG_KEY_0=credential.helper", "GIT_CONFIG_VALUE_0=", // those of the user are not asked
 		"GIT_CONFIG_KEY_1=credential."+u.Scheme+"://"+u.Host+".helper", "GIT_CONFIG_VALUE_1="+helper), nil
+}
+
+// wordsEnv is the environment of a command that fetches what the files of a
+// checkout name. That of strangers has no credentials at all, be they the source's
+// or the user's, so that it finds what everybody can have.
+func (m *Mirrors) wordsEnv(ctx context.Context, j *job) ([]string, error) {
+	if !j.stranger {
+		env, err := m.userEnv(ctx, j.src)
+		if err == nil && !local(j.src.Location) {
+			env = append(env, "GIT_ALLOW_PROTOCOL=git:http:https:ssh")
+		}
+		return env, err
+	}
+	env := append(m.shut[:len(m.shut):len(m.shut)], "GIT_ASKPASS=", "GIT_SSH_COMMAND=false", "SSH_AUTH_SOCK=",
+		"HOME="+os.DevNull, "USERPROFILE="+os.DevNull) // where a .netrc may lie
+	if !local(j.src.Location) {
+		env = append(env, "GIT_ALLOW_PROTOCOL=git:http:https")
+	}
+	return env, nil
 }
 
 // sshEnv keeps ssh from asking, unless the user has words of their own for how

@@ -124,6 +124,34 @@ func TestCredentials(t *testing.T) {
 	}
 }
 
+// TestStrangers checks out a stranger's revision whose submodule is a repository that
+// the source's credential opens, and the stranger's own does not.
+func TestStrangers(t *testing.T) {
+	t.Parallel()
+	r, private := newRepo(t), newRepo(t)
+	root := filepath.Dir(filepath.Dir(r.dir))
+	name := func(r *repo) string { n, _ := filepath.Rel(root, r.dir); return filepath.ToSlash(n) }
+	plain := r.commit("plain")
+	head := r.gitlink("sub", "../../"+name(private), private.commit("private"))
+	web := serve(t, root, "s3cret")
+	netrc := t.TempDir()
+	if err := os.WriteFile(filepath.Join(netrc, ".netrc"), []byte("default login ann password s3cret\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	m := New(t.TempDir(), append(os.Environ(), "HOME="+netrc))
+	src := weir.Source{Kind: weir.Git, Location: web + "/" + name(r), Credentials: "key", Checkout: weir.Checkout{Submodules: true}}
+	prepare := func(revision string, stranger bool) error {
+		return m.Prepare(secrets(t, "ann:s3cret"), source.Request{Source: src, Revision: revision, Dir: filepath.Join(t.TempDir(), "src"), Untrusted: stranger})
+	}
+	if err := prepare(head, false); err != nil {
+		t.Errorf("of somebody trusted: %v", err)
+	}
+	if err := prepare(plain, true); err != nil {
+		t.Errorf("a stranger's that names nothing: %v", err)
+	}
+	expectCode(t, prepare(head, true), weir.Unavailable)
+}
+
 func TestSubmodules(t *testing.T) {
 	t.Parallel()
 	r, lib, inner, m := newRepo(t), newRepo(t), newRepo(t), newMirrors(t)

@@ -35,7 +35,7 @@ func (m *Mirrors) Prepare(ctx context.Context, r source.Request) error {
 	if r.Log == nil {
 		r.Log = io.Discard
 	}
-	j := &job{src: r.Source}
+	j := &job{src: r.Source, stranger: r.Untrusted}
 	var err error
 	if err = j.read(r); err != nil {
 		return err
@@ -70,6 +70,8 @@ type job struct {
 	patch   []byte
 	patched bool
 	dir     string
+	// stranger says whose words the files are.
+	stranger bool
 }
 
 // read takes a request apart and checks all words of it that git will see.
@@ -248,12 +250,9 @@ func (m *clone) apply(ctx context.Context, j *job) error {
 
 // submodules fetches the submodules of the checkout, and theirs.
 func (m *clone) submodules(ctx context.Context, j *job) error {
-	env, err := m.userEnv(ctx, j.src)
+	env, err := m.wordsEnv(ctx, j)
 	if err != nil {
 		return err
-	}
-	if !local(j.src.Location) {
-		env = append(env, "GIT_ALLOW_PROTOCOL=git:http:https:ssh")
 	}
 	c := m.cmd(env, j.dir, "-c", "core.autocrlf=false", "-c", "submodule.recurse=false", "submodule", "--quiet",
 		"update", "--init", "--recursive", "--checkout", "--force", "--jobs=1")
@@ -290,6 +289,9 @@ func (m *clone) largeFiles(ctx context.Context, j *job) error {
 		}
 	}
 	env, err := m.userEnv(ctx, j.src)
+	if _, none := os.Lstat(filepath.Join(j.dir, ".lfsconfig")); none == nil && j.stranger { // it says where they are
+		env, err = m.wordsEnv(ctx, j)
+	}
 	if err != nil {
 		return err
 	}

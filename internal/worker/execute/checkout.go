@@ -117,7 +117,7 @@ func (a *attempt) fetchSource(ctx context.Context, log io.Writer) error {
 		return a.r.Checkout.Checkout(ctx, spec.Source, spec.Revision, a.checkout, log)
 	}
 	request := source.Request{Source: spec.Source, Revision: spec.Revision, Ref: spec.Ref, Dir: a.checkout, Log: log,
-		Keep: a.tree != nil && a.tree.Reused}
+		Untrusted: spec.Untrusted, Keep: a.tree != nil && a.tree.Reused}
 	if patched {
 		text, err := a.patch(ctx, digest)
 		if err != nil {
