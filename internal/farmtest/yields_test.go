@@ -138,25 +138,7 @@ func TestYields(t *testing.T) {
 		_, logs = at(f, app.commit(t, "the stranger's lock", map[string]string{"lock": "evil\n"}))
 		expectLog(logs, "cached", "two\n")
 
-		// A secret that is not there is the farm's fault, and the build waits for it.
-		boss := admin(t, f)
-		forced, err := boss.Force(t.Context(), client.Force{Project: "app", Job: "gone"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		f.Until(t, "the build lacks its secret", func(client.Overview) bool {
-			d, err := f.Build(t.Context(), forced.Builds[0])
-			return err == nil && d.Waits != nil && d.Waits.Reason == "retry" && strings.Contains(d.Waits.Text, "secret") &&
-				d.Attempts[0].Outcome == weir.Infra && d.Attempts[0].Reason.Code == weir.ReasonSecret
-		})
-		if err := os.WriteFile(filepath.Join(dir, "gone"), []byte("found again\n"), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		how, _ = ends(t, f, "app", 1, inRun(forced.Run))
-		expectEnds(t, how, map[string]string{"gone": "passed"})
-		if logs, _ = logsOf(t, f, forced.Builds[0]); logs["with"] != "now ***\n" {
-			t.Errorf("with the secret: %q", logs["with"])
-		}
+		expectSecretFound(t, f, dir)
 		expectHidden(t, f, dir, first.ID)
 
 		ticks, err := f.Upcoming(t.Context())
@@ -175,6 +157,30 @@ func TestYields(t *testing.T) {
 			t.Errorf("a file whose time is over: %v", err)
 		}
 	})
+}
+
+// expectSecretFound builds with a secret that is not there: that is the farm's
+// fault, and the build waits for it.
+func expectSecretFound(t *testing.T, f *farmtest.Farm, dir string) {
+	t.Helper()
+	boss := admin(t, f)
+	forced, err := boss.Force(t.Context(), client.Force{Project: "app", Job: "gone"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Until(t, "the build lacks its secret", func(client.Overview) bool {
+		d, err := f.Build(t.Context(), forced.Builds[0])
+		return err == nil && d.Waits != nil && d.Waits.Reason == "retry" && strings.Contains(d.Waits.Text, "secret") &&
+			d.Attempts[0].Outcome == weir.Infra && d.Attempts[0].Reason.Code == weir.ReasonSecret
+	})
+	if err := os.WriteFile(filepath.Join(dir, "gone"), []byte("found again\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	how, _ := ends(t, f, "app", 1, inRun(forced.Run))
+	expectEnds(t, how, map[string]string{"gone": "passed"})
+	if logs, _ := logsOf(t, f, forced.Builds[0]); logs["with"] != "now ***\n" {
+		t.Errorf("with the secret: %q", logs["with"])
+	}
 }
 
 // expectKept checks which files a build keeps, and reads them.
