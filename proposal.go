@@ -12,7 +12,8 @@ type Proposal struct {
 	Title   string     `json:"title"`  // at most MaxTitle bytes
 	URL     string     `json:"url,omitempty"`
 	// Author is a name to show; AuthorID is the forge's own id of the user, which
-	// nobody else can take.
+	// nobody else can take. If somebody else gave it its head it is the ids of both,
+	// with AuthorAnd between them.
 	Author   string        `json:"author"`
 	AuthorID string        `json:"author_id"`
 	Head     string        `json:"head"`           // the revision proposed
@@ -25,6 +26,9 @@ type Proposal struct {
 	Created  time.Time     `json:"created"`
 	Updated  time.Time     `json:"updated"`
 }
+
+// AuthorAnd stands between ids in Proposal.AuthorID. No forge has it in one.
+const AuthorAnd = "+"
 
 // MaxTitle limits a proposal's title, in bytes.
 const MaxTitle = 500

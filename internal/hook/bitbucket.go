@@ -195,9 +195,9 @@ func (e *bucketEvent) cloudPull(id, key string) Delivery {
 		Head: q.Source.Commit.Hash, Base: q.Destination.Branch.Name, Ref: "refs/heads/" + q.Source.Branch.Name,
 		Fork: !q.Source.Repository.same(q.Destination.Repository)}
 	p.Author, p.AuthorID = q.Author.who()
-	// An update may be new commits, which then are the actor's.
+	// An update may be new commits, which then are the actor's, too.
 	if name, user := e.Actor.who(); key == "pullrequest:updated" && user != "" {
-		p.Author, p.AuthorID = name, user
+		p.Author, p.AuthorID = name, both(p.AuthorID, user)
 	}
 	if q.State != "" && q.State != "OPEN" || key == "pullrequest:fulfilled" || key == "pullrequest:rejected" {
 		p.State = weir.ProposalClosed
@@ -225,7 +225,7 @@ func (e *bucketEvent) centerPull(id, key string) Delivery {
 	}
 	p.Author, p.AuthorID = q.Author.User.who()
 	if name, user := e.Actor.who(); key == "pr:from_ref_updated" && user != "" {
-		p.Author, p.AuthorID = name, user
+		p.Author, p.AuthorID = name, both(p.AuthorID, user)
 	}
 	if q.State != "" && q.State != "OPEN" || key == "pr:merged" || key == "pr:declined" || key == "pr:deleted" {
 		p.State = weir.ProposalClosed

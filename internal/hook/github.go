@@ -137,9 +137,8 @@ func readHubPull(id string, payload []byte) (Delivery, error) {
 	switch e.Action {
 	case "opened", "reopened", "edited", "ready_for_review", "closed":
 	case "synchronize", "synchronized": // GitHub, Gitea
-		// Whoever made this head is who has to be trusted with it.
 		if e.Sender.ID != "" {
-			author = e.Sender
+			author = hubUser{json.Number(both(p.User.ID.String(), e.Sender.ID.String())), e.Sender.Login}
 		}
 	default:
 		return ignored(id, "a pull request that is "+clean(e.Action, 40)+" has the head that it had"), nil

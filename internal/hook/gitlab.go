@@ -120,8 +120,11 @@ func (e *labEvent) merge(id string, at []string) Delivery {
 	default:
 		return ignored(id, "a merge request that is "+clean(a.Action, 40)+" has the head that it had")
 	}
-	// The event's user is who did this. For new commits he made the head; otherwise
-	// the author is who counts, of whom GitLab tells the number alone.
+	// The event's user is who did this. New commits are his and the author's;
+	// otherwise the author alone counts, of whom GitLab tells nothing but the number.
+	if a.Action == "update" && a.OldRev != "" && p.AuthorID != "" {
+		p.AuthorID = both(a.AuthorID.String(), p.AuthorID)
+	}
 	if (a.Action != "update" || a.OldRev == "") && a.AuthorID != "" && a.AuthorID != e.User.ID {
 		p.Author, p.AuthorID = "user "+a.AuthorID.String(), a.AuthorID.String()
 	}

@@ -313,6 +313,16 @@ func (d *Delivery) tidyProposal() {
 	}
 }
 
+// both are the ids of who proposes something and of who gave it a new head. What
+// the first one wrote is still in it, also if the second one only brought it up to
+// date, so that both have to be trusted.
+func both(author, pusher string) string {
+	if author == pusher {
+		return author
+	}
+	return author + weir.AuthorAnd + pusher
+}
+
 // clean makes one line of at most limit bytes out of what came.
 func clean(s string, limit int) string {
 	s = strings.Map(func(r rune) rune {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/farm/planner"
@@ -18,7 +19,10 @@ const priorityForce = schedule.PriorityForce
 // is trusted is told by the forge's own id of a user: a name can be taken by
 // somebody else.
 func Held(policy weir.PullPolicy, p weir.Proposal) bool {
-	trusted := p.AuthorID != "" && slices.Contains(policy.Trusted, p.AuthorID)
+	trusted := true
+	for id := range strings.SplitSeq(p.AuthorID, weir.AuthorAnd) {
+		trusted = trusted && id != "" && slices.Contains(policy.Trusted, id)
+	}
 	switch policy.Build {
 	case weir.PullsAllowed:
 		return false

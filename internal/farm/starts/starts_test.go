@@ -231,6 +231,15 @@ func TestPulls(t *testing.T) {
 	if p, _, err = w.Propose(ctx, trusted); err != nil || p.State != weir.ProposalApproved {
 		t.Errorf("somebody trusted: %+v, %v", p, err)
 	}
+	// Somebody trusted brings a stranger's branch up to date, or a stranger pushes to
+	// that of somebody trusted.
+	for _, ids := range []string{"66+7", "7+66", "+7", "7+"} {
+		mixed := pull("5", "9")
+		mixed.AuthorID = ids
+		if !starts.Held(weir.PullPolicy{Build: weir.PullsOwn, Trusted: []string{"7"}}, mixed) {
+			t.Errorf("%s is trusted because 7 is", ids)
+		}
+	}
 	own := pull("4", "0")
 	own.Fork = false
 	if p, _, err = w.Propose(ctx, own); err != nil || p.State != weir.ProposalApproved {
