@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/farm/setup"
 	"github.com/weir-ci/weir/internal/flake"
 	"github.com/weir-ci/weir/internal/history"
 )
@@ -18,6 +19,9 @@ const Nasty = "<script>window.hacked=1;alert(1)</script>\"'><img src=x onerror=\
 // outside, and a megabyte of it in messages and log lines.
 func Hostile() *Farm {
 	f := Held()
+	f.State.Config = setup.Status{File: "weir.yaml", Version: "v", Read: f.Now, Errors: 9, Problems: []setup.Problem{{Line: 4, Message: "m", Hint: "h"}, {Message: "m"}},
+		Warnings: []setup.Problem{{Line: 5, Message: "m"}}, Restart: []string{"listen"},
+		Recipes: []setup.Recipe{{Project: "p", Revision: "r", Origin: "o", Problem: "m", Read: f.Now}}}
 	spoil(reflect.ValueOf(&f.State).Elem(), "")
 	for id, d := range f.Details {
 		spoil(reflect.ValueOf(&d).Elem(), "")

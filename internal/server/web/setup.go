@@ -55,7 +55,7 @@ func recipeLines(s setup.Status, project string, now time.Time) (lines []RecipeL
 		if project == "" && r.Problem == "" || project != "" && r.Project != project {
 			continue
 		}
-		line := RecipeLine{Project: page.OneLine(r.Project, page.MaxName), Problem: page.OneLine(r.Problem, page.MaxMessage), Read: page.At(r.Read, now)}
+		line := RecipeLine{Project: page.OneLine(r.Project, page.MaxName), Problem: page.OneLine(r.Problem, maxProblemShown), Read: page.At(r.Read, now)}
 		if r.Revision != "" {
 			line.From = page.OneLine(r.Origin+" at "+weir.ShortRevision(r.Revision), page.MaxName)
 		}
@@ -71,7 +71,10 @@ func problemLines(list []setup.Problem) []string {
 		if p.Hint != "" {
 			line += " (" + p.Hint + ")"
 		}
-		lines[i] = page.OneLine(line, page.MaxMessage)
+		lines[i] = page.OneLine(line, maxProblemShown)
 	}
 	return lines
 }
+
+// maxProblemShown limits one problem of a file on a page, in characters.
+const maxProblemShown = 400
