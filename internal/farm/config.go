@@ -2,6 +2,7 @@ package farm
 
 import (
 	"context"
+	"slices"
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/farm/planner"
@@ -75,6 +76,11 @@ func (c *config) project(name string) *weir.Project {
 		}
 	}
 	return nil
+}
+
+// builds reports whether there are builders of a branch.
+func (c *config) builds(project, branch string) bool {
+	return slices.ContainsFunc(c.Table.Builders, func(b weir.Builder) bool { return b.Project == project && b.Branch == branch })
 }
 
 // locksOf lists the locks of a farm file by name.

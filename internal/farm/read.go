@@ -115,7 +115,11 @@ func (f *Farm) sources(ctx context.Context) ([]SourceStatus, error) {
 		return nil, err
 	}
 	var out []SourceStatus
+	c := f.config.Load()
 	for _, s := range polled {
+		if p := c.project(s.Project); p != nil && s.Branch != p.Source.Branch && !c.builds(s.Project, s.Branch) {
+			continue // a branch that is gone, or is not followed any more
+		}
 		out = append(out, SourceStatus{Project: s.Project, Polled: s.Polled, Error: s.Error,
 			Tip: tips[sourceKey{Project: s.Project, Branch: s.Branch}].Revision})
 	}
