@@ -226,6 +226,9 @@ func (p *Poller) follow(ctx context.Context, project weir.Project, t target, wak
 		if knocked && err == nil && before == seen.Revision.ID {
 			again = time.After(min(relook, delay))
 		}
+		if settle := project.Source.Watch.Settle; settle > 0 && before != "" && before != seen.Revision.ID {
+			again = time.After(min(settle, delay)) // what is new is due once the branch has been quiet
+		}
 		knocked = false
 		select {
 		case <-time.After(delay + spread(t, delay)):

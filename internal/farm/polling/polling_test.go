@@ -305,6 +305,36 @@ func TestNudgeThatComesTooEarly(t *testing.T) {
 	})
 }
 
+// TestLooksAgainWhenQuiet: what is new is due when the branch has been quiet, and
+// not only when it is polled the next time.
+func TestLooksAgainWhenQuiet(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		f.lines["main"] = []weir.Revision{revision("1", "first")}
+		p := run(t, f, weir.Watch{Settle: 5 * time.Minute}, 30*24*time.Hour)
+		synctest.Wait()
+		f.mu.Lock()
+		f.lines["main"] = append(f.lines["main"], revision("2", "second"))
+		f.mu.Unlock()
+		if err := p.Nudge(t.Context(), "p", ""); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		f.mu.Lock()
+		pushed := f.asked["main"][len(f.asked["main"])-1]
+		f.mu.Unlock()
+		<-time.After(time.Hour) // of the bubble
+		synctest.Wait()
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		last := f.asked["main"][len(f.asked["main"])-1]
+		if len(f.asked["main"]) != 3 || last.Sub(pushed) < 5*time.Minute || last.Sub(pushed) > 6*time.Minute {
+			t.Errorf("it is asked at %v", f.asked["main"])
+		}
+	})
+}
+
 func TestFollowsFurtherBranchesAndTags(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
