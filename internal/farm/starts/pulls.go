@@ -8,6 +8,7 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/farm/planner"
+	"github.com/weir-ci/weir/internal/recipe"
 	"github.com/weir-ci/weir/internal/recipe/condition"
 	"github.com/weir-ci/weir/internal/schedule"
 	"github.com/weir-ci/weir/internal/store"
@@ -109,15 +110,22 @@ func (s *Starter) pulls(ctx context.Context, t *planner.Table) (made bool, err e
 					f.Branch = p.Base
 				}
 			}})
-		if err == nil && len(asked) > 0 {
+		if err == nil && settled(t, run.Project, asked) {
 			_, err = s.create(ctx, run, asked)
-			made = made || err == nil
+			made = made || err == nil && len(asked) > 0
 		}
 		if err != nil && weir.CodeOf(err) != weir.Conflict {
 			trouble.add(fmt.Errorf("building pull request %s of %s: %w", p.Number, p.Project, err))
 		}
 	}
 	return made, trouble.err()
+}
+
+// settled reports whether it is known what is to be built for an occasion. That may
+// be nothing; the occasion is over then all the same, and not in the way of others.
+// Of a project whose jobs are not known yet it waits for them.
+func settled(t *planner.Table, project string, asked []int) bool {
+	return len(asked) > 0 || slices.ContainsFunc(t.Plans, func(p recipe.Plan) bool { return p.Key.Project == project })
 }
 
 // maxTags is how many new tags one pass builds.
@@ -142,9 +150,9 @@ func (s *Starter) tags(ctx context.Context, t *planner.Table) (made bool, err er
 			Occasion: store.Occasion{Tag: &tag}},
 			guest{project: tag.Project, revision: tag.Revision, ref: "refs/tags/" + tag.Name,
 				facts: func(f *condition.JobFacts) { f.Tag = tag.Name }})
-		if err == nil && len(asked) > 0 {
+		if err == nil && settled(t, run.Project, asked) {
 			_, err = s.create(ctx, run, asked)
-			made = made || err == nil
+			made = made || err == nil && len(asked) > 0
 		}
 		if err != nil && weir.CodeOf(err) != weir.Conflict {
 			trouble.add(fmt.Errorf("building tag %s of %s: %w", tag.Name, tag.Project, err))

@@ -2,6 +2,7 @@ package starts_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"path/filepath"
 	"slices"
@@ -408,5 +409,32 @@ func TestMergedAsItIs(t *testing.T) {
 	}
 	if !found {
 		t.Error("nobody builds the branch at what was merged")
+	}
+}
+
+// TestTagsOfNobody has more tags that no job wants than are looked at in one go, and
+// behind them one that is to be released.
+func TestTagsOfNobody(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ctx := t.Context()
+	_, err := w.db.RecordTags(ctx, "lib", nil, w.clock())
+	w.must(err)
+	var tags []store.Tag
+	for i := range 60 {
+		tags = append(tags, store.Tag{Project: "lib", Name: fmt.Sprintf("nightly-%02d", i), Revision: strings.Repeat("b", 40)})
+	}
+	tags = append(tags, store.Tag{Project: "lib", Name: "v2", Revision: strings.Repeat("b", 40)})
+	for i := range w.table.Plans { // all but the release is for changes alone
+		if w.table.Plans[i].Job.Name != "release" {
+			w.table.Plans[i].Job.Start.On = []weir.Cause{weir.CauseChange}
+		}
+	}
+	_, err = w.db.RecordTags(ctx, "lib", tags, w.clock())
+	w.must(err)
+	made := append(w.looks(), w.looks()...)
+	w.expect("behind what nobody wants", made, "tag release linux/amd64")
+	if due, err := w.db.DueTags(ctx, 100); err != nil || len(due) > 0 {
+		t.Errorf("%d tags are still to be built: %v", len(due), err)
 	}
 }

@@ -84,6 +84,14 @@ func testTicks(f *fixture) {
 	f.ok(err)
 	equal(f, "no other run", none.ID == 0 && run.ID != 0, true)
 	equal(f, "moved on again", f.times(), "c z at 30m0s last never; a x at 40m0s last never; a y at 2h20m0s last 21m0s; ")
+	// Nobody wants it: it has come without a run.
+	nobody := tick("c", "z", at(30), at(60))
+	empty := f.run(weir.CauseCron)
+	empty.Occasion.Tick, empty.Now = &nobody, at(81)
+	none, made, err := f.CreateRun(f.ctx, empty)
+	f.ok(err)
+	equal(f, "nothing is made", none.ID == 0 && len(made) == 0, true)
+	equal(f, "nothing made, moved on", strings.Contains(f.times(), "c z at 1h0m0s last never"), true)
 	// A run that cannot be made leaves the tick.
 	third := tick("a", "y", at(140), at(200))
 	nr.Occasion.Tick, nr.Builds = &third, []store.NewBuild{build(weir.Builder{ID: 999}, own(b, 2))}
