@@ -81,15 +81,15 @@ func TestLanesShareTime(t *testing.T) {
 	y := newYard(nil)
 	takes := map[string]time.Duration{"long": 60 * time.Minute, "short": 2 * time.Minute, "late": 20 * time.Minute}
 	had := map[string]time.Duration{}
-	for range 2000 {
+	for range 200 {
 		y.add("long", fmt.Sprint("p", y.next%50), PriorityChange)
 	}
-	for n := range 2000 {
+	for n := range 1200 {
 		y.add("short", "q", PriorityChange)
-		if n == 1000 {
+		if n == 400 {
 			clear(had)
 		}
-		if n >= 1000 {
+		if n >= 400 {
 			y.add("late", "r", PriorityChange)
 		}
 		before := y.next
