@@ -152,7 +152,7 @@ func tellImport(c *cobra.Command, drafts []*draft.Draft) error {
 		fmt.Fprintln(c.ErrOrStderr(), "nothing could be taken over")
 		return console.ErrBadNews
 	}
-	data, err := Recipe(jobs, drafts, notes)
+	data, err := writeImport(jobs, drafts, notes)
 	if err != nil {
 		return err
 	}
@@ -163,8 +163,8 @@ func tellImport(c *cobra.Command, drafts []*draft.Draft) error {
 	return err
 }
 
-// Recipe writes what was imported, with what was left out at its end.
-func Recipe(jobs []weir.Job, drafts []*draft.Draft, notes []draft.Note) ([]byte, error) {
+// writeImport writes what was imported, with what was left out at its end.
+func writeImport(jobs []weir.Job, drafts []*draft.Draft, notes []draft.Note) ([]byte, error) {
 	comments := render.Comments{}
 	var from []string
 	for _, d := range drafts {

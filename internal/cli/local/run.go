@@ -34,16 +34,16 @@ import (
 
 // runFlags is what can be said on the command line.
 type runFlags struct {
-	file, dir         string
-	job, cell         string
-	pins              map[string]string
-	params, secrets   map[string]string
-	quiet             bool
-	shell             bool
-	installed         bool
-	baseline, saveTo  string
-	repeat            int
-	fileGiven, server bool
+	file, dir        string
+	job, cell        string
+	pins             map[string]string
+	params, secrets  map[string]string
+	quiet            bool
+	shell            bool
+	installed        bool
+	baseline, saveTo string
+	repeat           int
+	fileGiven        bool
 }
 
 // Run is the verb weir run.

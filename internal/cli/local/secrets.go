@@ -66,8 +66,7 @@ func (f runFlags) secret(farm *recipe.Farm, name string) (string, error) {
 			return "", weir.Errorf(weir.Invalid, "the file of the secret %s cannot be read, or is longer than %d KiB", name, maxSecret>>10).
 				WithCause(err)
 		}
-		line, _, _ := strings.Cut(string(data), "\n")
-		return strings.TrimSuffix(line, "\r"), nil
+		return strings.TrimRight(string(data), "\r\n"), nil // as the farm reads it
 	case from.Env != "":
 		if value, ok := os.LookupEnv(from.Env); ok {
 			return value, nil
