@@ -51,18 +51,22 @@ type Planner struct {
 	Options
 	mu     sync.Mutex
 	delays map[weir.BuilderID]schedule.Delay
-	dead   map[weir.BuilderID]deadLine
+	pasts  map[weir.BuilderID]past
 }
 
-// deadLine is what was found out about a builder's past.
-type deadLine struct {
-	head weir.BuildID // the newest build then
-	schedule.Dead
+// past is what was found out about a builder's past, so that it is not read again
+// at each pass.
+type past struct {
+	head       weir.BuildID // the newest build then
+	waiting    bool         // which waited
+	dead       schedule.Dead
+	since      time.Time
+	startWaits bool
 }
 
 // New makes a planner.
 func New(o Options) *Planner {
-	return &Planner{Options: o, dead: map[weir.BuilderID]deadLine{}}
+	return &Planner{Options: o, pasts: map[weir.BuilderID]past{}}
 }
 
 // ReadTips reads the newest revisions.
@@ -219,30 +223,29 @@ const chainLook = 50
 // past finds out what there is to know of the builds of a line before its head.
 func (p *Planner) past(ctx context.Context, l *schedule.Line) error {
 	own := l.Builder.Project
-	switch {
-	case l.Head.State == weir.Blocked || l.Head.State == weir.Queued:
-		if l.Unready {
-			return nil // it is not needed
-		}
+	waiting := l.Head.State == weir.Blocked || l.Head.State == weir.Queued
+	if waiting && l.Unready || !waiting && (l.Head.Pins[own] != l.Tips[own] || !schedule.Nowhere(*l.Head)) {
+		return nil // it is not needed
+	}
+	p.mu.Lock()
+	known, ok := p.pasts[l.Builder.ID]
+	p.mu.Unlock()
+	if !ok || known.head != l.Head.ID || known.waiting != waiting || known.startWaits {
 		builds, err := p.Store.ListBuilds(ctx, store.BuildFilter{Builder: l.Builder.ID, Limit: chainLook})
 		if err != nil {
 			return err
 		}
-		l.Waits, l.StartWaits = chain(builds, l.Start.Key())
-	case l.Head.Pins[own] == l.Tips[own] && schedule.Nowhere(*l.Head):
-		known, ok := p.dead[l.Builder.ID]
-		if !ok || known.head != l.Head.ID {
-			builds, err := p.Store.ListBuilds(ctx, store.BuildFilter{Builder: l.Builder.ID, Limit: chainLook, States: []weir.State{weir.Finished}})
-			if err != nil {
-				return err
-			}
-			known = deadLine{l.Head.ID, schedule.DeadOf(builds)}
-			p.dead[l.Builder.ID] = known
+		known = past{head: l.Head.ID, waiting: waiting}
+		if waiting {
+			known.since, known.startWaits = chain(builds, l.Start.Key())
+		} else {
+			known.dead = schedule.DeadOf(builds)
 		}
-		l.Dead = known.Dead
-	default:
-		delete(p.dead, l.Builder.ID)
+		p.mu.Lock()
+		p.pasts[l.Builder.ID] = known
+		p.mu.Unlock()
 	}
+	l.Waits, l.StartWaits, l.Dead = known.since, known.startWaits, known.dead
 	return nil
 }
 
