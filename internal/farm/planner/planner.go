@@ -157,6 +157,7 @@ func expectHeads(run store.NewRun, at map[weir.BuilderID]weir.BuildID) map[weir.
 // lines is the situation of all builders whose jobs a change sets off.
 func (p *Planner) lines(ctx context.Context, t *Table, tips Tips, heads map[weir.BuilderID]weir.Build) ([]schedule.Line, error) {
 	var trouble []error
+	conditions := conditions{}
 	lines := make([]schedule.Line, 0, len(t.Plans))
 	for i, plan := range t.Plans {
 		l := schedule.Line{Builder: t.Builders[i], Superseded: plan.Job.Superseded}
@@ -167,7 +168,7 @@ func (p *Planner) lines(ctx context.Context, t *Table, tips Tips, heads map[weir
 		if l.Tips == nil || l.Head != nil && l.Head.Pins.Key() == l.Tips.Key() && l.Head.Outcome != weir.Infra || !plan.Job.Start.Begins(weir.CauseChange) {
 			continue
 		}
-		if ok, err := p.wanted(t, i, tips); err != nil || !ok {
+		if ok, err := conditions.hold(t, i, tips); err != nil || !ok {
 			trouble = append(trouble, err)
 			continue
 		}
@@ -182,15 +183,27 @@ func (p *Planner) lines(ctx context.Context, t *Table, tips Tips, heads map[weir
 	return lines, errors.Join(trouble...)
 }
 
-// wanted evaluates the condition of a plan's job for what is due.
-func (p *Planner) wanted(t *Table, i int, tips Tips) (bool, error) {
+// conditions are those of one pass. Many builders have the same, and to compile one
+// costs a hundred times as much as to evaluate it.
+type conditions map[string]condition.Compiled
+
+// hold evaluates the condition of a plan's job for what is due.
+func (all conditions) hold(t *Table, i int, tips Tips) (bool, error) {
 	plan := t.Plans[i]
 	if plan.Job.If == "" {
 		return true, nil
 	}
 	facts := t.Facts(plan, weir.CauseChange, nil)
 	facts.Author = Due(tips[trail.Branch{Project: plan.Key.Project, Branch: plan.Key.Branch}]).Author
-	return condition.Job(plan.Job.If, facts)
+	c, ok := all[plan.Job.If]
+	if !ok {
+		var err error
+		if c, err = condition.CompileJob(plan.Job.If); err != nil {
+			return false, err
+		}
+		all[plan.Job.If] = c
+	}
+	return c.Holds(facts)
 }
 
 // unready reports whether a product that a plan's builds need at pins is not there: its

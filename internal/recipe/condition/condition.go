@@ -44,14 +44,33 @@ func CheckStep(text string, scope Scope) error {
 // Job evaluates a job's condition. An empty one is true. The error has the code
 // weir.Invalid: the condition is none, or stumbles over the facts.
 func Job(text string, facts JobFacts) (bool, error) {
-	if strings.TrimSpace(text) == "" {
-		return true, nil
-	}
-	program, err := compile(text, jobEnv{}, JobNames(), Scope{})
+	c, err := CompileJob(text)
 	if err != nil {
 		return false, err
 	}
-	return run(program, facts.env())
+	return c.Holds(facts)
+}
+
+// Compiled is the condition of a job, ready to be evaluated many times. It may be
+// used at the same time.
+type Compiled struct{ program *vm.Program }
+
+// CompileJob compiles the condition of a job; an empty one always holds. Invalid if
+// it is none.
+func CompileJob(text string) (Compiled, error) {
+	if strings.TrimSpace(text) == "" {
+		return Compiled{}, nil
+	}
+	program, err := compile(text, jobEnv{}, JobNames(), Scope{})
+	return Compiled{program}, err
+}
+
+// Holds evaluates the condition. Invalid if that goes wrong.
+func (c Compiled) Holds(facts JobFacts) (bool, error) {
+	if c.program == nil {
+		return true, nil
+	}
+	return run(c.program, facts.env())
 }
 
 // Step evaluates a step's condition, as Job does a job's.

@@ -57,6 +57,12 @@ func TestJob(t *testing.T) {
 		if err != nil || got != want {
 			t.Errorf("%s is %v, %v, want %v", text, got, err, want)
 		}
+		compiled, err := condition.CompileJob(text)
+		for range 2 { // it does not wear out
+			if got, holdErr := compiled.Holds(facts().JobFacts); err != nil || holdErr != nil || got != want {
+				t.Errorf("%s, compiled, is %v, %v, %v, want %v", text, got, err, holdErr, want)
+			}
+		}
 		if text == "" {
 			continue
 		}
