@@ -26,7 +26,6 @@ lines"""
   "pytest", # runs it
   "x[extra]; python_version < '3.9'",
 ]
-broken =
 [dependency-groups]
 test = [{include-group = "base"}, "pytest>=7"]
 [tool.pytest.ini_options]
@@ -42,7 +41,7 @@ x = true
 	for _, c := range []struct{ got, want any }{
 		{doc.Texts("build-system", "requires"), []string{"setuptools>=61", "wheel"}},
 		{doc.Text("project", "name"), `it's "quoted"`},
-		{doc.Text("project", "version"), "1.0"},
+		{doc.Text("project", "version"), "1"},
 		{doc.Text("project", "readme"), "several\nlines"},
 		{doc.Texts("project", "optional-dependencies", "test-all"), []string{"pytest", "x[extra]; python_version < '3.9'"}},
 		{doc.Texts("dependency-groups", "test"), []string{"pytest>=7"}},
@@ -54,6 +53,15 @@ x = true
 	} {
 		if !reflect.DeepEqual(c.got, c.want) {
 			t.Errorf("got %#v, want %#v", c.got, c.want)
+		}
+	}
+}
+
+func TestReadNonsense(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"", "a =", "[project]\nname = 'x'\nbroken =\n", strings.Repeat("a=[", 1000), strings.Repeat("x", 2<<20), "a='\xff'", "[a]\n[a]\n"} {
+		if doc := toml.Read(text); doc == nil || len(doc) > 0 {
+			t.Errorf("%.40q is read as %v", text, doc)
 		}
 	}
 }
