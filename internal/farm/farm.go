@@ -157,6 +157,7 @@ func New(o Options) *Farm {
 	if f.recipes = o.Recipes; f.recipes == nil {
 		f.recipes = noRecipes{}
 	}
+	f.renamer.Log = o.Log
 	if f.setup == nil {
 		f.setup = new(setup.Board)
 	}

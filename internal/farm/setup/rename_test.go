@@ -64,3 +64,19 @@ func TestManyRenamings(t *testing.T) {
 		t.Errorf("%d pieces, %v", len(s.said), err)
 	}
 }
+
+// TestForeignRenamings has a repository whose recipe wants a name for a job that
+// another one had: that is its own trouble, and nobody else's.
+func TestForeignRenamings(t *testing.T) {
+	t.Parallel()
+	f := &recipe.Farm{Projects: []weir.Project{
+		{Name: "app", Recipe: weir.RecipeRepository, Jobs: []weir.Job{{Name: "test", Formerly: []string{"check", "lint"}}}}}}
+	s, r := &renames{fail: weir.Errorf(weir.Conflict, "test has a history of its own")}, Renamer{}
+	if _, err := r.Apply(t.Context(), s, f, time.Now()); err != nil || len(s.said) != 1 || len(s.said[0]) != 2 {
+		t.Errorf("%v, after %+v", err, s.said)
+	}
+	s.fail, r = weir.Errorf(weir.Unavailable, "the disk is full"), Renamer{}
+	if _, err := r.Apply(t.Context(), s, f, time.Now()); weir.CodeOf(err) != weir.Unavailable {
+		t.Errorf("the farm's own trouble is %v", err)
+	}
+}
