@@ -132,7 +132,7 @@ func (b *Book) Fill(ctx context.Context, f *recipe.Farm) (*recipe.Farm, []setup.
 		if !own(*p) {
 			continue
 		}
-		r := of(known, p.Name)
+		r := lastOf(known, *p)
 		says := setup.Recipe{Project: p.Name, Revision: r.Revision, Origin: r.Origin, Problem: r.Problem, Read: r.Read}
 		if r.Text != "" {
 			jobs, problem := now.jobs(*p, r)
@@ -172,6 +172,17 @@ func of(known []store.RepositoryRecipe, project string) store.RepositoryRecipe {
 		return store.RepositoryRecipe{}
 	}
 	return known[i]
+}
+
+// lastOf returns the recipe that a project has, or had under a former name: until it
+// is read under the new one, its jobs are the same, and none of them is removed.
+func lastOf(known []store.RepositoryRecipe, p weir.Project) store.RepositoryRecipe {
+	for _, name := range append([]string{p.Name}, p.Formerly...) {
+		if r := of(known, name); r.Project != "" {
+			return r
+		}
+	}
+	return store.RepositoryRecipe{}
 }
 
 // jobs parses a recipe, unless that was done before.

@@ -290,6 +290,24 @@ func TestComparisonLeavesNothing(t *testing.T) {
 	}
 }
 
+// TestRenamed keeps the jobs of a project under its new name before its recipe is read again.
+func TestRenamed(t *testing.T) {
+	t.Parallel()
+	x := open(t, &shelf{}, &forest{files: map[string]map[string]string{"a1": {".weir.yaml": "jobs: {check: {steps: [x]}}"}}}, farmText)
+	x.arrive(t, "app", "a1")
+	other, problems := recipe.Parse("weir.yaml", []byte(strings.Replace(farmText, "  app:\n", "  tool:\n    formerly: [app]\n", 1)))
+	if other == nil {
+		t.Fatal(problems.Format())
+	}
+	full, _, err := x.Fill(t.Context(), other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p, ok := full.Project("tool"); !ok || len(p.Jobs) != 1 || p.Jobs[0].Name != "check" {
+		t.Errorf("the jobs are %+v", p)
+	}
+}
+
 // TestSourceAway makes sure that a revision does not arrive whose recipe cannot
 // be read now, and arrives later.
 func TestSourceAway(t *testing.T) {
