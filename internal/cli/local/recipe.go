@@ -169,7 +169,7 @@ func (s *recipeSource) choose(want, job, cell string) ([]recipe.Plan, error) {
 		cells := names(fit)
 		fit = slices.DeleteFunc(fit, func(p recipe.Plan) bool { return p.Key.Cell != cell })
 		if len(fit) == 0 {
-			return nil, weir.Errorf(weir.NotFound, "no job has a cell %q", cell).WithHint("there are: %s", short(cells))
+			return nil, weir.Errorf(weir.NotFound, "no job has a cell %q", cell).WithHint("%s", cellHint(cells))
 		}
 	}
 	return s.withNeeds(fit), nil
@@ -201,6 +201,14 @@ func names(plans []recipe.Plan) []string {
 		}
 	}
 	return out
+}
+
+// cellHint says which cells there are.
+func cellHint(cells []string) string {
+	if len(cells) == 0 {
+		return "no job here has a matrix; leave out --cell"
+	}
+	return "there are: " + short(cells)
 }
 
 // maxNamed is how many names a hint lists.
