@@ -186,7 +186,7 @@ func keptSections(k KeptView) templ.Component {
 					return templ_7745c5c3_Err
 				}
 				if f.Expires.ISO != "" {
-					templ_7745c5c3_Err = page.Since("until", f.Expires).Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = page.Since("deleted", f.Expires).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
