@@ -62,7 +62,7 @@ projects:
 		}
 		bad := down.commit(t, "break it", map[string]string{"own": "not ok - own\n", ".weir.yaml": "jobs: {test: {steps: [echo new, sh test.sh], results: [{tap: out.tap}]}}\n"})
 		expect(located(1), "down", bad, "own")
-		for _, v := range []string{"1.1.0", "1.2.0", "1.10.0", "1.3.0", "1.4.0"} {
+		for _, v := range []string{"1.1.0", "1.2.0", "1.3.0", "1.4.0", "1.10.0"} {
 			r.publish(t, v)
 		}
 		expect(located(2), "reed", "1.3.0", "reed")
