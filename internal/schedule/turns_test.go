@@ -259,3 +259,28 @@ func TestRank(t *testing.T) {
 		}
 	}
 }
+
+// TestCancelledKeepsNoLock: what is kept for a build that waits is let go when
+// something becomes of it.
+func TestCancelledKeepsNoLock(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC)
+	w := weir.Worker{Name: "w", Platform: "linux/amd64", Slots: 3}
+	want := func(id weir.BuildID) Candidate {
+		return Candidate{Build: id, Builder: weir.Builder{BuilderKey: weir.BuilderKey{Project: "p", Platform: w.Platform}}, Queued: now,
+			Locks: []weir.LockUse{{Name: "db"}}}
+	}
+	var s Shares
+	held := []Held{{Build: 1, Worker: "w", Locks: []weir.LockUse{{Name: "db"}}}}
+	if got := (Queue{Candidates: []Candidate{want(2)}, Held: held, Shares: &s}).Pick(w, 1, now); len(got) > 0 {
+		t.Fatalf("the lock is held, and %v got it", got)
+	}
+	after := Queue{Candidates: []Candidate{want(3)}, Shares: &s}
+	if got := after.Pick(w, 1, now); len(got) > 0 {
+		t.Errorf("the lock is kept for build 2, and %v got it", got)
+	}
+	s.Changed(2)
+	if got := after.Pick(w, 1, now); len(got) != 1 || got[0] != 3 {
+		t.Errorf("build 2 is cancelled, and %v got the lock", got)
+	}
+}
