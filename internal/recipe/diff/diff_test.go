@@ -72,6 +72,10 @@ added     project new
 changed   project app: source.poll
 changed   job app/lint: steps
 `},
+		{what: "keys as the file has them", after: farm(t, "poll: 2m", "poll: 2m, settle: 5s, clean: fresh, pulls: own", "{steps: [make lint]}", "{on: [force], steps: [make lint]}"), want: `
+changed   project app: source.clean, source.pulls.build, source.settle
+changed   job app/lint: on
+`},
 		{what: "a branch", after: farm(t, "app, branch: main", "app, branch: next"), want: `
 changed   project app: source.branch
            its history starts anew: builders of branch next are other builders

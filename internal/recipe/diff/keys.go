@@ -10,6 +10,9 @@ import (
 // there: what differs within them is told key by key.
 var nested = []string{"Source", "Checkout", "Watch", "Pulls", "Start", "Worker", "Mail"}
 
+// flat are those of them whose keys stand beside the others in a file.
+var flat = []string{"Checkout", "Watch", "Start"}
+
 // differing lists the keys of two structs of one type whose values differ,
 // sorted. Fields with the given names are left out.
 func differing(before, after reflect.Value, except ...string) []string {
@@ -30,7 +33,11 @@ func fields(before, after reflect.Value, prefix string, except []string) (keys [
 			continue
 		}
 		if key := prefix + keyOf(f); f.Type.Kind() == reflect.Struct && slices.Contains(nested, f.Name) {
-			keys = append(keys, fields(a, b, key+".", nil)...)
+			inner := key + "."
+			if slices.Contains(flat, f.Name) {
+				inner = prefix
+			}
+			keys = append(keys, fields(a, b, inner, nil)...)
 		} else {
 			keys = append(keys, key)
 		}
