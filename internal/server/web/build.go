@@ -235,8 +235,9 @@ func (v *BuildView) attempts(d farm.BuildDetail, q buildQuery, now time.Time) {
 	}
 	attempt := d.Attempts[shown]
 	v.Attempt = attempt.ID.Number
-	open := openStep(attempt.Steps, q.step)
-	for _, s := range attempt.Steps {
+	steps := ended(attempt)
+	open := openStep(steps, q.step)
+	for _, s := range steps {
 		line := stepLine(v.ID, v.Attempt, s, now)
 		line.Open = line.HasLog && s.Index == open
 		line.ShowURL = fmt.Sprintf("%s?attempt=%d&step=%d#step-%d", page.BuildURL(v.ID), v.Attempt, s.Index, s.Index)
@@ -247,6 +248,18 @@ func (v *BuildView) attempts(d farm.BuildDetail, q buildQuery, now time.Time) {
 		}
 		v.Steps = append(v.Steps, line)
 	}
+}
+
+// ended returns the steps of an attempt. One that still runs when the attempt is over
+// was killed: of a build that is cancelled nobody reports it.
+func ended(a farm.AttemptDetail) []farm.StepDetail {
+	steps := slices.Clone(a.Steps)
+	for i := range steps {
+		if s := &steps[i]; !a.Live() && s.State == weir.StepRunning {
+			s.State, s.Ended = weir.StepKilled, a.Ended
+		}
+	}
+	return steps
 }
 
 // openStep picks the step whose log is worth seeing: the one asked for, the

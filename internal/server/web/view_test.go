@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/farm"
@@ -209,5 +210,19 @@ func TestVerdictsHaveGrounds(t *testing.T) {
 		if !strings.Contains(page.String(), want) {
 			t.Errorf("%q is not in %s", want, page.String())
 		}
+	}
+}
+
+// TestStepsOfWhatEnded shows no step as running of an attempt that is over.
+func TestStepsOfWhatEnded(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	a := farm.AttemptDetail{Steps: []farm.StepDetail{{StepRecord: weir.StepRecord{Name: "build", State: weir.StepRunning, Started: at}}}}
+	if s := ended(a)[0]; s.State != weir.StepRunning {
+		t.Errorf("while it runs: %+v", s)
+	}
+	a.Ended = at.Add(time.Minute)
+	if s := ended(a)[0]; s.State != weir.StepKilled || !s.Ended.Equal(a.Ended) || a.Steps[0].State != weir.StepRunning {
+		t.Errorf("when it is over: %+v", s)
 	}
 }
