@@ -18,10 +18,10 @@ import (
 
 	"github.com/weir-ci/weir/internal/cli/console"
 	"github.com/weir-ci/weir/internal/cli/hooks"
+	"github.com/weir-ci/weir/internal/cli/local"
 	"github.com/weir-ci/weir/internal/cli/recipes"
 	"github.com/weir-ci/weir/internal/cli/reload"
 	"github.com/weir-ci/weir/internal/cli/starts"
-	"github.com/weir-ci/weir/internal/cli/local"
 )
 
 // Main runs the command line and returns the exit code.

@@ -77,7 +77,10 @@ func Try(path string, mode Mode) (*Lock, error) {
 // Release gives the lock up. Later calls do nothing.
 func (l *Lock) Release() {
 	if l.file != nil {
-		_ = l.file.Close() // closing drops the lock
+		// A child that is being forked has the file too until it runs its program,
+		// so that closing alone may leave it locked for a moment.
+		unlock(l.file)
+		_ = l.file.Close()
 		l.file = nil
 	}
 }

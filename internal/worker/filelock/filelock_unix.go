@@ -25,3 +25,5 @@ func tryLock(f *os.File, mode Mode) error {
 		}
 	}
 }
+
+func unlock(f *os.File) { _ = unix.Flock(int(f.Fd()), unix.LOCK_UN) }

@@ -22,3 +22,6 @@ func tryLock(f *os.File, mode Mode) error {
 	}
 	return err
 }
+
+// unlock does nothing: handles are not inherited, and closing drops the lock.
+func unlock(*os.File) {}
