@@ -5,6 +5,8 @@
 package github
 
 import (
+	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -174,7 +176,18 @@ func (w *workflow) condition(n *yaml.Node, title string, j *weir.Job) {
 	case text == "failure()" && len(j.Needs) > 0:
 		j.When = weir.WhenFailed
 	case strings.Contains(text, "github.repository"): // a farm builds what its file names
-	default:
-		w.Note(n, "job %s: the condition %s was not taken over; it is built each time", title, draft.Title(text))
+	case onBranch.MatchString(text):
+		j.If = fmt.Sprintf(`branch == %q and not pull and tag == ""`, onBranch.FindStringSubmatch(text)[1])
+	case onTag.MatchString(text) || text == "github.ref_type == 'tag'":
+		j.Start = weir.Start{On: []weir.Cause{weir.CauseTag, weir.CauseForce}}
+	default: // it may be what keeps a deployment from everybody's pull request
+		j.Start = weir.Start{On: []weir.Cause{weir.CauseForce}}
+		w.Note(n, "job %s: the condition %s was not taken over, so it starts only when a person starts it; see on and if", title, draft.Title(text))
 	}
 }
+
+// onTag is a condition that tags alone meet.
+var onTag = regexp.MustCompile(`^(?:github\.event_name == 'push' && )?startsWith\(github\.ref, 'refs/tags/?'\)$`)
+
+// onBranch is a condition that only one branch meets.
+var onBranch = regexp.MustCompile(`^github\.ref(?:_name)? == '(?:refs/heads/)?([A-Za-z0-9][A-Za-z0-9._/-]*)'$`)
