@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/weir-ci/weir"
 )
@@ -23,6 +24,8 @@ func TestUnreachable(t *testing.T) {
 		var e *weir.Error
 		if !errors.As(err, &e) || !strings.Contains(e.Hint, "git ls-remote "+loc) || !strings.Contains(e.Message, loc) {
 			t.Errorf("got %v", err)
+		} else if strings.Contains(e.Message, advice) {
+			t.Errorf("only git's general advice is told: %v", e.Message)
 		}
 		dir := filepath.Join(t.TempDir(), "x")
 		expectCode(t, m.Checkout(t.Context(), src, strings.Repeat("1", 40), dir, io.Discard), weir.Unavailable)
@@ -168,15 +171,30 @@ func TestCancelEndsAllProcesses(t *testing.T) {
 				_, err := m.Revisions(ctx, weir.Source{Location: scheme + "://" + addr + "/x"}, "")
 				failed <- err
 			}()
-			conn := <-connected
+			const patience = 3 * time.Minute // no test waits so long unless something is wrong
+			over := time.After(patience)
+			var conn net.Conn
+			select {
+			case conn = <-connected:
+			case <-over:
+				t.Fatal("nobody asks")
+			}
 			defer conn.Close()
 			cancel()
-			err := <-failed
+			var err error
+			select {
+			case err = <-failed:
+			case <-over:
+				t.Fatal("it does not end")
+			}
 			expectCode(t, err, weir.Unavailable)
 			if !errors.Is(err, context.Canceled) {
 				t.Errorf("got %v", err)
 			}
-			_, _ = io.Copy(io.Discard, conn) // hangs if a process lives on
+			_ = conn.SetReadDeadline(time.Now().Add(patience))
+			if _, err := io.Copy(io.Discard, conn); errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Error("a process lives on")
+			}
 		})
 	}
 }

@@ -195,27 +195,34 @@ func unreachable(ctx context.Context, src weir.Source, err error) error {
 	if ctx.Err() != nil || errors.As(err, &known) || !errors.As(err, &f) || f.Has("No space left on device") {
 		return explain(ctx, src, err)
 	}
-	return weir.Errorf(weir.Unavailable, "git cannot read %s: %s", src.Location, f.LastLine()).
+	return weir.Errorf(weir.Unavailable, "git cannot read %s: %s", src.Location, complaint(f)).
 		WithHint("try as the user that runs weir: git ls-remote %s", src.Location).WithCause(err)
+}
+
+// advice is what git ends with, over two lines, when a remote hangs up.
+const advice = "and the repository exists."
+
+// complaintBytes is how much of a line of git is told.
+const complaintBytes = 200
+
+// complaint is the line in which git, or the ssh that it runs, says what is
+// wrong: the last one, or the first one where the last is but general advice.
+func complaint(f *command.Failure) string {
+	if last := f.LastLine(); last != advice {
+		return last
+	}
+	for line := range strings.Lines(f.Stderr) {
+		line = strings.TrimSpace(line)
+		if line != "" && !strings.HasPrefix(strings.ToLower(line), "warning:") {
+			return command.Excerpt(line, complaintBytes)
+		}
+	}
+	return advice
 }
 
 // explain makes a *weir.Error of any error.
 func explain(ctx context.Context, src weir.Source, err error) error {
-	var known *weir.Error
-	var f *command.Failure
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &known):
-		return known
-	case ctx.Err() != nil:
-		return weir.Errorf(weir.Unavailable, "reading %s was stopped: %w", src.Location, ctx.Err())
-	case mirror.NoSpace(err), errors.As(err, &f) && f.Has("No space left on device"):
-		return weir.Errorf(weir.Exhausted, "no space left for the files of %s", src.Location).
-			WithHint("make room on the disk of the cache or of the work directory").WithCause(err)
-	}
-	return weir.Errorf(weir.Internal, "git did not work on the mirror of %s", src.Location).
-		WithHint("the log of this program has git's own words").WithCause(err)
+	return mirror.Explain(ctx, "git", src, "the mirror of "+src.Location, err)
 }
 
 // mirrorOf finds the place of src's mirror; the mirror itself may be absent.

@@ -249,18 +249,30 @@ func TestCancelEndsTheTool(t *testing.T) {
 		_, err := m.Revisions(ctx, weir.Source{Location: mod, Versions: []string{"v1.0.0"}}, "")
 		failed <- err
 	}()
+	const patience = 3 * time.Minute // no test waits so long unless something is wrong
+	over := time.After(patience)
+	if tcp, ok := l.(*net.TCPListener); ok {
+		_ = tcp.SetDeadline(time.Now().Add(patience))
+	}
 	conn, err := l.Accept()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
 	cancel()
-	err = <-failed
+	select {
+	case err = <-failed:
+	case <-over:
+		t.Fatal("it does not end")
+	}
 	expectCode(t, err, weir.Unavailable)
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
-	_, _ = io.Copy(io.Discard, conn) // hangs if the tool lives on
+	_ = conn.SetReadDeadline(time.Now().Add(patience))
+	if _, err := io.Copy(io.Discard, conn); errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Error("the tool lives on")
+	}
 }
 
 func TestManyVersions(t *testing.T) {

@@ -137,6 +137,8 @@ func serve(t *testing.T, repo string) *url.URL {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	const patience = 3 * time.Minute
+	defer time.AfterFunc(patience, func() { _ = cmd.Process.Kill() }).Stop() // then its output ends
 	line, err := bufio.NewReader(out).ReadString('\n')
 	port := regexp.MustCompile(`:([0-9]+)`).FindAllStringSubmatch(line, -1)
 	if err != nil || len(port) == 0 {

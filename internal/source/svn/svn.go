@@ -165,21 +165,7 @@ func unreachable(ctx context.Context, src weir.Source, err error) error {
 
 // explain makes a *weir.Error of any error.
 func explain(ctx context.Context, src weir.Source, err error) error {
-	var known *weir.Error
-	var f *command.Failure
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &known):
-		return known
-	case ctx.Err() != nil:
-		return weir.Errorf(weir.Unavailable, "reading %s was stopped: %w", src.Location, ctx.Err())
-	case mirror.NoSpace(err), errors.As(err, &f) && f.Has("No space left on device"):
-		return weir.Errorf(weir.Exhausted, "no space left for the files of %s", src.Location).
-			WithHint("make room on the disk of the cache or of the work directory").WithCause(err)
-	}
-	return weir.Errorf(weir.Internal, "svn did not work on %s", src.Location).
-		WithHint("the log of this program has svn's own words").WithCause(err)
+	return mirror.Explain(ctx, "svn", src, src.Location, err)
 }
 
 // identity is the file that says which repository there was in src's place when
