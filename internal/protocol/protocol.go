@@ -73,6 +73,8 @@ type Hello struct {
 	// with one token can be told from one that says hello again.
 	Instance string `json:"instance,omitempty"`
 	Draining bool   `json:"draining,omitempty"` // it takes no more work and will leave
+	// Disk is how many bytes are free where it builds; 0: it does not know.
+	Disk int64 `json:"disk,omitempty"`
 }
 
 // HelloAnswer tells the worker how to behave.
@@ -109,6 +111,8 @@ type Lease struct {
 	// elsewhere, at most MaxWarm: digests of products, and PROJECT for the mirror or
 	// the caches of one.
 	Warm []string `json:"warm,omitempty"`
+	// Disk is as in Hello.
+	Disk int64 `json:"disk,omitempty"`
 }
 
 // LeaseAnswer gives work. It is empty if there is none.

@@ -94,16 +94,6 @@ type Mark struct {
 
 func (b Block) end() int64 { return b.Offset + int64(len(b.Text)) }
 
-// timeAt is when the byte at a position of the text was read; zero if unknown.
-func (b Block) timeAt(position int) time.Time {
-	for _, m := range b.Marks {
-		if position < m.End {
-			return m.At
-		}
-	}
-	return time.Time{}
-}
-
 // Codec compresses and decompresses. It is safe for concurrent use.
 type Codec struct {
 	unzip   *zstd.Decoder

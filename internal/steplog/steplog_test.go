@@ -203,6 +203,16 @@ func checkSource(t *testing.T, s Source, text []byte, rnd *rand.Rand) {
 	checkSearch(t, s, text)
 }
 
+// timeAt is when the byte at a position of the text was read; zero if unknown.
+func (b Block) timeAt(position int) time.Time {
+	for _, m := range b.Marks {
+		if position < m.End {
+			return m.At
+		}
+	}
+	return time.Time{}
+}
+
 // checkTimes holds the times of a piece against the blocks that it is from.
 func checkTimes(t *testing.T, s Source, p Piece) {
 	t.Helper()

@@ -23,7 +23,7 @@ func BenchmarkTrivial(b *testing.B) {
 	f := newFarm(b)
 	f.forgetful = true
 	w := newWorker(b, f, func(o *Options) { o.Slots, o.Supervisor = 2, []string{bin, "supervise"} })
-	stop := start(b, w)
+	stop := start(b, f, w)
 	f.until("hello", func() bool { return f.count["lease"] > 0 })
 	b.ResetTimer()
 	self, children := cpu(syscall.RUSAGE_SELF), cpu(syscall.RUSAGE_CHILDREN)

@@ -37,8 +37,9 @@ func program(t testing.TB) string {
 		if built.dir, built.err = os.MkdirTemp("", "weir-worker-test-"); built.err != nil {
 			return
 		}
-		out, err := exec.Command("go", "build", "-o", built.dir, "github.com/weir-ci/weir/cmd/weir").CombinedOutput()
-		if err != nil {
+		cmd := exec.Command("go", "build", "-o", built.dir, "github.com/weir-ci/weir/cmd/weir")
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0") // as everywhere else: it is compiled already
+		if out, err := cmd.CombinedOutput(); err != nil {
 			built.err = fmt.Errorf("%w: %s", err, out)
 		}
 	})
@@ -118,14 +119,20 @@ func (r *running) kill() {
 	<-r.done
 }
 
-// leaves waits for the program's end, which must be a good one.
-func (r *running) leaves() {
+// ends waits for the program's end.
+func (r *running) ends() {
 	r.t.Helper()
 	select {
 	case <-r.done:
-	case <-time.After(30 * time.Second):
-		r.t.Fatal("the program does not end")
+	case <-time.After(patience):
+		r.t.Fatalf("%v does not end", r.cmd.Args)
 	}
+}
+
+// leaves waits for the program's end, which must be a good one.
+func (r *running) leaves() {
+	r.t.Helper()
+	r.ends()
 	if code := r.cmd.ProcessState.ExitCode(); code != 0 {
 		r.t.Errorf("%v ended with %d: %s", r.cmd.Args, code, &r.out)
 	}
@@ -142,16 +149,15 @@ func (s *site) await(name string) string {
 	s.t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	for range tick.C {
+	for over := time.Now().Add(patience); ; <-tick.C {
 		data, err := os.ReadFile(filepath.Join(s.tmp, name))
-		if err == nil && len(data) > 0 {
+		if err == nil && bytes.HasSuffix(data, []byte("\n")) {
 			return strings.TrimSpace(string(data))
 		}
-		if err != nil && !errors.Is(err, fs.ErrNotExist) || s.t.Context().Err() != nil {
-			s.t.Fatal(err)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) || time.Now().After(over) {
+			s.t.Fatalf("%s holds %q: %v", name, data, err)
 		}
 	}
-	return ""
 }
 
 func (s *site) allow(name string) {
@@ -346,7 +352,7 @@ func TestDrain(t *testing.T) {
 			} else {
 				asked = s.start("--drain")
 			}
-			f.until("a hello", func() bool { return len(f.hellos) > 1 && f.hellos[1].Draining })
+			f.until("a hello", func() bool { return f.hellos[len(f.hellos)-1].Draining })
 			s.give(s.script(2, "echo no"))
 			s.allow("go")
 			worker.leaves()
@@ -356,7 +362,7 @@ func TestDrain(t *testing.T) {
 					t.Errorf("it says %s", &asked.out)
 				}
 				if again := s.start("--drain"); true {
-					<-again.done
+					again.ends()
 					if again.cmd.ProcessState.ExitCode() == 0 || !strings.Contains(again.out.String(), "no worker runs in") {
 						t.Errorf("it says %s", &again.out)
 					}
@@ -377,7 +383,7 @@ func TestSecondSignal(t *testing.T) {
 	t.Parallel()
 	f, s, worker := underWay(t)
 	_ = worker.cmd.Process.Signal(syscall.SIGTERM)
-	f.until("a hello", func() bool { return len(f.hellos) > 1 && f.hellos[1].Draining })
+	f.until("a hello", func() bool { return f.hellos[len(f.hellos)-1].Draining })
 	_ = worker.cmd.Process.Signal(syscall.SIGTERM)
 	worker.leaves()
 	s.gone("half")

@@ -20,12 +20,12 @@ import (
 func TestSecretsStayInside(t *testing.T) {
 	t.Parallel()
 	const secret = "s3cr3t-and-l0ng"
-	as := assignment(1, `echo "it is $KEY"; echo "see $KEY" > "$WEIR_SUMMARY"; : > ready; until test -e go; do sleep 0.02; done`)
+	as := assignment(1, `echo "see $KEY" > "$WEIR_SUMMARY"; : > ready; echo "it is $KEY"; until test -e go; do sleep 0.02; done`)
 	as.Spec.Job.Steps[0].Secrets = []string{"KEY"}
 	as.Secrets = []weir.EnvVar{{Name: "KEY", Value: secret}}
 	f := newFarm(t, as)
 	w := newWorker(t, f)
-	stop := start(t, w)
+	stop := start(t, f, w)
 	f.until("the step says something", func() bool { return len(f.logs[1]) > 0 })
 	var checkout string
 	err := filepath.WalkDir(w.opts.Dir, func(name string, d os.DirEntry, err error) error {
@@ -69,7 +69,7 @@ func TestYieldsArrive(t *testing.T) {
 		}
 		return faults(verb, n)
 	}
-	stop := start(t, newWorker(t, f))
+	stop := start(t, f, newWorker(t, f))
 	f.until("the build has ended", f.ended)
 	if err := stop(); err != nil {
 		t.Fatal(err)
@@ -93,7 +93,7 @@ func TestWarmth(t *testing.T) {
 	as.Spec.Project = "cached"
 	f := newFarm(t, as)
 	w := newWorker(t, f)
-	stop := start(t, w)
+	stop := start(t, f, w)
 	f.until("the build has ended", f.ended)
 	f.until("another lease is asked for", func() bool { return len(f.asks) > 1 || f.count["lease"] > 1 })
 	if err := stop(); err != nil {
@@ -130,12 +130,25 @@ func TestPatchIsFetched(t *testing.T) {
 	f := newFarm(t, as)
 	f.blobs[weir.DigestOf([]byte(text))] = []byte(text)
 	p := patches{got: make(chan string, 1)}
-	stop := start(t, newWorker(t, f, func(o *Options) { o.Runner.Checkout = p }))
+	stop := start(t, f, newWorker(t, f, func(o *Options) { o.Runner.Checkout = p }))
 	f.until("the build has ended", f.ended)
 	if err := stop(); err != nil {
 		t.Fatal(err)
 	}
 	if got := <-p.got; got != text || f.finishes[0].Outcome != weir.Passed {
 		t.Errorf("got %q, %+v", got, f.finishes[0])
+	}
+}
+
+// TestRoom tells the server how much room is left.
+func TestRoom(t *testing.T) {
+	t.Parallel()
+	w := &Worker{opts: Options{Dir: t.TempDir()}}
+	if w.room() <= 0 {
+		t.Error("there is no room in the directory for temporary files")
+	}
+	w.opts.Dir = "\x00"
+	if got := w.room(); got != 0 {
+		t.Errorf("%d bytes are free where nothing can be", got)
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/protocol"
+	"github.com/weir-ci/weir/internal/worker/disk"
 )
 
 // work says hello and leases until ctx ends, the server does not want it, or
@@ -112,11 +113,20 @@ func (w *Worker) Running() int {
 	return len(w.running)
 }
 
+// room is how many bytes are free where it builds; 0 if the system does not say.
+func (w *Worker) room() int64 {
+	space, err := disk.Free(w.opts.Dir)
+	if err != nil {
+		return 0
+	}
+	return max(space.Free, 0)
+}
+
 // hello introduces the worker, however long it takes to get an answer.
 func (w *Worker) hello(ctx context.Context, rivals *rivals) error {
 	w.mu.Lock()
 	msg := protocol.Hello{Version: protocol.Version, Platform: w.opts.Platform, Labels: w.opts.Labels, Slots: w.opts.Slots,
-		Program: w.opts.Program, Host: w.opts.Host, Instance: w.instance, Draining: w.isDraining()}
+		Program: w.opts.Program, Host: w.opts.Host, Instance: w.instance, Draining: w.isDraining(), Disk: w.room()}
 	held := map[weir.AttemptID]*attempt{}
 	for id, a := range w.running {
 		msg.Holds = append(msg.Holds, id)
@@ -168,7 +178,7 @@ func (w *Worker) leaseAll(ctx context.Context, retry *backoff, begin func(protoc
 				free = w.free()
 			}
 		}
-		ask := protocol.Lease{Free: free, Wait: protocol.MaxLeaseWait, Seq: seq, Warm: w.warm()}
+		ask := protocol.Lease{Free: free, Wait: protocol.MaxLeaseWait, Seq: seq, Warm: w.warm(), Disk: w.room()}
 		w.mu.Lock()
 		for id := range w.running {
 			ask.Holds = append(ask.Holds, id)

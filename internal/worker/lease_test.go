@@ -3,6 +3,7 @@
 package worker
 
 import (
+	"context"
 	"log/slog"
 	"strings"
 	"testing"
@@ -21,7 +22,7 @@ func TestShort(t *testing.T) {
 	f := newFarm(t, assignment(1, script))
 	w := newWorker(t, f)
 	w.fresh = time.Minute
-	stop := start(t, w)
+	stop := start(t, f, w)
 	f.until("the end", f.ended)
 	_ = stop()
 	if f.count["sync"] != 0 || f.packed == 0 || string(f.logs[1]) != output || f.finishes[0].Outcome != weir.Passed {
@@ -37,7 +38,7 @@ func TestFramesRefused(t *testing.T) {
 	f.fault = func(verb string, n int) fault { return map[bool]fault{verb == "finish" && n < 3: refused}[true] }
 	w := newWorker(t, f)
 	w.fresh = time.Minute
-	stop := start(t, w)
+	stop := start(t, f, w)
 	f.until("the end", f.ended)
 	_ = stop()
 	if f.count["sync"] == 0 || string(f.logs[1]) != output || f.finishes[0].Outcome != weir.Passed {
@@ -51,7 +52,7 @@ func TestVersionOne(t *testing.T) {
 	script, output := numbers(3000)
 	f := newFarm(t, assignment(1, script))
 	f.version = 1
-	stop := start(t, newWorker(t, f))
+	stop := start(t, f, newWorker(t, f))
 	f.until("the end", f.ended)
 	_ = stop()
 	if f.packed != 0 || string(f.logs[1]) != output || f.finishes[0].Outcome != weir.Passed || f.count["watch"] != 0 {
@@ -63,7 +64,7 @@ func TestVersionOne(t *testing.T) {
 func TestHolds(t *testing.T) {
 	t.Parallel()
 	f := newFarm(t, assignment(1, "echo on; exec sleep 600"))
-	stop := start(t, newWorker(t, f, func(o *Options) { o.Slots = 2 }))
+	stop := start(t, f, newWorker(t, f, func(o *Options) { o.Slots = 2 }))
 	f.until("a second lease", func() bool { return f.count["lease"] > 1 && len(f.logs[1]) > 0 })
 	f.mu.Lock()
 	f.queue = append(f.queue, assignment(2, "true"))
@@ -90,7 +91,7 @@ func TestWatch(t *testing.T) {
 		}
 		return protocol.SyncAnswer{}
 	}
-	stop := start(t, newWorker(t, f))
+	stop := start(t, f, newWorker(t, f))
 	f.until("a watch", func() bool { return f.count["watch"] > 0 })
 	f.mu.Lock()
 	f.over[id] = true
@@ -108,12 +109,15 @@ func TestWatch(t *testing.T) {
 func TestRivals(t *testing.T) {
 	t.Parallel()
 	f := newFarm(t)
+	ctx, cancel := context.WithCancel(bounded(t))
 	ended := make(chan error, 2)
 	for range 2 {
 		w := newWorker(t, f)
-		go func() { ended <- w.Run(t.Context()) }()
+		go func() { ended <- w.Run(ctx) }()
 	}
 	err := <-ended
+	cancel()
+	<-ended // else it would still use its directory
 	if weir.CodeOf(err) != weir.Conflict || !strings.Contains(err.Error(), "same token") {
 		t.Errorf("got %v", err)
 	}

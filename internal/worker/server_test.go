@@ -64,15 +64,26 @@ type farm struct {
 	watches   []protocol.Watch
 	interval  time.Duration // between the syncs of a quiet attempt
 	clock     time.Duration // how far the server's is behind
+
+	gone  chan struct{} // closed when nobody is kept waiting any more
+	close func()        // returns when nothing is being taken in any more
 }
+
+// patience ends a wait that would not end by itself. No test waits so long
+// unless something is wrong.
+const patience = 3 * time.Minute
 
 func newFarm(t testing.TB, queue ...protocol.Assignment) *farm {
 	f := &farm{t: t, queue: queue, keep: true, version: 2, interval: 20 * time.Millisecond, over: map[weir.AttemptID]bool{}, count: map[string]int{}, logs: map[int][]byte{}, steps: map[int]weir.StepRecord{},
-		blobs: map[weir.Digest][]byte{}, changed: make(chan struct{}),
+		blobs: map[weir.Digest][]byte{}, changed: make(chan struct{}), gone: make(chan struct{}),
 		fault:  func(string, int) fault { return fine },
 		answer: func(protocol.Sync) protocol.SyncAnswer { return protocol.SyncAnswer{} }}
 	srv := httptest.NewServer(f)
-	t.Cleanup(srv.Close)
+	f.close = sync.OnceFunc(func() {
+		close(f.gone)
+		srv.Close()
+	})
+	t.Cleanup(f.close)
 	f.url = srv.URL
 	return f
 }
@@ -86,7 +97,7 @@ func (f *farm) tell() {
 // until waits for something to become true.
 func (f *farm) until(what string, ok func() bool) {
 	f.t.Helper()
-	for {
+	for over := time.After(patience); ; {
 		f.mu.Lock()
 		done, changed := ok(), f.changed
 		f.mu.Unlock()
@@ -95,8 +106,10 @@ func (f *farm) until(what string, ok func() bool) {
 		}
 		select {
 		case <-changed:
-		case <-f.t.Context().Done():
-			f.t.Fatalf("waited for ever: %s", what)
+		case <-over:
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			f.t.Fatalf("waited in vain for %s; messages: %v", what, f.count)
 		}
 	}
 }
@@ -299,7 +312,7 @@ func (f *farm) hold(r *http.Request, enough func() bool) {
 		case <-changed:
 		case <-r.Context().Done():
 			return
-		case <-f.t.Context().Done():
+		case <-f.gone:
 			return
 		}
 	}

@@ -14,7 +14,7 @@ func TestOlderServer(t *testing.T) {
 	t.Parallel()
 	f := newFarm(t, assignment(1, "echo hi"))
 	f.newest = protocol.Version - 1
-	stop := start(t, newWorker(t, f))
+	stop := start(t, f, newWorker(t, f))
 	f.until("the build has ended", f.ended)
 	if err := stop(); err != nil {
 		t.Fatal(err)
@@ -29,7 +29,7 @@ func TestServerThatIsTooOld(t *testing.T) {
 	t.Parallel()
 	f := newFarm(t)
 	f.newest = protocol.Version - 2
-	if err := newWorker(t, f).Run(t.Context()); weir.CodeOf(err) != weir.Unsupported || len(f.hellos) != 2 {
+	if err := newWorker(t, f).Run(bounded(t)); weir.CodeOf(err) != weir.Unsupported || len(f.hellos) != 2 {
 		t.Errorf("got %v after %d hellos", err, len(f.hellos))
 	}
 }

@@ -54,7 +54,7 @@ func TestOutcomes(t *testing.T) {
 		{name: "pattern outside", spec: withResults("../r", "true"), code: weir.ReasonNoResults, text: "not a path below", steps: "pass"},
 		{name: "deep results", spec: withResults("**/t-*.x", "mkdir -p a/b; echo pass x > a/b/t-1.x; echo fail y > t-2.x"), code: weir.ReasonTests, text: "1 of 2", steps: "pass"},
 		{name: "spoofed step", spec: withResults("r", "echo 'fail (step):a' > r"), code: weir.ReasonTests, text: "1 of 1", steps: "pass"},
-		{name: "quiet", spec: quick(withResults("r", "echo pass x > r; "+long), func(s *weir.Spec) { s.Job.Quiet = 100 * time.Millisecond }), code: weir.ReasonQuiet, text: "no output for 100ms", steps: "error", incident: "timeout"},
+		{name: "quiet", spec: quick(withResults("r", "echo pass x > r", long), func(s *weir.Spec) { s.Job.Steps[1].Quiet = 100 * time.Millisecond }), code: weir.ReasonQuiet, text: "no output for 100ms", steps: "pass error", incident: "timeout"},
 		{name: "step timeout", spec: quick(spec(long, "true"), func(s *weir.Spec) { s.Job.Steps[0].Timeout = 50 * time.Millisecond }), code: weir.ReasonTimeout, text: `step "a": took longer than 50ms`, steps: "error"},
 		{name: "total timeout", spec: quick(spec("true", "while :; do echo x; sleep 0.01; done"), func(s *weir.Spec) { s.Job.Timeout = 300 * time.Millisecond }), code: weir.ReasonTimeout, text: "the build took longer than 300ms"},
 		{name: "missing directory", spec: quick(spec("true"), func(s *weir.Spec) { s.Job.Steps[0].Dir = "sub" }), code: weir.ReasonStep, text: "the directory sub is not in the checkout", steps: "fail"},

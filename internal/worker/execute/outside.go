@@ -12,7 +12,7 @@ const (
 	// goes down asks everybody first, and kills who is left after a minute or so.
 	toldFor = 2 * time.Minute
 	// toldLate is how much later than a step this program may learn of it.
-	toldLate = 250 * time.Millisecond
+	toldLate = time.Second
 )
 
 // endedOutside is shell.FromOutside for a step that has just ended, with what this

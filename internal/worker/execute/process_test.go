@@ -25,6 +25,10 @@ type ioWriter = io.Writer
 
 var enospc = &os.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC}
 
+// patience ends a wait that would not end by itself. No test waits so long
+// unless something is wrong.
+const patience = 3 * time.Minute
+
 // gone waits until no process has the id.
 func gone(t *testing.T, dir string, file string) {
 	t.Helper()
@@ -38,7 +42,7 @@ func gone(t *testing.T, dir string, file string) {
 	}
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	for {
+	for over := time.After(patience); ; {
 		stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 		// A zombie that init has yet to collect is gone as well.
 		if err != nil && syscall.Kill(pid, 0) != nil || strings.Contains(string(stat), ") Z ") {
@@ -46,7 +50,7 @@ func gone(t *testing.T, dir string, file string) {
 		}
 		select {
 		case <-tick.C:
-		case <-t.Context().Done():
+		case <-over:
 			t.Fatalf("process %d of %s is still there", pid, file)
 		}
 	}

@@ -5,6 +5,8 @@ package execute
 import (
 	"bytes"
 	"context"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -22,8 +24,8 @@ func TestServices(t *testing.T) {
 	t.Parallel()
 	db := weir.Service{Name: "db", Run: "echo $$ > pid; sleep 0.2; echo up; : > ready; while :; do sleep 0.05; test ! -e ask || { echo asked; mv ask answer; }; done",
 		Ready: "echo asking; test -e ready", Env: []weir.EnvVar{{Name: "A", Value: "b"}}}
-	proxy := weir.Service{Name: "proxy", Run: "test -e ready; echo $$ > pid2; sleep 600 & echo with $A; exec sleep 600", Env: []weir.EnvVar{{Name: "A", Value: "x"}}}
-	s := serving(spec(": > ask; until test -e answer; do sleep 0.02; done; echo done"), db, proxy)
+	proxy := weir.Service{Name: "proxy", Run: "test -e ready; echo $$ > pid2; sleep 600 & echo with $A; : > with; exec sleep 600", Env: []weir.EnvVar{{Name: "A", Value: "x"}}}
+	s := serving(spec(": > ask; until test -e answer && test -e with; do sleep 0.02; done; echo done"), db, proxy)
 	rec, dir := newRecorder(), t.TempDir()
 	got := newRunner(t, files{}).Run(t.Context(), Job{Spec: s, Dir: dir}, rec)
 	if got.Outcome != weir.Passed || rec.log(1) != "up\nasked\n" || rec.log(2) != "with x\n" || rec.log(3) != "done\n" {
@@ -48,8 +50,8 @@ func TestServicesThatFail(t *testing.T) {
 		log     string
 		note    string // of the service's step
 	}{
-		{"not ready", weir.Service{Name: "db", Run: "exec sleep 600", Ready: "echo no socket; exit 3", Timeout: 250 * time.Millisecond},
-			weir.ReasonService, `the service "db" did not become ready within 250ms: echo no socket; exit 3: exit status 3`, "no socket", "did not become ready"},
+		{"not ready", weir.Service{Name: "db", Run: "exec sleep 600", Ready: "echo no socket; exit 3", Timeout: 2 * time.Second}, // it has to be asked once in that
+			weir.ReasonService, `the service "db" did not become ready within 2s: echo no socket; exit 3: exit status 3`, "no socket", "did not become ready"},
 		{"never answers", weir.Service{Name: "db", Run: "exec sleep 600", Ready: "exec sleep 600", Timeout: 100 * time.Millisecond},
 			weir.ReasonService, "did not become ready within 100ms", "", ""},
 		{"ends before", weir.Service{Name: "db", Run: "echo bad config; exit 4", Ready: "false"},
@@ -59,9 +61,16 @@ func TestServicesThatFail(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			rec := newRecorder()
-			s := serving(spec("touch go; sleep 0.2"), c.service)
-			got := run(t, newRunner(t, files{}), s, rec)
+			rec, dir := newRecorder(), t.TempDir()
+			rec.onOut = func(_ int, p []byte) {
+				if bytes.Contains(p, []byte("has ended by itself")) {
+					if err := os.WriteFile(filepath.Join(dir, "src", "toy", "ended"), nil, 0o600); err != nil {
+						t.Error(err)
+					}
+				}
+			}
+			s := serving(spec("touch go; until test -e ended; do sleep 0.02; done"), c.service)
+			got := newRunner(t, files{}).Run(t.Context(), Job{Build: "41", Spec: s, Dir: dir}, rec)
 			if got.Reason.Code != c.code || !strings.Contains(got.Reason.Text, c.text) || !strings.Contains(rec.log(1), c.log) ||
 				!strings.Contains(got.Steps[1].Note, c.note) || got.Steps[1].State != weir.StepFailed {
 				t.Errorf("got %+v, %+v\n%s", got.Reason, got.Steps[1], rec.all())

@@ -2,6 +2,7 @@ package shell
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
 	"sync/atomic"
@@ -130,8 +131,13 @@ func newPump(r *os.File, out io.Writer) *pump {
 func (p *pump) copy(out io.Writer) {
 	defer close(p.done)
 	buf := make([]byte, 64<<10)
+	left := maxPipe
 	for broken := false; ; {
 		n, err := p.r.Read(buf)
+		if errors.Is(err, os.ErrDeadlineExceeded) && left > 0 {
+			n, err = readNow(p.r, buf[:min(left, len(buf))])
+			left -= n
+		}
 		if p.off.Load() {
 			return
 		}
@@ -157,7 +163,13 @@ func (p *pump) idle() time.Duration {
 	return time.Since(p.start) - time.Duration(p.last.Load())
 }
 
-// stop waits until all output is copied, but no longer than linger.
+// maxPipe is how much may lie in a pipe when linger is over, in bytes: what Linux
+// lets anybody but root make it hold.
+const maxPipe = 1 << 20
+
+// stop waits until all output is copied. What a process that left the group may
+// still say is waited for no longer than linger, which says nothing of what was
+// said before: on a machine with too much to do that may take longer to read.
 func (p *pump) stop(linger time.Duration) {
 	if p.r.SetReadDeadline(time.Now().Add(linger)) == nil {
 		<-p.done

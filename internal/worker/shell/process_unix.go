@@ -5,6 +5,7 @@ package shell
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -83,6 +84,24 @@ func (g group) alive() bool {
 }
 
 func (g group) close() {}
+
+// readNow reads what is in a pipe, also after its deadline. It does not wait: that
+// there is nothing is an error.
+func readNow(pipe *os.File, buf []byte) (n int, err error) {
+	raw, err := pipe.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	blame := raw.Control(func(fd uintptr) {
+		for err = syscall.EINTR; errors.Is(err, syscall.EINTR); {
+			n, err = syscall.Read(int(fd), buf) // as every pipe that has deadlines, it does not block
+		}
+	})
+	if err = errors.Join(err, blame); err == nil && n == 0 {
+		err = io.EOF
+	}
+	return max(n, 0), err
+}
 
 func ending(s *os.ProcessState) (code int, signal string, number int) {
 	if ws, ok := s.Sys().(syscall.WaitStatus); ok && ws.Signaled() {

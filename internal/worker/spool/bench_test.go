@@ -12,6 +12,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/patience"
 	"github.com/weir-ci/weir/internal/worker/spool"
 )
 
@@ -78,7 +79,7 @@ func BenchmarkWrite(b *testing.B) {
 }
 
 // write writes in pieces of 64 KiB.
-func write(t fataler, w io.Writer, p []byte) {
+func write(t patience.Ender, w io.Writer, p []byte) {
 	t.Helper()
 	for len(p) > 0 {
 		n := min(len(p), 64<<10)

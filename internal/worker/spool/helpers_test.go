@@ -10,6 +10,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/patience"
 	"github.com/weir-ci/weir/internal/protocol"
 	"github.com/weir-ci/weir/internal/worker/spool"
 )
@@ -21,13 +22,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// fataler is what *testing.T and *rapid.T have in common.
-type fataler interface {
-	Helper()
-	Fatalf(format string, args ...any)
-}
-
-func must(t fataler, err error) {
+func must(t patience.Ender, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatalf("%v", err)
@@ -42,14 +37,14 @@ func create(t testing.TB) string {
 	return dir
 }
 
-func attach(t fataler, dir string, o spool.Options) *spool.Writer {
+func attach(t patience.Ender, dir string, o spool.Options) *spool.Writer {
 	t.Helper()
 	w, err := spool.Attach(dir, o)
 	must(t, err)
 	return w
 }
 
-func open(t fataler, dir string) *spool.Reader {
+func open(t patience.Ender, dir string) *spool.Reader {
 	t.Helper()
 	r, err := spool.Open(dir)
 	must(t, err)
@@ -63,14 +58,14 @@ type server struct {
 	zstd  *zstd.Decoder
 }
 
-func newServer(t fataler) *server {
+func newServer(t patience.Ender) *server {
 	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1))
 	must(t, err)
 	return &server{map[int][]byte{}, map[int]weir.StepRecord{}, dec}
 }
 
 // take checks frames, and records those that begin where the log ends.
-func (s *server) take(t fataler, frames []weir.LogFrame) {
+func (s *server) take(t patience.Ender, frames []weir.LogFrame) {
 	t.Helper()
 	for _, f := range frames {
 		data, err := s.zstd.DecodeAll(f.Data, nil)
@@ -97,7 +92,7 @@ func (s *server) offsets() map[int]int64 {
 }
 
 // sync takes one message's worth, and reports whether there was anything.
-func (s *server) sync(t fataler, r *spool.Reader) (any bool, err error) {
+func (s *server) sync(t patience.Ender, r *spool.Reader) (any bool, err error) {
 	t.Helper()
 	steps, err := r.Steps()
 	if err != nil {
@@ -116,7 +111,7 @@ func (s *server) sync(t fataler, r *spool.Reader) (any bool, err error) {
 }
 
 // drain syncs until there is nothing more, or an error.
-func (s *server) drain(t fataler, r *spool.Reader) error {
+func (s *server) drain(t patience.Ender, r *spool.Reader) error {
 	t.Helper()
 	for {
 		if any, err := s.sync(t, r); !any || err != nil {

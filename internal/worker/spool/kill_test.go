@@ -2,6 +2,7 @@ package spool_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/patience"
 	"github.com/weir-ci/weir/internal/worker/spool"
 )
 
@@ -44,9 +46,11 @@ func TestKilled(t *testing.T) {
 	t.Parallel()
 	program, err := os.Executable()
 	must(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), patience.Limit) // which kills it, so that its output ends
+	defer cancel()
 	for _, records := range []int{1, 2, 5, 30, 100} {
 		dir := create(t)
-		cmd := exec.CommandContext(t.Context(), program)
+		cmd := exec.CommandContext(ctx, program)
 		cmd.Env = append(os.Environ(), superviseEnv+"="+dir)
 		cmd.Stderr = os.Stderr
 		out, err := cmd.StdoutPipe()

@@ -19,6 +19,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/patience"
 	"github.com/weir-ci/weir/internal/worker/disk"
 	"github.com/weir-ci/weir/internal/worker/spool"
 )
@@ -287,7 +288,7 @@ func TestTogether(t *testing.T) {
 	}()
 	s := newServer(t)
 	for ok := false; !ok; {
-		<-news
+		patience.Receive(t, "news", news)
 		must(t, s.drain(t, r))
 		var err error
 		_, ok, err = r.Report()
@@ -299,7 +300,7 @@ func TestTogether(t *testing.T) {
 			t.Errorf("step %d is %s, its log has %d bytes of %d", step, s.steps[step].State, len(s.logs[step]), len(log))
 		}
 	}
-	must(t, <-closed)
+	must(t, patience.Receive(t, "the end", closed))
 }
 
 // fullDisk takes some bytes and then no more, except for what little there is

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/patience"
 	"github.com/weir-ci/weir/internal/worker/execute"
 	"github.com/weir-ci/weir/internal/worker/product"
 	"github.com/weir-ci/weir/internal/worker/spool"
@@ -181,7 +182,7 @@ func TestCancel(t *testing.T) {
 	must(t, r.Cancel())
 	must(t, r.Cancel())
 	w.Nudge()
-	<-w.Cancelled()
+	patience.Receive(t, "the cancellation", w.Cancelled())
 	must(t, w.Close(nil))
 }
 
@@ -212,7 +213,7 @@ func TestFetch(t *testing.T) {
 	}
 	for range 2 {
 		for {
-			<-asked
+			patience.Receive(t, "a question", asked)
 			if wanted, err := r.Wanted(); err != nil || slices.Equal(wanted, []weir.Digest{good}) {
 				must(t, err)
 				break
@@ -222,24 +223,24 @@ func TestFetch(t *testing.T) {
 		must(t, os.WriteFile(file, []byte("blob"), 0o600))
 		must(t, r.Fulfil(good, file))
 		w.Nudge()
-		if a := <-answers; a.body != "blob" || a.err != nil {
+		if a := patience.Receive(t, "an answer", answers); a.body != "blob" || a.err != nil {
 			t.Errorf("fetched %+v", a)
 		}
 	}
 	go fetch(t.Context(), bad)
-	<-asked
+	patience.Receive(t, "a question", asked)
 	must(t, r.Refuse(bad, weir.Errorf(weir.NotFound, "there is no such blob").WithHint("build it")))
 	w.Nudge()
 	var e *weir.Error
-	if a := <-answers; !errors.As(a.err, &e) || e.Code != weir.NotFound || e.Message != "there is no such blob" || e.Hint != "build it" {
+	if a := patience.Receive(t, "an answer", answers); !errors.As(a.err, &e) || e.Code != weir.NotFound || e.Message != "there is no such blob" || e.Hint != "build it" {
 		t.Errorf("refused with %v", a.err)
 	}
 	ctx, cancel := context.WithCancelCause(t.Context())
 	go fetch(ctx, bad)
-	<-asked
+	patience.Receive(t, "a question", asked)
 	cause := errors.New("enough")
 	cancel(cause)
-	if a := <-answers; !errors.Is(a.err, cause) {
+	if a := patience.Receive(t, "an answer", answers); !errors.Is(a.err, cause) {
 		t.Errorf("cancelled with %v", a.err)
 	}
 	if _, err := w.Fetch(t.Context(), "../x"); weir.CodeOf(err) != weir.Invalid {

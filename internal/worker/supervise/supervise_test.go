@@ -16,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/patience"
 	"github.com/weir-ci/weir/internal/worker/execute"
 	"github.com/weir-ci/weir/internal/worker/product"
 	"github.com/weir-ci/weir/internal/worker/spool"
@@ -95,10 +96,10 @@ func TestOneAfterTheOther(t *testing.T) {
 			t.Fatal(err)
 		}
 		if step.cancel {
-			<-r.News
+			patience.Receive(t, "news", r.News)
 			h.Cancel()
 		}
-		<-r.Ended
+		patience.Receive(t, "the end of "+step.run, r.Ended)
 		if got := report(t, k); r.Err != nil || got.Outcome != step.want {
 			t.Errorf("%s: %+v, %v", step.run, got, r.Err)
 		}
@@ -108,11 +109,11 @@ func TestOneAfterTheOther(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if <-r.Ended; r.Err == nil || !strings.Contains(r.Err.Error(), "begun before") {
+	if patience.Receive(t, "the refusal", r.Ended); r.Err == nil || !strings.Contains(r.Err.Error(), "begun before") {
 		t.Errorf("the same again: %v", r.Err)
 	}
 	h.Close()
-	<-h.Dead()
+	patience.Receive(t, "the supervisor's end", h.Dead())
 	if _, err := h.Begin(again); err == nil || h.Alive() {
 		t.Error("a dead supervisor takes an attempt")
 	}
@@ -136,7 +137,7 @@ func TestNobodyListens(t *testing.T) {
 		}
 	}
 	in.Close()
-	if err := <-ended; err != nil {
+	if err := patience.Receive(t, "the end", ended); err != nil {
 		t.Error(err)
 	}
 	if got := report(t, k); got.Outcome != weir.Passed {
