@@ -1,7 +1,6 @@
 package weir
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -287,6 +286,17 @@ type Build struct {
 // Revision is the revision of the build's own project.
 func (b Build) Revision() string { return b.Pins[b.Builder.Project] }
 
+// Hollow reports whether a build passed though none of its tests ran; see Hollow.
+func (b Build) Hollow() bool { return Hollow(b.Outcome, b.Counts, b.Ledger) }
+
+// Hollow reports whether what ended like that, with these tests, passed though none
+// of them ran: all were skipped, or should have reported and did not. It is no
+// evidence that anything works. A build without any tests, such as that of a
+// library or a linter, is not hollow.
+func Hollow(o Outcome, tests Counts, due Ledger) bool {
+	return o == Passed && tests.Executed() == 0 && (tests.Total() > 0 || due.Due() > 0)
+}
+
 // Product is the installed tree that an upstream's build hands to downstream
 // builds. It is unpacked at the path it was built for.
 type Product struct {
@@ -386,13 +396,4 @@ type UpstreamSpec struct {
 	// Product is filled in when the build is leased; empty if the upstream
 	// hands down only its revision.
 	Product Product `json:"product,omitzero"`
-}
-
-// EncodePins renders pins as JSON with sorted keys.
-func EncodePins(p Pins) string {
-	data, err := json.Marshal(p)
-	if err != nil { // cannot happen: strings only
-		return "{}"
-	}
-	return string(data)
 }

@@ -38,6 +38,15 @@ type Acknowledgement struct {
 // In reports whether the acknowledgement holds at a time.
 func (a Acknowledgement) In(now time.Time) bool { return a.By != "" && now.Before(a.Until) }
 
+// Assignment says whose business a regression is, until somebody says otherwise.
+type Assignment struct {
+	Word
+	To string `json:"to"` // a person's name, at most MaxAssignee bytes; empty: nobody's
+}
+
+// MaxAssignee limits the name of the person to whom a regression is assigned, in bytes.
+const MaxAssignee = 100
+
 // MaxAcknowledged is how long an acknowledgement may hold.
 const MaxAcknowledged = 90 * 24 * time.Hour
 
@@ -98,6 +107,30 @@ type Reversal struct {
 	Note  string   `json:"note,omitempty"`
 }
 
+// Belief is what a search holds likely after what it has seen: how probable it is,
+// from 0 to 1, that each step of the path made the tests bad, or none did.
+type Belief struct {
+	// Steps are the likeliest positions on the path, those above LeastBelief, by
+	// position, at most MaxBelief.
+	Steps []StepBelief `json:"steps,omitempty"`
+	// Nobody is that the tests are flaky, Environment that something outside of
+	// the revisions changed.
+	Nobody      float64 `json:"nobody,omitempty"`
+	Environment float64 `json:"environment,omitempty"`
+}
+
+// StepBelief is how probable one step of a path is.
+type StepBelief struct {
+	Position    int     `json:"position"`
+	Probability float64 `json:"probability"` // 0 to 1
+}
+
+// Limits of a Belief.
+const (
+	LeastBelief = 0.0005
+	MaxBelief   = 200
+)
+
 // TransitionKind says what became of a regression.
 type TransitionKind string
 
@@ -115,13 +148,14 @@ const (
 	WasSplit          TransitionKind = "split"          // some of its tests went to another one
 	WasAcknowledged   TransitionKind = "acknowledged"   // somebody has it in hand
 	WasUnacknowledged TransitionKind = "unacknowledged" // nobody has any more
+	WasAssigned       TransitionKind = "assigned"       // it is somebody's business now, or nobody's any more
 	WasJudged         TransitionKind = "judged"         // more became known of who is to blame, or what mended it
 )
 
 // TransitionKinds lists every kind.
 func TransitionKinds() []TransitionKind {
 	return []TransitionKind{WasOpened, WasConfirmed, WasLocated, WasNarrowed, WasDismissed, WasFixed, WasReopened,
-		WasMerged, WasJoined, WasSplit, WasAcknowledged, WasUnacknowledged, WasJudged}
+		WasMerged, WasJoined, WasSplit, WasAcknowledged, WasUnacknowledged, WasAssigned, WasJudged}
 }
 
 // TransitionTo is the kind of a transition into a state.

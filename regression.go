@@ -91,6 +91,10 @@ type Regression struct {
 	Checks Checks `json:"checks,omitzero"`
 	// Acknowledged is set while somebody has it in hand; see its In.
 	Acknowledged Acknowledgement `json:"acknowledged,omitzero"`
+	// Assigned says whose business it is; without a To nobody's.
+	Assigned Assignment `json:"assigned,omitzero"`
+	// Belief is what the search holds likely; zero if it has not weighed anything.
+	Belief Belief `json:"belief,omitzero"`
 	// FixedBy says what made the tests good again.
 	FixedBy Fix `json:"fixed_by,omitzero"`
 }

@@ -158,6 +158,17 @@ type Revision struct {
 	Skipped string `json:"skipped,omitempty"`
 }
 
+// AuthorName leaves the address out of a Revision's author; of an address alone it is
+// what is before its @.
+func AuthorName(author string) string {
+	name, mail, _ := strings.Cut(author, "<")
+	name, _, _ = strings.Cut(strings.TrimSpace(name), "@")
+	if name == "" {
+		name, _, _ = strings.Cut(mail, "@")
+	}
+	return strings.Trim(name, " <>")
+}
+
 // MaxMessage limits, in bytes, what is kept of a commit message.
 const MaxMessage = 8 << 10
 

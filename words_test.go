@@ -60,14 +60,6 @@ func TestPins(t *testing.T) {
 	}
 }
 
-func TestEncodePinsIsStable(t *testing.T) {
-	t.Parallel()
-	got := weir.EncodePins(weir.Pins{"b": "2", "a": `"<`})
-	if want := `{"a":"\"\u003c","b":"2"}`; got != want {
-		t.Errorf("EncodePins is %s, want %s", got, want)
-	}
-}
-
 func TestBuildsAndBuilders(t *testing.T) {
 	t.Parallel()
 	key := weir.BuilderKey{Project: "twisted", Job: "test", Platform: "linux/amd64"}

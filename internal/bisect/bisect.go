@@ -113,6 +113,9 @@ type Finding struct {
 type Answer struct {
 	Probes   []int     // positions to probe now; may repeat a position
 	Findings []Finding // one per subject, in order
+	// Beliefs are the posteriors, one per subject: the environment, steps 1 to N,
+	// nobody. Subjects with equal evidence share one; it must not be changed.
+	Beliefs [][]float64
 }
 
 // Done reports whether every subject has an answer.
@@ -132,7 +135,7 @@ func Next(q Question) Answer {
 	classes := map[string]int{} // subjects with equal evidence think alike
 	var beliefs []*belief
 	var findings []Finding
-	answer := Answer{Findings: make([]Finding, len(q.Subjects))}
+	answer := Answer{Findings: make([]Finding, len(q.Subjects)), Beliefs: make([][]float64, len(q.Subjects))}
 	var open []*belief
 	for i, s := range q.Subjects {
 		key := s.key()
@@ -147,7 +150,7 @@ func Next(q Question) Answer {
 			}
 		}
 		beliefs[k].subjects++
-		answer.Findings[i] = findings[k]
+		answer.Findings[i], answer.Beliefs[i] = findings[k], beliefs[k].mass
 	}
 	if len(open) > 0 && len(q.Pending) < q.Width {
 		answer.Probes = choose(way, beliefs, open, q.Pending, q.Width-len(q.Pending))

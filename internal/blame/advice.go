@@ -32,7 +32,7 @@ func Advise(r weir.Regression) Advice {
 		switch {
 		case len(c.moved) == 0:
 			a.Downstream[0] = c.downstream + " breaks it: mend it here"
-		case c.said(New) == weir.ObservedGood:
+		case c.outgrown():
 			a.Downstream[0] = fmt.Sprintf("%s needs the new upstreams: require %s or newer", c.downstream, c.ups(New))
 		}
 	case weir.BlameBoth:
@@ -68,6 +68,24 @@ func Advise(r weir.Regression) Advice {
 	}
 	return a
 }
+
+// Remedy says in one line what ends a regression soonest, for somebody who reads of many;
+// Advise says more, to each side. It is empty if nothing follows.
+func Remedy(r weir.Regression) string {
+	a, c := Advise(r), newCase(r)
+	switch {
+	case len(a.Downstream) == 0:
+		return ""
+	case r.Blame == weir.BlameUpstream && c.first.Project != "":
+		return "mend or revert it in " + c.first.Project + ", or " + a.Downstream[0]
+	case r.Blame == weir.BlameDownstream && !c.outgrown():
+		return "mend or revert it in " + c.project
+	}
+	return a.Downstream[0]
+}
+
+// outgrown reports whether what the downstream changed is good with the new upstreams.
+func (c situation) outgrown() bool { return len(c.moved) > 0 && c.said(New) == weir.ObservedGood }
 
 // situation is a regression, in words.
 type situation struct {

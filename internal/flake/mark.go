@@ -209,6 +209,9 @@ func (e episode) reason(m Mark, now time.Time) string {
 	case e.n > 1 && e.last.At.Sub(e.first.At) < burst:
 		return what + " within a day"
 	}
+	if now.Sub(e.last.At) < 24*time.Hour {
+		return fmt.Sprintf("%s, last seen within a day, %s ago", what, count(m.Exposures, "build"))
+	}
 	return fmt.Sprintf("%s, last seen %s and %s ago", what, silent, count(m.Exposures, "build"))
 }
 

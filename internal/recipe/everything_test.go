@@ -54,6 +54,7 @@ func TestShared(t *testing.T) {
 	if farm.Secrets["UPLOAD_TOKEN"].File != here || farm.Secrets["READER"] != (recipe.SecretFrom{Env: "FARM_READER"}) || len(farm.Secrets) != 3 {
 		t.Errorf("secrets are %+v", farm.Secrets)
 	}
+	equal(t, "trusted_proxies", farm.TrustedProxies, `["127.0.0.1/32","10.0.0.0/8","2001:db8::/32"]`)
 	equal(t, "hooks", farm.Hooks, `{"generic":"HOOK","github":"HOOK"}`)
 	equal(t, "grants", farm.Grants, `{"inside":["UPLOAD_TOKEN"]}`)
 }

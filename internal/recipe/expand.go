@@ -126,34 +126,6 @@ func (plan Plan) ProductKey(pins weir.Pins) string {
 	return hex.EncodeToString(sum[:])[:productKeyLength]
 }
 
-// Closure lists everything upstream of a project, near and far, without the
-// project itself. Each stands behind its own upstreams; else the order is that
-// of the names.
-func Closure(farm *Farm, project string) []string { return newGraph(farm).closure(project) }
-
-// Downstreams lists everything downstream of a project, near and far, without
-// the project itself, sorted by name.
-func Downstreams(farm *Farm, project string) []string {
-	below := map[string][]string{}
-	for _, p := range farm.Projects {
-		for _, u := range p.Upstreams {
-			below[u.Project] = append(below[u.Project], p.Name)
-		}
-	}
-	seen := map[string]bool{project: true}
-	var out []string
-	for queue := []string{project}; len(queue) > 0; queue = queue[1:] {
-		for _, name := range below[queue[0]] {
-			if !seen[name] {
-				seen[name] = true
-				out, queue = append(out, name), append(queue, name)
-			}
-		}
-	}
-	slices.Sort(out)
-	return out
-}
-
 // graph is projects by name.
 type graph map[string]*weir.Project
 

@@ -24,7 +24,7 @@ const (
 
 // FarmKeys lists what the farm file may hold at its top.
 func FarmKeys() strict.Keys {
-	return strict.Keys{Known: []string{"farm", "listen", "url", "data", "database", "platforms", "worker", "mail",
+	return strict.Keys{Known: []string{"farm", "listen", "url", "trusted_proxies", "data", "database", "platforms", "worker", "mail",
 		"locks", "secrets", "hooks", "projects"}}
 }
 
@@ -55,6 +55,7 @@ func (r reader) farm(root *yaml.Node) *Farm {
 	})
 	top.With("listen", func(n *yaml.Node) { f.Listen = r.listen(n) })
 	top.With("url", func(n *yaml.Node) { f.URL = r.ownURL(n) })
+	top.With("trusted_proxies", func(n *yaml.Node) { f.TrustedProxies = r.proxies(n) })
 	top.With("data", func(n *yaml.Node) { f.Data = r.LocalPath(n, "data") })
 	top.With("database", func(n *yaml.Node) { f.Database = r.database(n) })
 	top.With("platforms", func(n *yaml.Node) { f.Platforms = jobs.Platforms(r.Reader, n, "platforms") })

@@ -13,8 +13,8 @@
 //
 // The result is a Farm: plain values, checked, with every name in it known.
 // What is made of a Farm is pure: Expand lists the builders that its projects
-// have on given platforms, Closure and Downstreams walk its graph, and
-// Spec.Spec turns one builder and a set of pins into what a worker runs.
+// have on given platforms, and Spec.Spec turns one builder and a set
+// of pins into what a worker runs.
 //
 // The file is trusted as far as its commands go, since its author runs the
 // farm. It is not trusted to be well formed, small, free of secrets in places
@@ -26,6 +26,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"net/netip"
 	"os"
 
 	"github.com/weir-ci/weir"
@@ -50,8 +51,10 @@ type Farm struct {
 	Listen string // HOST:PORT; the host may be empty, the port 0
 	// URL is how others reach the farm, without a slash at its end. Empty:
 	// derived from the address that it listens on.
-	URL  string
-	Data string // absolute path of the directory for everything the farm keeps
+	URL string
+	// TrustedProxies are believed when they say whom they pass a request on for.
+	TrustedProxies []netip.Prefix
+	Data           string // absolute path of the directory for everything the farm keeps
 	// Database is a postgres:// URL, which may hold a password: never show it.
 	// Empty: SQLite in Data.
 	Database string

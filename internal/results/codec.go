@@ -172,7 +172,7 @@ func walkLines(lines *bufio.Scanner, result func(r *weir.Result, announced int))
 		}
 		r.Duration = Coarse(r.Duration)
 		// Cut now, so that what waits to be normalised is within limits too.
-		r.Message = head(r.Message, weir.MaxResultMessage)
+		r.Message = Clip(r.Message, weir.MaxResultMessage)
 		r.Output = tail(r.Output, weir.MaxResultOutput)
 		result(&r, h.Results)
 	}
@@ -185,7 +185,7 @@ func walkLines(lines *bufio.Scanner, result func(r *weir.Result, announced int))
 		if err := checkKind(i.Kind); err != nil {
 			return nil, err
 		}
-		i.Message = head(i.Message, weir.MaxResultMessage)
+		i.Message = Clip(i.Message, weir.MaxResultMessage)
 		incidents = append(incidents, i)
 	}
 	if lines.Scan() || lines.Err() != nil {

@@ -76,7 +76,7 @@ func extract(r io.Reader, limit, below int) (x Extract, err error) {
 		if err := json.Unmarshal(lines.Bytes(), &one); err != nil {
 			return x, damaged(err)
 		}
-		one.Message, one.Output = head(one.Message, weir.MaxResultMessage), tail(one.Output, weir.MaxResultOutput)
+		one.Message, one.Output = Clip(one.Message, weir.MaxResultMessage), tail(one.Output, weir.MaxResultOutput)
 		kept[class] = append(kept[class], one)
 	}
 	for range h.Incidents {
@@ -84,7 +84,7 @@ func extract(r io.Reader, limit, below int) (x Extract, err error) {
 		if err := decodeLine(lines, &i); err != nil {
 			return x, err
 		}
-		i.Message = head(i.Message, weir.MaxResultMessage)
+		i.Message = Clip(i.Message, weir.MaxResultMessage)
 		x.Incidents = append(x.Incidents, i)
 	}
 	for _, list := range kept {

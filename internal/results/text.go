@@ -55,12 +55,12 @@ func shorten(s string, limit int) string {
 	}
 	sum := sha256.Sum256([]byte(s))
 	suffix := "~" + hex.EncodeToString(sum[:4])
-	return head(s, limit-len(suffix)) + suffix
+	return Clip(s, limit-len(suffix)) + suffix
 }
 
 // cleanMessage keeps the beginning of s, at most limit bytes.
 func cleanMessage(s string, limit int) string {
-	return strings.TrimSpace(head(CleanText(head(s, textWindow*limit)), limit))
+	return strings.TrimSpace(Clip(CleanText(Clip(s, textWindow*limit)), limit))
 }
 
 // cleanOutput keeps the end of s, at most limit bytes.
@@ -140,8 +140,8 @@ func control(r rune) bool {
 	return false
 }
 
-// head cuts s to at most limit bytes, between runes.
-func head(s string, limit int) string {
+// Clip is the beginning of s, at most limit bytes and whole runes.
+func Clip(s string, limit int) string {
 	if len(s) <= limit {
 		return s
 	}

@@ -3,7 +3,8 @@
 //
 // A revision may be blamed if one machine has seen the tests good in front of it
 // and bad with it, and that more than once (Witnesses). If no machine has ever said both, and at one
-// revision different ones said different things, it is the machine (Divide).
+// revision different ones said different things, it is the machine (Divide). One alone
+// clears nothing that several others have seen bad (Contest).
 // Whatever else bad runs have in common and good ones do not is a clue (Clues).
 package screen
 

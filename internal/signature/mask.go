@@ -59,7 +59,7 @@ var numbers = lazily(`[0-9]+(?:\.[0-9]+)*(?:[eE][+-]?[0-9]+)?`)
 // what looks random from 10 characters on, all numbers and control characters. It makes one line of
 // several, and cuts it to MaxLine bytes. Mask of a masked line changes nothing.
 func Mask(line string) string {
-	line = head(strings.ToValidUTF8(line, "\uFFFD"), 4*maxLine)
+	line = results.Clip(strings.ToValidUTF8(line, "\uFFFD"), 4*maxLine)
 	for {
 		before := line
 		line = results.Mask(line)
@@ -67,7 +67,7 @@ func Mask(line string) string {
 			line = rules[i].apply(line)
 		}
 		line = numbers().ReplaceAllString(line, "%")
-		line = strings.TrimSpace(head(strings.Join(strings.FieldsFunc(line, blank), " "), MaxLine))
+		line = strings.TrimSpace(results.Clip(strings.Join(strings.FieldsFunc(line, blank), " "), MaxLine))
 		if line == before {
 			return line
 		}

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/weir-ci/weir/internal/results"
 )
@@ -43,7 +42,7 @@ type Signature struct {
 // Of finds the signature of a failure from its message and what the test
 // printed. It is the zero Signature if neither says what is wrong.
 func Of(message, output string) Signature {
-	said := split(head(message, maxMessage))
+	said := split(results.Clip(message, maxMessage))
 	line, frame := headline(said)
 	var printed []string
 	if line == "" || frame == "" {
@@ -74,20 +73,9 @@ func split(text string) []string {
 		if len(lines) == maxLines {
 			break
 		}
-		lines = append(lines, strings.TrimRight(head(line, maxLine), " \t\n"))
+		lines = append(lines, strings.TrimRight(results.Clip(line, maxLine), " \t\n"))
 	}
 	return lines
-}
-
-// head keeps the beginning of s, at most limit bytes, and whole runes.
-func head(s string, limit int) string {
-	if len(s) <= limit {
-		return s
-	}
-	for limit > 0 && !utf8.RuneStart(s[limit]) {
-		limit--
-	}
-	return s[:limit]
 }
 
 // tail keeps whole lines from the end of s, at most limit bytes.

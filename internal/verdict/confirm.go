@@ -124,6 +124,27 @@ func ObserveAll(victims []weir.Victim, b weir.Build, set weir.ResultSet) []weir.
 	return out
 }
 
+// Otherwise lists with which signature each victim that is accused of failing
+// differently failed, if it is not the one that it is accused of; empty for all others.
+func Otherwise(victims []weir.Victim, set weir.ResultSet) []string {
+	seen := resultsOf(set, func(yield func(weir.TestID)) {
+		for _, v := range victims {
+			if v.Verdict == weir.FailingDifferently {
+				yield(v.Test)
+			}
+		}
+	})
+	out := make([]string, len(victims))
+	for i, v := range victims {
+		if r := seen[v.Test]; v.Verdict == weir.FailingDifferently && r != nil && r.Status.Bad() {
+			if now := signatureOf(*r); now != v.Signature && v.Signature != "" {
+				out[i] = now
+			}
+		}
+	}
+	return out
+}
+
 // observe says what a build tells about an accused test; r is nil if it did
 // not report.
 func observe(v weir.Victim, r *weir.Result, b weir.Build) weir.Observed {

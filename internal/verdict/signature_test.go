@@ -223,6 +223,15 @@ func TestObserveAnotherFailure(t *testing.T) {
 		if got := ObserveAll([]weir.Victim{v}, weir.Build{Outcome: weir.Failed}, tt.set); got[0] != tt.want {
 			t.Errorf("%+v says %s, want %s", tt.set, got[0], tt.want)
 		}
+		want := ""
+		if tt.want == weir.ObservedGood && len(tt.set.Results) > 0 && tt.set.Results[0].Status.Bad() {
+			want = key("one is wrong")
+		}
+		failing := v
+		failing.Verdict = weir.NewlyFailing
+		if got := Otherwise([]weir.Victim{v, failing}, tt.set); got[0] != want || got[1] != "" {
+			t.Errorf("%+v says otherwise %q, want %q", tt.set, got, want)
+		}
 	}
 }
 

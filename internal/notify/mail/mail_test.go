@@ -223,7 +223,11 @@ func TestFlakyNews(t *testing.T) {
 		})
 	}
 	for range 2 {
-		<-backend.came
+		select {
+		case <-backend.came:
+		case <-time.After(3 * time.Minute):
+			t.Error("waited in vain for a mail")
+		}
 	}
 	cancel()
 	ended.Wait()

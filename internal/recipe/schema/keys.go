@@ -18,14 +18,15 @@ func mappings() []mapping {
 func farmMappings() []mapping {
 	return []mapping{
 		{name: "farmFile", about: "The farm file.", keys: recipe.FarmKeys(), scratch: true, props: map[string]node{
-			"farm":      ref("farm").about("The farm itself."),
-			"listen":    prose("Where the server listens: HOST:PORT; :8710 is every interface."),
-			"url":       pattern("How others reach the farm.", `^https?://`),
-			"data":      prose("The directory for everything the farm keeps, relative to this file."),
-			"database":  pattern("The URL of a PostgreSQL database; without it, SQLite in data.", `^postgres(ql)?://`),
-			"platforms": platforms("Where jobs run that do not say where."),
-			"worker":    ref("worker").about("The worker of weir up."),
-			"mail":      ref("mail").about("How owners of workers and of projects are told."),
+			"farm":            ref("farm").about("The farm itself."),
+			"listen":          prose("Where the server listens: HOST:PORT; :8710 is every interface."),
+			"url":             pattern("How others reach the farm.", `^https?://`),
+			"trusted_proxies": list("Addresses and networks of proxies that say truly whom they pass requests on for.", text("")),
+			"data":            prose("The directory for everything the farm keeps, relative to this file."),
+			"database":        pattern("The URL of a PostgreSQL database; without it, SQLite in data.", `^postgres(ql)?://`),
+			"platforms":       platforms("Where jobs run that do not say where."),
+			"worker":          ref("worker").about("The worker of weir up."),
+			"mail":            ref("mail").about("How owners of workers and of projects are told."),
 			"locks": named("What keeps builds from running at the same time, by name: how many shares each has.",
 				node{"anyOf": []node{number("", 1, jobs.MaxShares), ref("lock")}}),
 			"secrets":  named("Where the values of secrets are, by name. Values never stand here.", ref("secret")),
