@@ -6,6 +6,46 @@ import (
 	"github.com/weir-ci/weir"
 )
 
+// TestHollow tells builds that show nothing from builds without tests.
+func TestHollow(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		outcome weir.Outcome
+		tests   weir.Counts
+		due     weir.Ledger
+		want    bool
+	}{
+		{weir.Passed, weir.Counts{}, weir.Ledger{}, false},
+		{weir.Passed, weir.Counts{Skip: 5}, weir.Ledger{}, true},
+		{weir.Passed, weir.Counts{}, weir.Ledger{Expected: 5, Hidden: 5}, true},
+		{weir.Passed, weir.Counts{Skip: 5, ExpectedFailure: 1}, weir.Ledger{}, false},
+		{weir.Passed, weir.Counts{Pass: 1}, weir.Ledger{Expected: 6, Executed: 1, Hidden: 5}, false},
+		{weir.Failed, weir.Counts{Skip: 5}, weir.Ledger{}, false},
+		{"", weir.Counts{Skip: 5}, weir.Ledger{}, false},
+	} {
+		if got := (weir.Build{Outcome: c.outcome, Counts: c.tests, Ledger: c.due}).Hollow(); got != c.want {
+			t.Errorf("%s, %+v, %+v is hollow: %t", c.outcome, c.tests, c.due, got)
+		}
+	}
+}
+
+func TestLedgerTests(t *testing.T) {
+	t.Parallel()
+	all := weir.Counts{Pass: 9, Fail: 2, Skip: 4, ExpectedFailure: 1}
+	for _, c := range []struct {
+		ledger        weir.Ledger
+		executed, due int
+	}{
+		{weir.Ledger{}, 12, 12},
+		{weir.Ledger{Expected: 14, Reported: 13, Executed: 7, Hidden: 3}, 7, 10}, // five are new
+		{weir.Ledger{Expected: 4, Hidden: 4}, 0, 4},
+	} {
+		if executed, due := c.ledger.Tests(all); executed != c.executed || due != c.due {
+			t.Errorf("%+v: %d of %d", c.ledger, executed, due)
+		}
+	}
+}
+
 func TestLedgerString(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

@@ -7,8 +7,8 @@ import (
 )
 
 // Change tells the farm that the source of a project has something new: it is
-// looked at now, the branch named or all that are followed. An admin's token is
-// needed. weir.NotFound if there is no such project.
+// looked at now, the branch named or all that are followed. A token with the right
+// change is needed. weir.NotFound if there is no such project.
 func (c *Client) Change(ctx context.Context, project, branch string) error {
 	_, err := send[struct{}](ctx, c, http.MethodPost, "/api/v1/changes", struct {
 		Project string `json:"project"`

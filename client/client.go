@@ -28,12 +28,12 @@ import (
 // MaxAnswer limits the size of one JSON answer, in bytes.
 const MaxAnswer = 256 << 20
 
-// Client reads one farm, and changes it with an admin's token. Make one with
+// Client reads one farm, and changes it with a token that has the right for it. Make one with
 // New.
 type Client struct {
 	base  *url.URL
 	http  *http.Client
-	token string // of an admin; empty: none
+	token string // empty: none
 }
 
 // New makes a client of the farm at baseURL, for example
@@ -61,15 +61,30 @@ type BuildQuery struct {
 	Project string
 	Run     weir.RunID
 	Builder weir.BuilderID
-	Before  weir.BuildID // only ids below this one; 0: all
-	Limit   int          // 0: 100; at most 1,000
+	State   weir.State
+	Outcome weir.Outcome
+	Cause   weir.Cause
+	// Platform is one, or an operating system or architecture.
+	Platform string
+	Worker   string       // of the newest attempt
+	Since    time.Time    // made then or later
+	Before   weir.BuildID // only ids below this one; 0: all
+	Limit    int          // 0: 100; at most 1,000
 }
 
-// Builds lists builds, newest first.
+// Builds lists builds, newest first. Of builds that are rare it may list fewer than
+// there are; ask again with Before.
 func (c *Client) Builds(ctx context.Context, q BuildQuery) ([]weir.Build, error) {
 	query := url.Values{}
-	if q.Project != "" {
-		query.Set("project", q.Project)
+	since := ""
+	if !q.Since.IsZero() {
+		since = q.Since.UTC().Format(time.RFC3339)
+	}
+	for name, text := range map[string]string{"project": q.Project, "state": string(q.State), "outcome": string(q.Outcome), "cause": string(q.Cause),
+		"platform": q.Platform, "worker": q.Worker, "since": since} {
+		if text != "" {
+			query.Set(name, text)
+		}
 	}
 	for name, n := range map[string]int64{"run": int64(q.Run), "builder": int64(q.Builder),
 		"before": int64(q.Before), "limit": int64(q.Limit)} {

@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/client"
@@ -57,14 +60,35 @@ func TestAnswers(t *testing.T) {
 			t.Errorf("%s: %v (%s)", c.name, err, weir.CodeOf(err))
 		}
 		s.Close()
-		if _, err = farm.Overview(t.Context()); weir.CodeOf(err) != weir.Unavailable {
-			t.Errorf("%s: a server that is gone: %v", c.name, err)
-		}
-		ctx, cancel := context.WithCancel(t.Context())
-		cancel()
-		if _, err = farm.Overview(ctx); !errors.Is(err, context.Canceled) {
-			t.Errorf("%s: cancelled: %v", c.name, err)
-		}
+	}
+}
+
+// nobody is what a client finds where no server listens. A port that was that of a
+// server is soon another one's.
+type nobody struct{}
+
+// RoundTrip finds nobody.
+func (nobody) RoundTrip(r *http.Request) (*http.Response, error) {
+	if err := r.Context().Err(); err != nil {
+		return nil, err
+	}
+	return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
+}
+
+// TestNobodyThere asks where no server is, and does not wait for an answer.
+func TestNobodyThere(t *testing.T) {
+	t.Parallel()
+	farm, err := client.New("http://127.0.0.1:1", &http.Client{Transport: nobody{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err = farm.Overview(t.Context()); weir.CodeOf(err) != weir.Unavailable {
+		t.Errorf("a server that is gone: %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err = farm.Overview(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
 	}
 }
 
@@ -124,7 +148,9 @@ func TestFollowSurvivesSilence(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for e, err := range farm.FollowEvents(t.Context(), client.FromNow) {
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	for e, err := range farm.FollowEvents(ctx, client.FromNow) {
 		if err != nil || e.Seq != 6 || e.Subject != "41" {
 			t.Errorf("event %+v, %v", e, err)
 		}

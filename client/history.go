@@ -1,6 +1,8 @@
 package client
 
 import (
+	"context"
+	"net/url"
 	"time"
 
 	"github.com/weir-ci/weir"
@@ -120,4 +122,33 @@ type Where struct {
 	HereRate  Rate     `json:"here_rate"`
 	ThereRate Rate     `json:"there_rate"`
 	Odds      float64  `json:"odds"` // how much more likely two rates are than one, to base 10
+}
+
+// TestTimes is how long a test took on one builder.
+type TestTimes struct {
+	Builder weir.BuilderID `json:"builder"`
+	Points  []TestTime     `json:"points"` // oldest first
+}
+
+// TestTime is one run of a test. What took less than 0.1 s has no time, and longer
+// times are kept to one digit.
+type TestTime struct {
+	Build  weir.BuildID  `json:"build"`
+	At     time.Time     `json:"at"` // when the build ended
+	Took   time.Duration `json:"took"`
+	Status weir.Status   `json:"status"`
+}
+
+// TestTimes reads how long a test took in the newest builds of a few of its
+// builders, as far as their results are kept; those where it is bad first.
+// weir.NotFound if no builder knows it.
+func (c *Client) TestTimes(ctx context.Context, project, job string, test weir.TestID) ([]TestTimes, error) {
+	query := url.Values{"project": {project}, "name": {test.Name}}
+	if job != "" {
+		query.Set("job", job)
+	}
+	if test.Suite != "" {
+		query.Set("suite", test.Suite)
+	}
+	return get[[]TestTimes](ctx, c, "/api/v1/tests/times", query)
 }

@@ -10,9 +10,9 @@ import (
 	"github.com/weir-ci/weir"
 )
 
-// WithToken returns a client that proves with an admin's token who it is. The
-// methods that change something need one; without it they are
-// weir.Unauthenticated, and weir.Forbidden with the token of a worker.
+// WithToken returns a client that proves with a token who it is. The methods that
+// change something need one; without it they are weir.Unauthenticated, and
+// weir.Forbidden with one that lacks the right, or with the token of a worker.
 func (c *Client) WithToken(token string) *Client {
 	own := *c
 	own.token = token
@@ -58,6 +58,7 @@ func (c *Client) Cancel(ctx context.Context, id weir.BuildID, reason string) err
 type Worker struct {
 	weir.Worker
 	State weir.WorkerState `json:"state"`
+	Today *WorkerSum       `json:"today,omitempty"` // the last 24 hours; nil if the farm keeps no history
 }
 
 // Workers lists the workers, by name.

@@ -20,7 +20,7 @@ type Try struct {
 	Reason    string          `json:"reason,omitempty"`    // one line for people, at most 200 bytes
 }
 
-// Try builds a project with a change; an admin's token is needed. weir.NotFound
+// Try builds a project with a change; a token with the right build is needed. weir.NotFound
 // if there is no such project, job or platform of it; weir.Conflict if no revision
 // of something upstream is known yet.
 func (c *Client) Try(ctx context.Context, t Try) (Forced, error) {
@@ -35,7 +35,7 @@ type Rerun struct {
 }
 
 // Rerun repeats builds of a run, at the same revisions and with the same recipe;
-// an admin's token is needed. weir.Conflict if there is nothing to repeat.
+// a token with the right build is needed. weir.Conflict if there is nothing to repeat.
 func (c *Client) Rerun(ctx context.Context, run weir.RunID, r Rerun) (Forced, error) {
 	return send[Forced](ctx, c, http.MethodPost, fmt.Sprintf("/api/v1/runs/%d/rerun", run), r)
 }
@@ -67,8 +67,8 @@ func (c *Client) Pulls(ctx context.Context, project string, state weir.ProposalS
 	return get[[]weir.Proposal](ctx, c, "/api/v1/pulls", query)
 }
 
-// DecidePull approves or refuses the head of a pull request; an admin's token is
-// needed. weir.Conflict if it has another head by now: read that first.
+// DecidePull approves or refuses the head of a pull request; a token with the right
+// build is needed. weir.Conflict if it has another head by now: read that first.
 func (c *Client) DecidePull(ctx context.Context, id weir.ProposalID, head string, approve bool) error {
 	verb := "refuse"
 	if approve {

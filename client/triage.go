@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/url"
+	"strconv"
 	"time"
 
 	"github.com/weir-ci/weir"
@@ -34,6 +36,42 @@ func (c *Client) AcknowledgeFor(ctx context.Context, id weir.RegressionID, d tim
 // Unacknowledge takes it back.
 func (c *Client) Unacknowledge(ctx context.Context, id weir.RegressionID, why string) error {
 	return c.say(ctx, id, "unacknowledge", Why{why})
+}
+
+// RegressionQuery narrows a list of regressions; what is empty does not.
+type RegressionQuery struct {
+	// State is open, closed, all, or one of the states; empty: open.
+	State    string
+	Project  string            // with a test of it, or its culprit in it
+	Blame    weir.Blame        // with this side to blame
+	Assignee string            // assigned to this person, or in this person's hand
+	Before   weir.RegressionID // ids below this one
+	Limit    int               // 0: 500, which are the most
+}
+
+// FindRegressions lists regressions, newest first.
+func (c *Client) FindRegressions(ctx context.Context, q RegressionQuery) ([]weir.Regression, error) {
+	values := url.Values{}
+	for key, value := range map[string]string{"state": q.State, "project": q.Project, "blame": string(q.Blame), "assignee": q.Assignee} {
+		if value != "" {
+			values.Set(key, value)
+		}
+	}
+	for key, n := range map[string]int64{"before": int64(q.Before), "limit": int64(q.Limit)} {
+		if n != 0 {
+			values.Set(key, strconv.FormatInt(n, 10))
+		}
+	}
+	return get[[]weir.Regression](ctx, c, "/api/v1/regressions", values)
+}
+
+// Assign says whose business an open regression is; an empty to: nobody's any
+// more. weir.Conflict if it is closed, or nobody's anyway.
+func (c *Client) Assign(ctx context.Context, id weir.RegressionID, to, why string) error {
+	return c.say(ctx, id, "assign", struct {
+		Why
+		To string `json:"to"`
+	}{Why{why}, to})
 }
 
 // Dismiss closes a regression, or ends a search; a reason is needed.

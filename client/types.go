@@ -11,7 +11,7 @@ import (
 type Overview struct {
 	Name        string             `json:"name"` // of the farm
 	At          time.Time          `json:"at"`
-	Regressions []weir.Regression  `json:"regressions"` // open ones, newest first
+	Regressions []weir.Regression  `json:"regressions"` // open ones, newest first, at most 200
 	Recent      []weir.Regression  `json:"recent"`      // closed lately, newest first
 	Running     []weir.Build       `json:"running"`     // leased or running, newest first
 	Queue       map[weir.State]int `json:"queue"`       // builds by unfinished state
@@ -22,6 +22,10 @@ type Overview struct {
 	Workers  []weir.Worker  `json:"workers"`
 	Sources  []SourceStatus `json:"sources"`
 	Config   Setup          `json:"config"` // what the farm was told to do
+	// Open is how many regressions are open in all, BadTests how many tests they have
+	// made bad, on each builder; 0 from older farms.
+	Open     int `json:"open"`
+	BadTests int `json:"bad_tests"`
 }
 
 // Waiting is a build that waits, and why.
@@ -96,8 +100,10 @@ type RegressionDetail struct {
 	Regression weir.Regression `json:"regression"`
 	Probes     []weir.Probe    `json:"probes"` // by position, then age
 	Points     []PathPoint     `json:"points"` // the path, from good (0) to bad
-	Spec       weir.Spec       `json:"spec"`   // of the first bad build; zero if there is none yet
-	Advice     Advice          `json:"advice"` // what each side can do
+	// Source is that of the culprit's project; zero if it is not known.
+	Source weir.Source `json:"source,omitzero"`
+	Spec   weir.Spec   `json:"spec"`   // of the first bad build; zero if there is none yet
+	Advice Advice      `json:"advice"` // what each side can do
 	// Beside are the builds at its ends and corners that are no probes, oldest first.
 	Beside []weir.Build `json:"beside,omitempty"`
 	// Life is what became of it, oldest first, at most 1,000 steps.

@@ -26,13 +26,16 @@ import (
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/blob"
 	"github.com/weir-ci/weir/internal/farm"
+	"github.com/weir-ci/weir/internal/farm/recent"
 	"github.com/weir-ci/weir/internal/farm/recipes"
 	"github.com/weir-ci/weir/internal/farm/setup"
 	"github.com/weir-ci/weir/internal/farm/signin"
+	"github.com/weir-ci/weir/internal/farm/views"
 	"github.com/weir-ci/weir/internal/notify"
 	"github.com/weir-ci/weir/internal/notify/mail"
 	"github.com/weir-ci/weir/internal/recipe"
 	"github.com/weir-ci/weir/internal/server"
+	"github.com/weir-ci/weir/internal/server/web/page"
 	"github.com/weir-ci/weir/internal/source"
 	"github.com/weir-ci/weir/internal/source/archive"
 	"github.com/weir-ci/weir/internal/source/git"
@@ -119,6 +122,7 @@ type ServerOptions struct {
 	// Store replaces the database that the farm names; the server closes it.
 	Store store.Store
 	Now   func() time.Time // the farm's clock; nil: the machine's
+	Dev   bool             // with pages for those who work on the pages
 }
 
 // Server is a running server. Make one with NewServer.
@@ -128,7 +132,9 @@ type Server struct {
 	book     *recipes.Book  // of jobs in repositories
 	signals  chan os.Signal // to read the farm file again; nil: there is none
 	store    store.Store
+	views    *views.Views // what pages read besides; nil if the database does not offer it
 	http     *http.Server
+	handler  *server.Handler
 	listener net.Listener
 	log      *slog.Logger
 	url      string
@@ -178,7 +184,8 @@ func (s *Server) open(ctx context.Context, o ServerOptions) error {
 	if now == nil {
 		now = clock()
 	}
-	options := farm.Options{Store: s.store, Blobs: blobs, Log: s.log, Host: HostPlatform(), Lease: leaseTime(o.Lease), Now: now, Setup: board,
+	cases := recent.NewEpisodes(s.store)
+	options := farm.Options{Store: s.store, Cases: cases, Blobs: blobs, Log: s.log, Host: HostPlatform(), Lease: leaseTime(o.Lease), Now: now, Setup: board,
 		Sources: read, Recipes: s.recipes(read)}
 	if f.Mail.SMTP != "" {
 		if s.outbox, err = outbox(f, s.log); err != nil {
@@ -197,10 +204,13 @@ func (s *Server) open(ctx context.Context, o ServerOptions) error {
 	stopping, stop := context.WithCancel(context.WithoutCancel(ctx))
 	base, cut := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop, s.cut = stop, cut
-	handler, err := server.New(server.Options{Farm: served{s.farm, s.keeper}, Name: f.Name, Version: Version, Log: s.log, Stopping: stopping})
+	s.views = reading(s.store, views.Options{Blobs: blobs, Cases: cases, Setup: board.Status, Now: now, Log: s.log, Version: Version})
+	handler, err := server.New(server.Options{Farm: served{s.farm, s.keeper}, Name: f.Name, Version: Version, Log: s.log, Stopping: stopping,
+		Views: s.views, Proxies: f.TrustedProxies, Dev: o.Dev})
 	if err != nil {
 		return err
 	}
+	s.handler = handler
 	s.http = &http.Server{
 		Handler:           handler,
 		BaseContext:       func(net.Listener) context.Context { return base },
@@ -210,6 +220,15 @@ func (s *Server) open(ctx context.Context, o ServerOptions) error {
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
 	return nil
+}
+
+// reading makes what pages read besides; nil if the database does not offer it.
+func reading(db store.Store, o views.Options) *views.Views {
+	var ok bool
+	if o.Store, ok = db.(views.Store); !ok {
+		return nil
+	}
+	return views.New(o)
 }
 
 // outbox is where notices for the owners of workers wait until they are mailed.
@@ -262,6 +281,9 @@ func (s *Server) URL() string { return s.url }
 // Address is where this machine reaches the server, whatever URL says.
 func (s *Server) Address() string { return "http://" + reachable(s.listener.Addr()) }
 
+// Pages lists the pages that the server has.
+func (s *Server) Pages() []page.Route { return s.handler.Pages() }
+
 // shutdownTime is how long requests may take to end when the server stops.
 const shutdownTime = 10 * time.Second
 
@@ -274,6 +296,9 @@ func (s *Server) Run(ctx context.Context) error {
 	g.Go(func() error { return s.farm.Run(ctx) })
 	g.Go(func() error { return s.keeper.Run(ctx, s.signals) })
 	g.Go(func() error { return s.book.Run(ctx) })
+	if s.views != nil {
+		g.Go(func() error { return s.views.Audit.Run(ctx) })
+	}
 	if s.outbox != nil {
 		g.Go(func() error { return s.outbox.Run(ctx) })
 	}
@@ -336,11 +361,11 @@ func NewToken(ctx context.Context, db store.Access, name string, replace bool) (
 // maxMail limits the length of a mail address, in bytes.
 const maxMail = 254
 
-// AddToken makes a token with the name, scope and owner of t, and returns its
+// AddToken makes a token with the name, scope, rights, owner and end of t, and returns its
 // secret, which is kept nowhere. Conflict if the name is taken.
 func AddToken(ctx context.Context, db store.Access, t store.Token) (secret string, err error) {
 	if !weir.ValidName(t.Name) {
-		return "", weir.Errorf(weir.Invalid, "%.80q cannot name a worker or an admin", t.Name).
+		return "", weir.Errorf(weir.Invalid, "%.80q cannot name a token", t.Name).
 			WithHint("use up to 64 letters, digits, dots, dashes and underscores")
 	}
 	if t.Owner != "" {
@@ -367,7 +392,10 @@ func SignInLink(ctx context.Context, db store.Access, url, name string) (string,
 }
 
 // Access is the server's list of tokens.
-func (s *Server) Access() store.Access { return s.store }
+func (s *Server) Access() Tokens { return s.store }
 
-// Tokens is the part of a database that keeps tokens.
-type Tokens = store.Access
+// Tokens is the part of a database that keeps tokens, and what was done with them.
+type Tokens interface {
+	store.Access
+	store.Audit
+}

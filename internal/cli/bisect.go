@@ -42,7 +42,7 @@ searches that people asked for and that follow from a regression.
 On a terminal, or with --wait, it follows the search to its end, and exits with
 1 if that names no revision. An interrupt leaves the search alone: it goes on.
 
-It needs an admin's token; see weir token --help.`,
+It needs a token with the right triage; see weir token --help.`,
 		Example: "  weir bisect twisted test_connect --suite twisted.test.test_tcp --of cpython --good v3.13.0 --bad v3.14.0a1\n" +
 			"  weir bisect mill TestUpper --suite mill/text --platform linux/arm64 --wait\n  weir bisect --fix r3\n  weir bisect --list",
 		Args: cobra.MaximumNArgs(2),

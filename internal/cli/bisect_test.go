@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"log/slog"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -36,19 +35,26 @@ func (n *notices) Write(p []byte) (int, error) {
 // TestFollowInterrupted: whoever waits for a search may go away, and is told that it goes on.
 func TestFollowInterrupted(t *testing.T) {
 	t.Parallel()
-	server := httptest.NewServer(api.New(servertest.Held(), "1", slog.New(slog.DiscardHandler)))
+	server := httptest.NewServer(api.New(api.Options{Farm: servertest.Held(), Version: "1"}))
 	defer server.Close()
 	farm, err := client.New(server.URL, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, interrupt := context.WithCancel(t.Context())
+	ctx, interrupt := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer interrupt()
 	c := newBisect()
 	out, told := &notices{written: make(chan struct{}, 1)}, &bytes.Buffer{}
 	c.SetContext(ctx)
 	c.SetOut(out)
 	c.SetErr(told)
-	go func() { <-out.written; interrupt() }()
+	go func() {
+		select {
+		case <-out.written:
+			interrupt()
+		case <-ctx.Done(): // it says nothing
+		}
+	}()
 	if err := follow(c, farm, servertest.Asked); !errors.Is(err, context.Canceled) || console.ExitCode(ctx, err) != console.ExitInterrupted {
 		t.Errorf("it ends with %v", err)
 	}

@@ -16,6 +16,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/weir-ci/weir/internal/cli/access"
+	"github.com/weir-ci/weir/internal/cli/call"
 	"github.com/weir-ci/weir/internal/cli/console"
 	"github.com/weir-ci/weir/internal/cli/hooks"
 	"github.com/weir-ci/weir/internal/cli/local"
@@ -67,8 +69,9 @@ are regressions), 2 wrong command line, 3 something does not answer,
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(recipes.Commands()...)
 	root.AddCommand(newServe(), newWorker(), newUp(), local.Detect(), local.Import(), local.Run(), newStatus(),
-		newLogs(), newRegressions(), newBisect(), newHistory(), newFlaky(), newForce(), hooks.Change(), hooks.Command(), newCancel(), newWorkers(), newToken(), newSignIn(), newDemo(), newVersion(), newSupervise(), newRepro(), reload.Command())
+		newLogs(), newRegressions(), newBisect(), newHistory(), newFlaky(), newForce(), hooks.Change(), hooks.Command(), newCancel(), newWorkers(), newDemo(), newVersion(), newSupervise(), newRepro(), reload.Command(), call.Command())
 	root.AddCommand(starts.Commands()...)
+	root.AddCommand(access.Commands()...)
 	for _, c := range root.Commands() {
 		console.WrapArgs(c)
 	}

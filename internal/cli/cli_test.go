@@ -16,7 +16,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -50,7 +49,6 @@ const patience = 3 * time.Minute
 //	signal VERB INT|TERM|HUP signals the weir that was started last with this verb
 func TestScripts(t *testing.T) {
 	t.Parallel()
-	ports := &ports{taken: map[int]bool{}}
 	for name, database := range map[string]func(testing.TB) string{
 		"sqlite":   func(testing.TB) string { return "" },
 		"postgres": pgtest.DSN,
@@ -62,7 +60,7 @@ func TestScripts(t *testing.T) {
 				RequireExplicitExec: true,
 				RequireUniqueNames:  true,
 				Setup: func(e *testscript.Env) error {
-					return setup(e, ports.free(), database(e.T().(testing.TB)))
+					return setup(e, database(e.T().(testing.TB)))
 				},
 				Condition: func(cond string) (bool, error) {
 					if cond != "postgres" {
@@ -78,7 +76,9 @@ func TestScripts(t *testing.T) {
 	}
 }
 
-func setup(e *testscript.Env, port int, database string) error {
+func setup(e *testscript.Env, database string) error {
+	port, release := reserve()
+	e.Defer(release)
 	databaseLine := ""
 	if database != "" {
 		databaseLine = "database: " + database
@@ -101,26 +101,23 @@ func setup(e *testscript.Env, port int, database string) error {
 	return os.Mkdir(home, 0o755)
 }
 
-// ports hands out free ports below those that the system gives to outgoing
-// connections, so that nobody takes one before a script uses it.
-type ports struct {
-	mu    sync.Mutex
-	taken map[int]bool
-}
-
-func (p *ports) free() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+// reserve finds a free port for a script, which listens there now and then. It is
+// below those that the system gives to outgoing connections, so that none of them
+// takes it; who holds the port of the same number for datagrams has it among the
+// scripts, of other processes too.
+func reserve() (port int, release func()) {
 	for {
 		port := 15_000 + rand.IntN(15_000)
-		if p.taken[port] {
-			continue
+		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+		claim, err := net.ListenPacket("udp", address)
+		if err != nil {
+			continue // another script's
 		}
-		p.taken[port] = true
-		if l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err == nil {
-			l.Close()
-			return port
+		if l, err := net.Listen("tcp", address); err == nil {
+			_ = l.Close()
+			return port, func() { _ = claim.Close() }
 		}
+		_ = claim.Close()
 	}
 }
 

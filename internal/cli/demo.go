@@ -13,6 +13,7 @@ import (
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/client"
 	"github.com/weir-ci/weir/internal/app"
+	"github.com/weir-ci/weir/internal/cli/access"
 	"github.com/weir-ci/weir/internal/demo"
 	"github.com/weir-ci/weir/internal/ecosystem"
 	"github.com/weir-ci/weir/internal/recipe"
@@ -68,14 +69,22 @@ Exits with 1 if the farm found anything but what was planted.`,
 		defer stop()
 		story := make(chan error, 1)
 		started := false
-		err = up(ctx, farm, "", filepath.Join(dir, "products"), slog.New(slog.NewTextHandler(log, nil)), func(s *app.Server) error {
+		err = up(ctx, app.ServerOptions{Farm: farm, Log: slog.New(slog.NewTextHandler(log, nil))}, filepath.Join(dir, "products"), func(s *app.Server) error {
 			watch, err := client.New(s.Address(), nil)
 			if err != nil {
 				return err
 			}
 			out := c.OutOrStdout()
+			fmt.Fprintf(out, "the pages are at %s\n", s.URL())
+			if !*exit {
+				link, err := access.Link(ctx, s.Access(), s.URL(), access.Admin, "the link that the demo prints")
+				if err != nil {
+					return err
+				}
+				fmt.Fprintf(out, "to change something there, sign in (once, within an hour): %s\n", link)
+			}
+			fmt.Fprintln(out)
 			started = true
-			fmt.Fprintf(out, "the pages are at %s\n\n", s.URL())
 			go func() {
 				err := tell(ctx, out, &demo.Show{Ecosystem: eco, Farm: watch, Screen: newScreen(out)})
 				if err == nil && !*exit {

@@ -22,7 +22,7 @@ it now, whether or not they were built before. With --count each builder gets
 so many builds of its own, to hunt a flaky test or to load a farm. What the jobs
 want to know is given with --param; their recipe says what there is.
 
-It needs an admin's token; see weir token --help.`,
+It needs a token with the right build; see weir token --help.`,
 		Example: "  weir force hello\n  weir force hello --job test --reason \"is it flaky?\" --count 20\n  weir force site --job deploy --param target=staging",
 		Args:    cobra.ExactArgs(1),
 	}
@@ -73,7 +73,7 @@ func newCancel() *cobra.Command {
 		Long: `Cancel a build that is not over, and the builds that need its product. The
 worker that runs it stops it within seconds.
 
-It needs an admin's token; see weir token --help.`,
+It needs a token with the right build; see weir token --help.`,
 		Example: "  weir cancel 41\n  weir cancel 41 --reason \"wrong branch\"",
 		Args:    cobra.ExactArgs(1),
 	}
@@ -106,8 +106,8 @@ what it runs and gets nothing more until it is resumed. Resuming also ends a
 quarantine: a worker whose builds fail for the worker's own fault, three times
 in a row, gets nothing for a minute, and longer each time.
 
-Listing is open to everybody; the other verbs need an admin's token, see
-weir token --help.`,
+Listing is open to everybody; the other verbs need a token with the right
+fleet, see weir token --help.`,
 		Example: "  weir workers\n  weir workers pause alices-laptop --reason \"new disk\"\n" +
 			"  weir workers resume alices-laptop\n  weir workers forget alices-laptop",
 		Args: console.Subcommands,

@@ -25,9 +25,9 @@ that this rests on, with what it said and what speaks against it. What became
 of it and who said what is at the end.
 
 People can say that they have a regression in hand, for a while: it is listed
-behind the others then, and speaks again when the time is up. They can close
-and reopen one, merge two into one, or split one that is two. All of that
-needs an admin's token; see weir token --help.
+behind the others then, and speaks again when the time is up. They can assign
+one to somebody, close and reopen one, merge two into one, or split one that is two. All of that
+needs a token with the right triage; see weir token --help.
 
 Exits with 1 if any is open.`,
 		Example: "  weir regressions\n  weir regressions --all\n  weir regressions 3\n" +
@@ -38,6 +38,10 @@ Exits with 1 if any is open.`,
 	}
 	server := console.ServerFlag(c)
 	all := c.Flags().Bool("all", false, "list closed ones too")
+	var q client.RegressionQuery
+	c.Flags().StringVar(&q.Project, "project", "", "only those with tests of this project, or with their culprit in it")
+	c.Flags().StringVar(&q.Assignee, "assignee", "", "only those that are assigned to this person, or in this person's hand")
+	before := c.Flags().Int64("before", 0, "only those with lower numbers: how to go on behind a long list")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		farm, err := client.New(server(), nil)
 		if err != nil {
@@ -46,7 +50,11 @@ Exits with 1 if any is open.`,
 		if len(args) == 1 {
 			return tellRegression(c.Context(), c.OutOrStdout(), farm, args[0])
 		}
-		list, err := farm.Regressions(c.Context(), *all)
+		if *all {
+			q.State = "all"
+		}
+		q.Before = weir.RegressionID(*before)
+		list, err := farm.FindRegressions(c.Context(), q)
 		if err != nil {
 			return err
 		}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/app"
+	"github.com/weir-ci/weir/internal/cli/access"
 	"github.com/weir-ci/weir/internal/cli/console"
 	"github.com/weir-ci/weir/internal/recipe"
 )
@@ -31,6 +32,11 @@ func logFlag(c *cobra.Command) func(w io.Writer) *slog.Logger {
 	}
 }
 
+// devFlag adds --dev.
+func devFlag(c *cobra.Command) *bool {
+	return c.Flags().Bool("dev", false, "add pages for those who work on the pages: /dev/components")
+}
+
 func newServe() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "serve [FILE]",
@@ -44,13 +50,13 @@ The file is read again when it changes, on SIGHUP, and by weir reload.`,
 		Example: "  weir serve\n  weir serve farms/python.yaml",
 		Args:    cobra.MaximumNArgs(1),
 	}
-	logger := logFlag(c)
+	logger, dev := logFlag(c), devFlag(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		farm, err := console.LoadFarm(c, args)
 		if err != nil {
 			return err
 		}
-		s, err := app.NewServer(c.Context(), app.ServerOptions{Farm: farm, File: console.FarmFile(args), Log: logger(c.ErrOrStderr())})
+		s, err := app.NewServer(c.Context(), app.ServerOptions{Farm: farm, File: console.FarmFile(args), Log: logger(c.ErrOrStderr()), Dev: *dev})
 		if err != nil {
 			return err
 		}
@@ -64,7 +70,7 @@ The file is read again when it changes, on SIGHUP, and by weir reload.`,
 
 // greet says where the pages are, and how to sign in.
 func greet(c *cobra.Command, name string, s *app.Server) error {
-	link, err := app.SignInLink(c.Context(), s.Access(), s.URL(), "admin")
+	link, err := access.Link(c.Context(), s.Access(), s.URL(), access.Admin, "the link that the server prints when it starts")
 	if err != nil {
 		return err
 	}
@@ -83,7 +89,7 @@ you do not trust. It is called local-HOST, and gets a new token at each start.`,
 		Example: "  weir up\n  weir up examples/go-modules/weir.yaml\n  weir up --slots 4",
 		Args:    cobra.MaximumNArgs(1),
 	}
-	logger := logFlag(c)
+	logger, dev := logFlag(c), devFlag(c)
 	slots := c.Flags().Int("slots", 0, "how many builds run at once (default: what the file says, or 1)")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		farm, err := console.LoadFarm(c, args)
@@ -96,7 +102,7 @@ you do not trust. It is called local-HOST, and gets a new token at each start.`,
 			}
 			farm.Worker.Slots = *slots
 		}
-		return up(c.Context(), farm, console.FarmFile(args), "", logger(c.ErrOrStderr()), func(s *app.Server) error {
+		return up(c.Context(), app.ServerOptions{Farm: farm, File: console.FarmFile(args), Log: logger(c.ErrOrStderr()), Dev: *dev}, "", func(s *app.Server) error {
 			return greet(c, farm.Name, s)
 		})
 	}
@@ -113,13 +119,13 @@ func checkSlots(n int) error {
 // up runs a server and a worker until ctx ends or one of them does. ready is
 // called when both can be reached.
 // Products are unpacked below products; empty means the user's usual place.
-// File is where the farm was read; empty: it is not read again.
-func up(ctx context.Context, farm *recipe.Farm, file, products string, log *slog.Logger, ready func(*app.Server) error) error {
-	s, err := app.NewServer(ctx, app.ServerOptions{Farm: farm, File: file, Log: log, Alone: true})
+func up(ctx context.Context, o app.ServerOptions, products string, ready func(*app.Server) error) error {
+	o.Alone = true
+	s, err := app.NewServer(ctx, o)
 	if err != nil {
 		return err
 	}
-	w, err := localWorker(ctx, s, farm, products, log)
+	w, err := localWorker(ctx, s, o.Farm, products, o.Log)
 	if err == nil {
 		err = ready(s)
 	}

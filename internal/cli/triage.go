@@ -12,6 +12,7 @@ import (
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/client"
 	"github.com/weir-ci/weir/internal/cli/console"
+	"github.com/weir-ci/weir/internal/cli/show"
 )
 
 // triageVerbs are what people may say of a regression.
@@ -37,7 +38,41 @@ stays in its log.`, "  weir regressions reopen 3 --why \"it was no flake\"",
 			func(ctx context.Context, farm *client.Client, id weir.RegressionID, why string) (string, error) {
 				return "is searched again", farm.Reopen(ctx, id, why)
 			}),
-		newMerge(), newSplit()}
+		newAssign(), newMerge(), newSplit()}
+}
+
+func newAssign() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "assign ID [NAME]",
+		Short: "say whose business a regression is",
+		Long: `Assign an open regression to a person, by the name that people know. It says so
+wherever the regression is listed, until it is assigned to somebody else, and it
+stays with the others: who looks after it now says so with acknowledge. Without a
+name it is nobody's business any more.`,
+		Example: "  weir regressions assign 3 ada --why \"she knows the tables\"\n  weir regressions assign 3",
+		Args:    cobra.RangeArgs(1, 2),
+	}
+	farm, why := console.AdminFlags(c), whyFlag(c)
+	c.RunE = func(c *cobra.Command, args []string) error {
+		id, err := console.ParseID(args[0], "regression")
+		if err != nil {
+			return err
+		}
+		farm, err := farm()
+		if err != nil {
+			return err
+		}
+		to := strings.Join(args[1:], " ")
+		if err := farm.Assign(c.Context(), weir.RegressionID(id), to, *why); err != nil {
+			return err
+		}
+		if to == "" {
+			to = "nobody"
+		}
+		fmt.Fprintf(c.OutOrStdout(), "regression %d is assigned to %s\n", id, show.Safe(to))
+		return nil
+	}
+	return c
 }
 
 // wordVerb makes a verb that needs no more than a regression and a reason.

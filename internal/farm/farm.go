@@ -30,6 +30,7 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/blob"
+	"github.com/weir-ci/weir/internal/farm/access"
 	"github.com/weir-ci/weir/internal/farm/aftermath"
 	"github.com/weir-ci/weir/internal/farm/flaky"
 	"github.com/weir-ci/weir/internal/farm/hooks"
@@ -39,6 +40,7 @@ import (
 	"github.com/weir-ci/weir/internal/farm/planner"
 	"github.com/weir-ci/weir/internal/farm/polling"
 	"github.com/weir-ci/weir/internal/farm/presence"
+	"github.com/weir-ci/weir/internal/farm/recent"
 	"github.com/weir-ci/weir/internal/farm/setcache"
 	"github.com/weir-ci/weir/internal/farm/setup"
 	"github.com/weir-ci/weir/internal/farm/starts"
@@ -58,6 +60,9 @@ type Options struct {
 	Sources source.Lister
 	Log     *slog.Logger     // nil: nothing is logged
 	Now     func() time.Time // nil: time.Now
+	// Cases are the regressions that pages read, kept for all who show them; nil:
+	// nobody else does.
+	Cases *recent.Episodes
 	// Host is the platform of builders that say nothing about platforms.
 	Host weir.Platform
 	// Lease is how long an attempt lives without a sync; 0: weir.LeaseTime.
@@ -95,7 +100,8 @@ func (noRecipes) Current(context.Context) error                { return nil }
 // Farm is a running farm. Make one with New, give it a configuration, and
 // start its background work with Run.
 type Farm struct {
-	*triage.Desk // what people say of regressions
+	*triage.Desk  // what people say of regressions
+	*access.Guard // who may do what
 
 	store  store.Store
 	blobs  blob.Store
@@ -115,13 +121,13 @@ type Farm struct {
 	turns      presence.Turns   // of workers that wait for work
 	watches    presence.Watches // of workers that wait for cancellations
 	leases     presence.Leases  // that wait, by worker
+	disks      presence.Disks   // of workers
 	known      tipCache         // the newest revisions, for those who ask often
 	polled     tipCache         // the same for the poller, who knows himself what is newer
 	notices    Notices
 	away       time.Duration
 	absent     absences // only the expire loop uses it
-	tokens     tokenCache
-	alike      alike // which queues a lease need not look through
+	alike      alike    // which queues a lease need not look through
 	book       *logbook.Book
 	sets       setcache.Cache
 	parts      setcache.Parts
@@ -137,6 +143,7 @@ type Farm struct {
 	shares     schedule.Shares // of what this server gave away
 	secret     func(name string) (string, error)
 	setup      *setup.Board
+	cases      *recent.Episodes
 	renamer    setup.Renamer // whoever holds setting uses it
 	recipes    Recipes
 }
@@ -152,12 +159,15 @@ func New(o Options) *Farm {
 	if o.Lease <= 0 {
 		o.Lease = weir.LeaseTime
 	}
-	f := &Farm{store: o.Store, blobs: o.Blobs, source: o.Sources, log: o.Log, now: o.Now, host: o.Host, lease: o.Lease,
+	f := &Farm{Guard: access.New(o.Store, o.Now), store: o.Store, blobs: o.Blobs, source: o.Sources, log: o.Log, now: o.Now, host: o.Host, lease: o.Lease,
 		notices: o.Notices, away: o.Away, setup: o.Setup, secret: o.Secrets}
 	if f.recipes = o.Recipes; f.recipes == nil {
 		f.recipes = noRecipes{}
 	}
 	f.renamer.Log = o.Log
+	if f.cases = o.Cases; f.cases == nil {
+		f.cases = recent.NewEpisodes(o.Store)
+	}
 	if f.setup == nil {
 		f.setup = new(setup.Board)
 	}

@@ -5,12 +5,23 @@ import (
 	"strings"
 
 	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/farm/waits"
 )
 
 // Workers lists the workers, by name.
 func (f *Farm) Workers(ctx context.Context) ([]weir.Worker, error) {
 	return f.store.Workers(ctx)
 }
+
+// Queue reads what waits and why, those first that have waited longest, at most
+// limit of them and waits.MaxLine.
+func (f *Farm) Queue(ctx context.Context, limit int) (waits.Line, error) {
+	return f.waits.Line(ctx, limit)
+}
+
+// WorkerDisk is how many bytes a worker last told this server are free where it
+// builds, if it did.
+func (f *Farm) WorkerDisk(name string) (free int64, known bool) { return f.disks.Of(name) }
 
 // PauseWorker holds a worker back from now on, for a person; what it runs goes
 // on. A reason is needed. NotFound if there is no such worker.

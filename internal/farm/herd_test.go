@@ -50,22 +50,34 @@ func TestHerd(t *testing.T) {
 	for i := range workers {
 		w := weir.Worker{Name: fmt.Sprint("idle-", i), Platform: simPlatform, Slots: 1, Seen: time.Now()}
 		running.Go(func() {
-			answer, err := f.Lease(ctx, w, protocol.Lease{Free: 1, Wait: protocol.MaxLeaseWait})
+			// Without an end by time: on a slow machine those who have waited long would ask again.
+			answer, _, err := f.leaseInTurn(ctx, w, protocol.Lease{Free: 1}, nil)
 			if err != nil {
 				t.Error(err)
 			}
 			got <- len(answer.Attempts)
 		})
 	}
+	const patience = 5 * time.Minute // no test waits so long unless something is wrong
+	over := time.After(patience)
 	for f.turns.Waiting(simPlatform) < workers || counted.looks.Load() < workers {
-		<-time.After(time.Millisecond) // everybody is about to wait
+		select {
+		case <-time.After(time.Millisecond): // everybody is about to wait
+		case <-over:
+			t.Fatalf("%d of %d wait, after %d looks", f.turns.Waiting(simPlatform), workers, counted.looks.Load())
+		}
 	}
 	before := counted.looks.Load()
 	_, err := f.Force(ctx, Force{Project: "up", Count: builds})
 	s.must(err)
 	for range builds {
-		if n := <-got; n != 1 {
-			t.Errorf("somebody got %d builds", n)
+		select {
+		case n := <-got:
+			if n != 1 {
+				t.Errorf("somebody got %d builds", n)
+			}
+		case <-over:
+			t.Fatalf("nobody gets what was forced, after %d looks", counted.looks.Load()-before)
 		}
 	}
 	if looks := counted.looks.Load() - before; looks > 3*builds+presence.TurnsAtOnce {

@@ -25,40 +25,6 @@ func HashToken(secret string) string {
 // NewSecret makes a secret of 128 random bits.
 func NewSecret() string { return rand.Text() }
 
-// Authenticate finds the worker that a token belongs to; Unauthenticated if
-// there is none, Forbidden if it is the token of an admin.
-func (f *Farm) Authenticate(ctx context.Context, secret string) (worker string, err error) {
-	t, err := f.token(ctx, secret)
-	switch {
-	case weir.CodeOf(err) == weir.NotFound:
-		return "", weir.Errorf(weir.Unauthenticated, "the worker's token is not known to this farm").
-			WithHint("make one on the server with: weir token add NAME")
-	case err != nil:
-		return "", err
-	case t.Scope != store.ScopeWorker && t.Scope != "":
-		return "", weir.Errorf(weir.Forbidden, "the token of %s is an admin's, and no worker's", t.Name).
-			WithHint("make one for the worker on the server with: weir token add NAME")
-	}
-	return t.Name, nil
-}
-
-// AuthenticateAdmin finds the admin that a token belongs to; Unauthenticated if
-// there is none, Forbidden if it is the token of a worker.
-func (f *Farm) AuthenticateAdmin(ctx context.Context, secret string) (name string, err error) {
-	t, err := f.token(ctx, secret)
-	switch {
-	case weir.CodeOf(err) == weir.NotFound:
-		return "", weir.Errorf(weir.Unauthenticated, "the token is not known to this farm").
-			WithHint("make one on the server with: weir token add NAME --admin")
-	case err != nil:
-		return "", err
-	case t.Scope != store.ScopeAdmin:
-		return "", weir.Errorf(weir.Forbidden, "the token of %s is a worker's; this needs an admin's", t.Name).
-			WithHint("make one on the server with: weir token add NAME --admin")
-	}
-	return t.Name, nil
-}
-
 // Hello takes a worker in.
 func (f *Farm) Hello(ctx context.Context, worker string, h protocol.Hello) (protocol.HelloAnswer, error) {
 	if h.Version < 1 || h.Version > protocol.Version {
@@ -79,6 +45,7 @@ func (f *Farm) Hello(ctx context.Context, worker string, h protocol.Hello) (prot
 	if err != nil {
 		return protocol.HelloAnswer{}, err
 	}
+	f.disks.Note(worker, h.Disk)
 	f.any.ring()
 	answer := protocol.HelloAnswer{Version: h.Version, Name: worker, Keep: keep,
 		SyncInterval: min(weir.SyncInterval, f.lease/3), FlushInterval: flushInterval}

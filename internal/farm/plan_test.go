@@ -53,6 +53,42 @@ func TestStartsComeFirst(t *testing.T) {
 	}
 }
 
+// TestFirstPlanIsMadeOnce: on a farm whose revisions were recorded before anything was
+// built, each line gets its start and the newest, one build if they are the same, and
+// no more from another look, from a server that looks at the same time, or when the
+// configuration is read again.
+func TestFirstPlanIsMadeOnce(t *testing.T) {
+	t.Parallel()
+	for _, tip := range []int{1, 100} {
+		s := startSim(t, smallWorld("lib", "up"))
+		s.world.tips["up"] = tip
+		s.poll()
+		c := s.farms[0].config.Load()
+		old := &oldView{Store: s.store, heads: map[weir.BuilderID]weir.Build{}}
+		var err error
+		old.tips, err = s.store.Tips(s.ctx)
+		s.must(err)
+		late := planner.New(planner.Options{Store: old, Now: s.farms[0].now, Log: s.farms[0].log, Moved: func() {},
+			Table: func() *planner.Table { return c.Table }})
+		for _, plan := range []func(context.Context) (bool, error){s.farms[0].plan, s.farms[0].plan, late.Plan, s.newFarm().plan, func(ctx context.Context) (bool, error) {
+			s.must(s.farms[0].Configure(ctx, s.world.farm))
+			return s.farms[0].plan(ctx)
+		}} {
+			_, err = plan(s.ctx)
+			s.must(err)
+		}
+		for _, name := range []string{"lib", "up", "d"} {
+			want := 1
+			if tip > 1 && name != "lib" {
+				want = 2
+			}
+			if line := s.line(name); len(line) != want {
+				t.Errorf("with %d revisions of up %s has %d builds", tip, name, len(line))
+			}
+		}
+	}
+}
+
 // TestFirstBuildIsNotSuperseded: without it there is nothing to compare with.
 func TestFirstBuildIsNotSuperseded(t *testing.T) {
 	t.Parallel()

@@ -3,6 +3,7 @@ package farm
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/recipe"
@@ -40,8 +41,13 @@ func TestPollFollowsTheConfiguration(t *testing.T) {
 	go func() { ended <- f.poller.Run(ctx) }()
 	for _, names := range [][]string{{"first"}, {"first", "second"}, {"third"}} {
 		s.must(f.Configure(s.ctx, config(names...)))
-		if got := <-asked; got != names[len(names)-1] {
-			t.Errorf("with %v, %s is asked for", names, got)
+		select {
+		case got := <-asked:
+			if got != names[len(names)-1] {
+				t.Errorf("with %v, %s is asked for", names, got)
+			}
+		case <-time.After(3 * time.Minute):
+			t.Errorf("with %v, nobody is asked for", names)
 		}
 	}
 	cancel()

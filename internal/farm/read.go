@@ -3,6 +3,7 @@ package farm
 import (
 	"context"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/weir-ci/weir"
@@ -20,7 +21,7 @@ import (
 type Overview struct {
 	Name        string             `json:"name"`
 	At          time.Time          `json:"at"`
-	Regressions []weir.Regression  `json:"regressions"` // open ones, newest first
+	Regressions []weir.Regression  `json:"regressions"` // open ones, newest first, at most 200
 	Recent      []weir.Regression  `json:"recent"`      // closed lately, newest first
 	Running     []weir.Build       `json:"running"`     // leased or running, newest first
 	Queue       map[weir.State]int `json:"queue"`
@@ -31,6 +32,10 @@ type Overview struct {
 	Workers  []weir.Worker  `json:"workers"`
 	Sources  []SourceStatus `json:"sources"`
 	Config   setup.Status   `json:"config"` // what the farm was told to do
+	// Open is how many regressions are open in all, BadTests how many tests they have
+	// made bad, on each builder.
+	Open     int `json:"open"`
+	BadTests int `json:"bad_tests"`
 }
 
 // BuilderRow is one builder with its newest builds.
@@ -50,6 +55,9 @@ type SourceStatus struct {
 // waitingShown is how many of those that wait the overview lists.
 const waitingShown = 20
 
+// closedShown is how many of those regressions the overview lists that were closed lately.
+const closedShown = 10
+
 // recentBuilds is how many builds of a builder the overview shows.
 const recentBuilds = 12
 
@@ -61,7 +69,7 @@ func (f *Farm) Overview(ctx context.Context) (Overview, error) {
 	if err != nil {
 		return Overview{}, err
 	}
-	o, err := f.overview(ctx)
+	o, err := f.Front(ctx)
 	for _, h := range heads {
 		o.Builders = append(o.Builders, BuilderRow(h))
 	}
@@ -71,8 +79,9 @@ func (f *Farm) Overview(ctx context.Context) (Overview, error) {
 	return o, err
 }
 
-// overview reads everything but the builders.
-func (f *Farm) overview(ctx context.Context) (Overview, error) {
+// Front reads what Overview does without the builders, and without why what waits does:
+// what needs somebody, and what runs.
+func (f *Farm) Front(ctx context.Context) (Overview, error) {
 	o := Overview{Name: f.config.Load().Name, At: f.now(), Config: f.Setup()}
 	var err error
 	if o.Queue, err = f.store.QueueDepth(ctx); err != nil {
@@ -87,14 +96,12 @@ func (f *Farm) overview(ctx context.Context) (Overview, error) {
 		return o, err
 	}
 	o.Doubted = len(doubts)
-	if o.Regressions, err = f.store.Regressions(ctx, store.RegressionFilter{
-		States: []weir.RegressionState{weir.Searching, weir.Located, weir.Narrowed}, Limit: 200}); err != nil {
+	cases, err := f.cases.Cases(ctx)
+	if err != nil {
 		return o, err
 	}
-	if o.Recent, err = f.store.Regressions(ctx, store.RegressionFilter{
-		States: []weir.RegressionState{weir.Recovered, weir.Dismissed}, Limit: 10}); err != nil {
-		return o, err
-	}
+	o.Open, o.BadTests = cases.All.Regressions, cases.All.Tests
+	o.Regressions, o.Recent = slices.Clone(cases.Open), slices.Clone(cases.Closed[:min(len(cases.Closed), closedShown)])
 	if o.Workers, err = f.store.Workers(ctx); err != nil {
 		return o, err
 	}
@@ -274,6 +281,7 @@ type BuildQuery struct {
 	Project string
 	Run     weir.RunID
 	Builder weir.BuilderID
+	States  []weir.State // empty: all
 	Before  weir.BuildID // only ids below this one; 0: all
 	Limit   int          // 0: 100; at most 1,000
 }
@@ -281,16 +289,7 @@ type BuildQuery struct {
 // Builds lists builds, newest first.
 func (f *Farm) Builds(ctx context.Context, q BuildQuery) ([]weir.Build, error) {
 	return f.store.ListBuilds(ctx, store.BuildFilter{Project: q.Project, Run: q.Run,
-		Builder: q.Builder, Before: q.Before, Limit: q.Limit})
-}
-
-// Regressions lists regressions, newest first: the open ones, or all.
-func (f *Farm) Regressions(ctx context.Context, all bool) ([]weir.Regression, error) {
-	filter := store.RegressionFilter{Limit: 500}
-	if !all {
-		filter.States = []weir.RegressionState{weir.Searching, weir.Located, weir.Narrowed}
-	}
-	return f.store.Regressions(ctx, filter)
+		Builder: q.Builder, States: q.States, Before: q.Before, Limit: q.Limit})
 }
 
 // RegressionDetail is a regression and the evidence it rests on.

@@ -148,7 +148,7 @@ func (f *Farm) lookAgain(ctx context.Context) error {
 // prune removes what is over: events, artifacts, links to sign in and sessions.
 func (f *Farm) prune(ctx context.Context) error {
 	_, err := f.store.PruneEvents(ctx, f.now().Add(-eventAge))
-	return errors.Join(err, f.expireArtifacts(ctx), f.door().Tidy(ctx))
+	return errors.Join(err, f.expireArtifacts(ctx), f.Tidy(ctx))
 }
 
 // listen turns events of this and other servers into wake-ups. Log lines wake

@@ -9,7 +9,6 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/protocol"
-	"github.com/weir-ci/weir/internal/recipe"
 )
 
 // Real farms have machines that fall ill, recipes that change what a test sees,
@@ -131,7 +130,7 @@ func (w *simWorld) comeBack(m simMove) {
 // below lists the projects with tests that a project can break, by name.
 func (w *simWorld) below(project string) (below []string) {
 	for name := range w.tests {
-		if name == project || slices.Contains(recipe.Closure(w.farm, name), project) {
+		if name == project || slices.Contains(w.above(name), project) {
 			below = append(below, name)
 		}
 	}
@@ -139,10 +138,23 @@ func (w *simWorld) below(project string) (below []string) {
 	return below
 }
 
+// above lists everything upstream of a project, near and far.
+func (w *simWorld) above(project string) (above []string) {
+	p, _ := w.farm.Project(project)
+	for _, up := range p.Upstreams {
+		for _, name := range append(w.above(up.Project), up.Project) {
+			if !slices.Contains(above, name) {
+				above = append(above, name)
+			}
+		}
+	}
+	return above
+}
+
 // partner finds another project that a victim is made of, one that has moved if
 // there is one.
 func (w *simWorld) partner(victim, project string, moves []simMove) (simMove, bool) {
-	of := slices.DeleteFunc(append(slices.Clone(recipe.Closure(w.farm, victim)), victim), func(name string) bool { return name == project })
+	of := slices.DeleteFunc(append(w.above(victim), victim), func(name string) bool { return name == project })
 	moved := slices.DeleteFunc(slices.Clone(moves), func(m simMove) bool { return !slices.Contains(of, m.project) })
 	if len(moved) > 0 {
 		return pick(w.nasty.rng, moved), true

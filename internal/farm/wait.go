@@ -22,6 +22,7 @@ func (f *Farm) Lease(ctx context.Context, worker weir.Worker, ask protocol.Lease
 			worker.Name, len(ask.Holds), protocol.MaxHeldAttempts)
 	}
 	ask.Free = min(max(ask.Free, 1), protocol.MaxSlots)
+	f.disks.Note(worker.Name, ask.Disk)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	over := time.NewTimer(min(max(ask.Wait, 0), protocol.MaxLeaseWait))

@@ -73,6 +73,17 @@ func TestWhyBuildsWait(t *testing.T) {
 	if len(o.Waiting) != 2 || o.Waiting[0].ID > o.Waiting[1].ID {
 		t.Errorf("the overview lists %+v", o.Waiting)
 	}
+	line, err := s.farms[0].Queue(s.ctx, 1)
+	s.must(err)
+	if len(line.Builds) != 1 || line.More != 1 || line.Builds[0].ID != o.Waiting[0].ID || line.Builds[0].Waits != o.Waiting[0].Waits {
+		t.Errorf("the queue lists %+v, %d more", line.Builds, line.More)
+	}
+	if len(line.Depths) != 1 || line.Depths[0].Queued+line.Depths[0].Blocked != 2 || line.Depths[0].Workers != 1 || line.Depths[0].Oldest.IsZero() {
+		t.Errorf("its depth is %+v", line.Depths)
+	}
+	if l := line.Locks; len(l) != 1 || l[0].Wanted != 2 || len(l[0].Holders) != 1 || l[0].Holders[0].Build != first[0].Attempt.Build || l[0].Holders[0].Worker != s.workers[0].Name {
+		t.Errorf("its locks are %+v", l)
+	}
 	s.must(s.farms[0].PauseWorker(s.ctx, s.workers[0].Name, "for a test", "me"))
 	if got := s.why("up"); got.Reason != schedule.WaitWorkers {
 		t.Errorf("of a paused worker: %+v", got)
@@ -86,6 +97,25 @@ func TestWhyBuildsWait(t *testing.T) {
 	s.must(err)
 	if d.Waits != nil {
 		t.Errorf("what has ended waits: %+v", d.Waits)
+	}
+}
+
+// TestDiskOfAWorker: what a worker says of its room is known until it says something else.
+func TestDiskOfAWorker(t *testing.T) {
+	t.Parallel()
+	s := startSim(t, smallWorld("up"))
+	w := s.workers[0]
+	if _, known := s.farms[0].WorkerDisk(w.Name); known {
+		t.Error("it is known before it was said")
+	}
+	_, err := s.farms[0].Hello(s.ctx, w.Name, protocol.Hello{Version: protocol.Version, Platform: w.Platform, Slots: 1, Disk: 7 << 30})
+	s.must(err)
+	if free, known := s.farms[0].WorkerDisk(w.Name); !known || free != 7<<30 {
+		t.Errorf("%d bytes are free, %v", free, known)
+	}
+	s.offer(1) // of an older program, which says nothing
+	if free, _ := s.farms[0].WorkerDisk(w.Name); free != 7<<30 {
+		t.Errorf("%d bytes are free", free)
 	}
 }
 

@@ -40,7 +40,7 @@ func TestDiskFull(t *testing.T) {
 	app := newRepo(t, filepath.Join(dir, "app"), map[string]string{"test.sh": good})
 	farm := farmtest.Start(t, farmFile(t, dir, `projects:
   app: {source: {git: app, branch: main, poll: 100ms}, jobs: {test: {steps: [sh test.sh], results: [{tap: out.tap}]}}}
-`), farmtest.Options{Slots: -1})
+`), farmtest.Options{Slots: -1, Lease: impatient})
 	startWorker(t, farm, "small", 1, disk)
 	first := untilBuilt(t, farm, "app", "")
 	expectEnd(t, first.Build, weir.Passed, weir.ReasonNone)

@@ -149,7 +149,7 @@ func TestTwoServers(t *testing.T) {
 			t.Fatalf("%v\n%s", err, problems.Format())
 		}
 		config.Data = shared
-		farm = farmtest.StartConfig(t, config, farmtest.Options{Database: database, Slots: -1})
+		farm = farmtest.StartConfig(t, config, farmtest.Options{Database: database, Slots: -1, Lease: impatient})
 		stopWorker := startWorker(t, farm, worker, 2, workers)
 		return farm, func() {
 			stopWorker() // first, while there is a server to tell

@@ -16,6 +16,7 @@ import (
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/client"
 	"github.com/weir-ci/weir/internal/app"
+	"github.com/weir-ci/weir/internal/patience"
 	"github.com/weir-ci/weir/internal/recipe"
 )
 
@@ -39,10 +40,6 @@ type Farm struct {
 	// Stop stops the farm before the test ends, as Ctrl-C would.
 	Stop func()
 }
-
-// patience ends a wait that would not end by itself. No test waits so long
-// unless something is wrong.
-const patience = 4 * time.Minute
 
 // Start runs the farm that a farm file describes, on a free port and with its
 // data in the test's own directory.
@@ -68,9 +65,11 @@ func StartConfig(t testing.TB, config *recipe.Farm, o Options) *Farm {
 	if o.Log {
 		log = slog.New(slog.NewTextHandler(t.Output(), nil))
 	}
-	ctx, cancel := context.WithCancel(t.Context())
+	// Not the test's context: that ends before its cleanup, and worker and server at once.
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	server, err := app.NewServer(ctx, app.ServerOptions{Farm: config, Log: log, Lease: o.Lease, Now: o.Now})
 	if err != nil {
+		cancel()
 		t.Fatal(err)
 	}
 	f := &Farm{URL: server.URL(), Server: server, Config: config}
@@ -95,17 +94,27 @@ func StartConfig(t testing.TB, config *recipe.Farm, o Options) *Farm {
 		stopped = true
 		stopWorker() // first, while there is a server to tell
 		for range workers {
-			if err := <-done; err != nil && !errors.Is(err, context.Canceled) {
-				t.Errorf("the worker ended with: %v", err)
-			}
+			AwaitEnd(t, "the worker", done)
 		}
 		cancel()
-		if err := <-served; err != nil && !errors.Is(err, context.Canceled) {
-			t.Errorf("the server ended with: %v", err)
-		}
+		AwaitEnd(t, "the server", served)
 	}
 	t.Cleanup(f.Stop)
 	return f
+}
+
+// AwaitEnd waits for the end of what Run runs, whose error it receives. It has to be
+// a good one.
+func AwaitEnd(t testing.TB, what string, ended <-chan error) {
+	t.Helper()
+	select {
+	case err := <-ended:
+		if err != nil && !errors.Is(err, context.Canceled) {
+			t.Errorf("%s ended with: %v", what, err)
+		}
+	case <-time.After(patience.Limit):
+		t.Errorf("%s does not end", what)
+	}
 }
 
 // NewWorker makes a worker of the farm with directories of its own below dir.
@@ -126,7 +135,7 @@ func NewWorker(t testing.TB, s *app.Server, name string, slots int, dir string, 
 // Until waits for the farm's state to be as wanted.
 func (f *Farm) Until(t testing.TB, what string, wanted func(client.Overview) bool) client.Overview {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), patience.Limit)
 	defer cancel()
 	news := make(chan struct{}, 1)
 	go func() {

@@ -8,6 +8,7 @@ import (
 	"net/http/httptrace"
 	"path/filepath"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/weir-ci/weir/client"
 	"github.com/weir-ci/weir/internal/app"
 	"github.com/weir-ci/weir/internal/farmtest"
+	"github.com/weir-ci/weir/internal/patience"
 	"github.com/weir-ci/weir/internal/protocol"
 	"github.com/weir-ci/weir/internal/recipe"
 	"github.com/weir-ci/weir/internal/store"
@@ -25,6 +27,7 @@ type bare struct {
 	token string
 	epoch int64
 	seq   int64
+	syncs int64
 	sent  chan struct{} // closed when the newest lease is on its way
 }
 
@@ -67,11 +70,12 @@ func (w *bare) lease(t *testing.T, f *farmtest.Farm, wait time.Duration, holds .
 	w.seq++
 	sent := make(chan struct{})
 	w.sent = sent
-	ask := protocol.Lease{Free: 1, Wait: wait, Epoch: w.epoch, Seq: w.seq, Holds: holds}
+	tell := sync.OnceFunc(func() { close(sent) }) // a connection that was closed meanwhile is tried again
+	ask := protocol.Lease{Free: 1, Wait: wait, Epoch: w.epoch, Seq: w.seq, Holds: holds, Disk: w.room()}
 	got := make(chan []protocol.Assignment, 1)
 	go func() {
 		ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{
-			WroteRequest: func(httptrace.WroteRequestInfo) { close(sent) }})
+			WroteRequest: func(httptrace.WroteRequestInfo) { tell() }})
 		answer, status := say[protocol.LeaseAnswer](ctx, t, f, w, "lease", ask)
 		if status != http.StatusOK {
 			t.Errorf("lease: %d", status)
@@ -79,6 +83,28 @@ func (w *bare) lease(t *testing.T, f *farmtest.Farm, wait time.Duration, holds .
 		got <- answer.Attempts
 	}()
 	return got
+}
+
+// work is what a lease gives. One that was answered with nothing, as a server does
+// after MaxLeaseWait, is sent again.
+func (w *bare) work(t *testing.T, f *farmtest.Farm, waiting <-chan []protocol.Assignment, holds ...weir.AttemptID) []protocol.Assignment {
+	t.Helper()
+	for over := time.Now().Add(patience.Limit); ; waiting = w.lease(t, f, protocol.MaxLeaseWait, holds...) {
+		got := patience.Receive(t, "the answer of a lease", waiting)
+		if len(got) > 0 || time.Now().After(over) {
+			return got
+		}
+	}
+}
+
+// live keeps an attempt alive.
+func (w *bare) live(t *testing.T, f *farmtest.Farm, as protocol.Assignment) {
+	t.Helper()
+	w.syncs++
+	path := "attempts/" + as.Attempt.String() + "/sync"
+	if _, status := say[protocol.SyncAnswer](t.Context(), t, f, w, path, protocol.Sync{Token: as.Token, Seq: w.syncs}); status != http.StatusOK {
+		t.Fatalf("%s: %d", path, status)
+	}
 }
 
 // admin is a client of a server with an admin's token.
@@ -118,7 +144,7 @@ func TestOperationsReachEveryServer(t *testing.T) {
 		}
 		w := &bare{token: secret}
 		w.hello(t, there)
-		first := <-w.lease(t, there, protocol.MaxLeaseWait) // the baseline
+		first := w.work(t, there, w.lease(t, there, protocol.MaxLeaseWait)) // the baseline
 		if len(first) != 1 || first[0].Spec.Revision != weir.NoRevision {
 			t.Fatalf("leased are %+v", first)
 		}
@@ -129,7 +155,7 @@ func TestOperationsReachEveryServer(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		second := <-waiting
+		second := patience.Receive(t, "what was forced", waiting)
 		if len(second) != 1 || second[0].Attempt.Build != forced.Builds[0] {
 			t.Fatalf("forced is %v, leased are %+v", forced, second)
 		}
@@ -144,7 +170,7 @@ func TestOperationsReachEveryServer(t *testing.T) {
 		if err := boss.Cancel(ctx, forced.Builds[0], ""); err != nil {
 			t.Fatal(err)
 		}
-		if ended := <-watched; !slices.Equal(ended, held[1:]) {
+		if ended := patience.Receive(t, "the answer of a watch", watched); !slices.Equal(ended, held[1:]) {
 			t.Errorf("%v are over, and should be %v", ended, held[1:])
 		}
 		answer, status := say[protocol.SyncAnswer](ctx, t, there, w, "attempts/"+second[0].Attempt.String()+"/sync", protocol.Sync{Token: second[0].Token, Seq: 1})
@@ -153,48 +179,61 @@ func TestOperationsReachEveryServer(t *testing.T) {
 		}
 
 		// A worker that is paused here gets nothing there, until it is resumed.
+		w.live(t, there, first[0])
 		if err := boss.PauseWorker(ctx, "bare", "new disk"); err != nil {
 			t.Fatal(err)
 		}
 		if forced, err = boss.Force(ctx, client.Force{Project: "chores"}); err != nil {
 			t.Fatal(err)
 		}
-		if got := <-w.lease(t, there, 0, first[0].Attempt); len(got) != 0 {
+		if got := patience.Receive(t, "the answer of a lease", w.lease(t, there, 0, first[0].Attempt)); len(got) != 0 {
 			t.Errorf("a paused worker leases %+v", got)
 		}
 		waiting = w.lease(t, there, protocol.MaxLeaseWait, first[0].Attempt)
 		if err := boss.ResumeWorker(ctx, "bare"); err != nil {
 			t.Fatal(err)
 		}
-		third := <-waiting
+		third := patience.Receive(t, "what waits", waiting)
 		if len(third) != 1 || third[0].Attempt.Build != forced.Builds[0] {
 			t.Errorf("after it is resumed it leases %+v, not %v", third, forced)
 		}
 
 		// What a lease gave and the next one does not hold never arrived.
-		fourth := <-w.lease(t, there, protocol.MaxLeaseWait, first[0].Attempt)
+		w.live(t, there, first[0])
+		fourth := w.work(t, there, w.lease(t, there, protocol.MaxLeaseWait, first[0].Attempt), first[0].Attempt)
 		if len(fourth) != 1 || fourth[0].Attempt.Build != forced.Builds[0] || fourth[0].Attempt.Number != 2 {
 			t.Errorf("what got lost is leased again as %+v", fourth)
 		}
 
 		// A server that stops answers those who wait.
 		waiting = w.lease(t, there, protocol.MaxLeaseWait, first[0].Attempt, fourth[0].Attempt)
-		untilAsked(t, there, w.sent)
+		untilAsked(t, there, w)
 		there.Stop()
-		if got := <-waiting; len(got) != 0 {
+		if got := patience.Receive(t, "the answer of a server that stops", waiting); len(got) != 0 {
 			t.Errorf("a server that stops gives away %+v", got)
 		}
 	})
 }
 
-// untilAsked waits until a request is on its way, and gives the server time to
-// take it in.
-func untilAsked(t *testing.T, f *farmtest.Farm, sent <-chan struct{}) {
+// room is how much of its disk the worker says is free with its newest lease: each
+// says something else, so that a server that knows it has taken that lease in.
+func (w *bare) room() int64 { return w.seq << 20 }
+
+// untilAsked waits until a server has taken in the newest lease of a worker.
+func untilAsked(t *testing.T, f *farmtest.Farm, w *bare) {
 	t.Helper()
-	<-sent
-	for range 20 {
-		if _, err := f.Workers(t.Context()); err != nil {
-			t.Error(err)
+	patience.Receive(t, "the lease to be sent", w.sent)
+	for over := time.Now().Add(patience.Limit); ; {
+		d, err := f.WorkerHistory(t.Context(), "bare")
+		if err != nil {
+			t.Fatal(err)
 		}
+		if d.Disk != nil && *d.Disk == w.room() {
+			return
+		}
+		if time.Now().After(over) {
+			t.Fatalf("the server knows of %v, and never of the lease with %d", d.Disk, w.room())
+		}
+		<-time.After(5 * time.Millisecond)
 	}
 }

@@ -2,7 +2,6 @@ package farmtest_test
 
 import (
 	"context"
-	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/client"
@@ -78,18 +78,22 @@ func farmFile(t *testing.T, dir, text string) string {
 	return path
 }
 
+// impatient is the lease of a farm whose pauses a test waits for: between tries of
+// a build, of a worker in quarantine, and for the worker that a build prefers. They
+// shrink with the lease, here to between a seventh and an eighth; a worker on a
+// machine with far too much to do still syncs three times in it.
+const impatient = 6 * time.Second
+
 // startWorker runs a worker of the farm until stop is called or the test ends.
 func startWorker(t *testing.T, f *farmtest.Farm, name string, slots int, dir string) (stop func()) {
 	t.Helper()
 	w := farmtest.NewWorker(t, f.Server, name, slots, dir, nil)
-	ctx, cancel := context.WithCancel(t.Context())
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context())) // which ends before its cleanup
 	done := make(chan error, 1)
 	go func() { done <- w.Run(ctx) }()
 	stop = sync.OnceFunc(func() {
 		cancel()
-		if err := <-done; err != nil && !errors.Is(err, context.Canceled) {
-			t.Errorf("worker %s ended with: %v", name, err)
-		}
+		farmtest.AwaitEnd(t, "worker "+name, done)
 	})
 	t.Cleanup(stop)
 	return stop

@@ -3,6 +3,7 @@
 package farmtest_test
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -18,6 +19,7 @@ import (
 	"github.com/weir-ci/weir/client"
 	"github.com/weir-ci/weir/internal/app"
 	"github.com/weir-ci/weir/internal/farmtest"
+	"github.com/weir-ci/weir/internal/patience"
 )
 
 // trouble is what a project does to its farm, and what the farm makes of it.
@@ -41,8 +43,8 @@ var troubles = []trouble{
 		weir.Broken, weir.ReasonNoResults, []string{"out.xml holds no test results", "check that"}},
 	{"truncated", `{steps: ["printf '<testsuite name=\"s\"><testcase name=\"a\"/><testcase name=\"b\"><fai' > out.xml"], results: [{junit: out.xml}]}`,
 		weir.Broken, weir.ReasonNoResults, []string{"out.xml"}},
-	{"hanging", `{quiet: 1s, steps: ["echo $$ > PIDS/hanging.1; sleep 600 & echo $! > PIDS/hanging.2; sleep 600"]}`,
-		weir.TimedOut, weir.ReasonQuiet, []string{"no output for 1s"}},
+	{"hanging", `{quiet: 5s, steps: ["echo $$ > PIDS/hanging.1; sleep 600 & echo $! > PIDS/hanging.2; sleep 600"]}`,
+		weir.TimedOut, weir.ReasonQuiet, []string{"no output for 5s"}},
 	{"daemon", `{steps: ["sleep 600 & echo $! > PIDS/daemon.1; setsid sleep 600 & echo $! > PIDS/daemon.2"]}`,
 		weir.Passed, weir.ReasonNone, nil},
 	{"hostile", `{steps: ["printf 'a\\000b\\033[31m<script>alert(1)</script>\\n'; cp hostile.xml out.xml"], results: [{junit: out.xml}]}`,
@@ -273,7 +275,9 @@ func TestWrongToken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = w.Run(t.Context())
+	ctx, cancel := context.WithTimeout(t.Context(), patience.Limit)
+	defer cancel()
+	err = w.Run(ctx)
 	if weir.CodeOf(err) != weir.Unauthenticated || strings.Contains(fmt.Sprint(err), "WRONG") {
 		t.Errorf("the stranger ended with %v", err)
 	}

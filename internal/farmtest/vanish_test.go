@@ -99,9 +99,6 @@ const onlyApp = `projects:
   app: {source: {git: app, branch: main, poll: 100ms}, jobs: {test: {steps: [{name: test, run: echo done}]}}}
 `
 
-// shortLease is long enough for a worker on a busy machine, and short enough to wait for.
-const shortLease = 3 * time.Second
-
 // TestWorkerVanishes: a worker takes a build and is never heard of again. The
 // build is given to another one, what was lost stays visible, and the first
 // worker is told so when it comes back.
@@ -110,7 +107,7 @@ func TestWorkerVanishes(t *testing.T) {
 	onBoth(t, func(t *testing.T, database string) {
 		dir := t.TempDir()
 		newRepo(t, filepath.Join(dir, "app"), nil)
-		farm := farmtest.Start(t, farmFile(t, dir, onlyApp), farmtest.Options{Database: database, Slots: -1, Lease: shortLease})
+		farm := farmtest.Start(t, farmFile(t, dir, onlyApp), farmtest.Options{Database: database, Slots: -1, Lease: impatient})
 		ghost, as := join(t, farm, "ghost")
 		path := "attempts/" + as.Attempt.String() + "/"
 		var answer protocol.SyncAnswer

@@ -4,7 +4,6 @@ package realcases_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -80,7 +79,7 @@ func (p place) up(t *testing.T) (f *farmtest.Farm, stop func()) {
 	t.Helper()
 	f = farmtest.StartConfig(t, p.config, farmtest.Options{Slots: -1})
 	w := farmtest.NewWorker(t, f.Server, "local", max(p.config.Worker.Slots, 1), p.dir, slog.New(slog.DiscardHandler))
-	ctx, cancel := context.WithCancel(t.Context())
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context())) // which ends before its cleanup
 	done := make(chan error, 1)
 	go func() { done <- w.Run(ctx) }()
 	stopped := false
@@ -90,9 +89,7 @@ func (p place) up(t *testing.T) (f *farmtest.Farm, stop func()) {
 		}
 		stopped = true
 		cancel()
-		if err := <-done; err != nil && !errors.Is(err, context.Canceled) {
-			t.Errorf("the worker ended with: %v", err)
-		}
+		farmtest.AwaitEnd(t, "the worker", done)
 		f.Stop()
 	}
 	t.Cleanup(stop)

@@ -20,14 +20,16 @@ type visitor struct {
 	t       *testing.T
 	handler http.Handler
 	cookies []*http.Cookie
+	acts    *servertest.Acts
 }
 
 func newVisitor(t *testing.T, f *servertest.Farm) *visitor {
-	h, err := server.New(server.Options{Farm: f, Log: slog.New(slog.DiscardHandler)})
+	acts := &servertest.Acts{}
+	h, err := server.New(server.Options{Farm: f, Views: f.Views(acts), Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &visitor{t: t, handler: h}
+	return &visitor{t: t, handler: h, acts: acts}
 }
 
 func (b *visitor) ask(method, path, body string, headers ...string) *httptest.ResponseRecorder {
@@ -64,7 +66,7 @@ func (b *visitor) signIn() {
 }
 
 // deeds are all forms that change something.
-var deeds = [][2]string{{"/projects/mill/force", "job=test&reason=why"}, {"/runs/7/rerun", "failed=yes"}, {"/builds/41/cancel", ""}, {"/pulls/3", "head=abc&decision=approve"}}
+var deeds = [][2]string{{"/projects/mill/force", "job=test&reason=why"}, {"/runs/7/rerun", "failed=yes"}, {"/builds/41/cancel", ""}, {"/pulls/3/approve", "head=abc"}}
 
 func TestOnlyWhoSignedInMayAct(t *testing.T) {
 	t.Parallel()
@@ -118,7 +120,7 @@ func TestForceForm(t *testing.T) {
 	f := servertest.Demo()
 	b := newVisitor(t, f)
 	w := b.ask(http.MethodGet, "/projects/mill/force", "")
-	for _, want := range []string{"<select name=\"param.deploy.target\"", "&lt;b&gt;production", "sign in", "disabled", `value="2"`, `type="checkbox"`} {
+	for _, want := range []string{"<select name=\"param.deploy.target\"", "&lt;b&gt;production", "Sign in</a> to start builds", "disabled", `value="2"`, `type="checkbox"`} {
 		if !strings.Contains(w.Body.String(), want) {
 			t.Errorf("the form lacks %q", want)
 		}
@@ -134,7 +136,7 @@ func TestForceForm(t *testing.T) {
 		t.Error("whoever is signed in cannot press the button")
 	}
 	form := url.Values{"job": {"deploy"}, "param.deploy.target": {"staging"}, "param.deploy.dry": {"false", "true"}, "param.test.other": {"x"}, "param.deploy.note": {""}}
-	if w := b.ask(http.MethodPost, "/projects/mill/force", form.Encode()); w.Header().Get("Location") != "/builds?run=7" {
+	if w := b.ask(http.MethodPost, "/projects/mill/force", form.Encode()); w.Header().Get("Location") != "/runs/7" {
 		t.Errorf("it goes to %q: %s", w.Header().Get("Location"), w.Body)
 	}
 	if want := "force {Project:mill Job:deploy Reason: Count:0 By:otter Params:[{Name:dry Value:true} {Name:target Value:staging}]}"; len(f.Done) != 1 || f.Done[0] != want {
@@ -153,7 +155,7 @@ func TestSignInPage(t *testing.T) {
 	t.Parallel()
 	b := newVisitor(t, servertest.Demo())
 	w := b.ask(http.MethodGet, "/signin?code="+servertest.SignInCode+"&next=/builds", "")
-	if !strings.Contains(w.Body.String(), servertest.SignInCode) || len(b.cookies) != 0 || w.Header().Get("Referrer-Policy") != "no-referrer" || w.Header().Get("Cache-Control") != "no-store" {
+	if !strings.Contains(w.Body.String(), servertest.SignInCode) || len(b.cookies) != 1 || b.cookies[0].Name != "weir_next" || w.Header().Get("Referrer-Policy") != "no-referrer" || w.Header().Get("Cache-Control") != "no-store" {
 		t.Errorf("looking at the link: %v, %v", w.Header(), b.cookies)
 	}
 	for _, next := range []string{"//evil.example", "https://evil.example/", "/\\evil.example", "javascript:alert(1)", "evil", "/a\r\nSet-Cookie: x=y", "/\t/evil.example"} {

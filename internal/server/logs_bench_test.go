@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,6 +17,7 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/blob"
+	"github.com/weir-ci/weir/internal/browsertest"
 	"github.com/weir-ci/weir/internal/farm"
 	"github.com/weir-ci/weir/internal/protocol"
 	"github.com/weir-ci/weir/internal/server"
@@ -53,6 +56,53 @@ func BenchmarkLog(b *testing.B) {
 			}
 		})
 	}
+}
+
+// BenchmarkLogInBrowser measures how long people wait for a sealed log of a gigabyte:
+// from the click on a step to its first lines, to its end, and to a line in the
+// middle. It tells what the page holds after that.
+// go test -bench LogInBrowser -benchtime 1x -run '^$' ./internal/server
+func BenchmarkLogInBrowser(b *testing.B) {
+	url := longLog(b, 1<<30)
+	at := strings.Index(url, "/api/v1")
+	build, _, _ := strings.Cut(url[at+len("/api/v1/builds/"):], "/")
+	page := browsertest.Open(b)
+	const open = `new Promise((done) => {
+		const step = document.getElementById("step-0"), t = performance.now();
+		step.open = false;
+		document.querySelector("#step-0 .log").replaceWith(document.querySelector("#step-0 .log").cloneNode());
+		const look = () => [...document.querySelectorAll("#step-0 .log-t")].some((e) => e.textContent.length > 5) ? done(performance.now() - t) : requestAnimationFrame(look);
+		step.querySelector("summary").click();
+		look();
+	})`
+	const to = `new Promise((done) => {
+		const t = performance.now();
+		const look = () => document.querySelector("#step-0 .is-marked .log-t")?.textContent.length > 5 && document.querySelector("#step-0 .is-marked .log-n").textContent === "%d" ? done(performance.now() - t) : requestAnimationFrame(look);
+		location.hash = "#s0-L%d";
+		look();
+	})`
+	timed := func(js string) float64 {
+		page.Run(`(window.took = -1, ` + js + `.then((t) => { window.took = t; }))`)
+		page.Wait(`window.took >= 0`)
+		return browsertest.Eval[float64](page, `window.took`)
+	}
+	page.Goto(url[:at] + "/builds/" + build)
+	page.Wait(`!!document.querySelector("#step-0 .log-row")`)
+	lines := []float64{}
+	for b.Loop() {
+		lines = append(lines, timed(open))
+	}
+	slices.Sort(lines)
+	b.ReportMetric(lines[len(lines)/2], "ms/open")
+	b.ReportMetric(lines[len(lines)-1], "ms/slowest-open")
+	worst := 0.0
+	for i := range 40 {
+		line := 100_000 + i*400_000%15_000_000
+		worst = max(worst, timed(fmt.Sprintf(to, line, line)))
+	}
+	b.ReportMetric(worst, "ms/slowest-jump")
+	b.ReportMetric(page.Heap()/1e6, "MB-heap")
+	b.ReportMetric(browsertest.Eval[float64](page, `document.querySelectorAll("#step-0 *").length`), "elements")
 }
 
 // longLog serves a build whose step has printed so many bytes, and returns

@@ -40,8 +40,7 @@ func secured(next http.Handler) http.Handler {
 // patient gives pages their deadlines; the event stream sets its own.
 func patient(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		rest.Patience(w, pageRead, pageWrite)
-		next.ServeHTTP(w, r)
+		next.ServeHTTP(w, rest.Patience(w, r, pageRead, pageWrite))
 	})
 }
 

@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/farm"
@@ -121,7 +122,7 @@ func TestStatic(t *testing.T) {
 	s := serve(t, servertest.Demo())
 	_, body := get(t, s.URL+"/")
 	names := regexp.MustCompile(`/static/[^"]+`).FindAllString(body, -1)
-	if len(names) != 6 {
+	if len(names) != 7 {
 		t.Errorf("the page loads %v", names)
 	}
 	for _, name := range names {
@@ -211,7 +212,8 @@ func TestEvents(t *testing.T) {
 		f.Change(e.Kind, e.Subject, func() {})
 	}
 	read := func(url, lastID string, want int) []string {
-		ctx, cancel := context.WithCancel(t.Context())
+		t.Helper()
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 		defer cancel()
 		r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 		if err != nil {
@@ -236,6 +238,9 @@ func TestEvents(t *testing.T) {
 			case line != "" && !strings.HasPrefix(line, ":"):
 				current += line + ";"
 			}
+		}
+		if len(events) < want {
+			t.Fatalf("%s ended after %q", url, events)
 		}
 		return events
 	}

@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"bufio"
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -132,32 +133,50 @@ func TestRecipesOfRepositories(t *testing.T) {
 }
 
 // TestLocalEvent tells open pages of a file with mistakes, which is no event of
-// the farm.
+// the farm: also those that were made before it, and whose stream begins after it.
 func TestLocalEvent(t *testing.T) {
 	t.Parallel()
 	f := servertest.Demo()
 	s := serve(t, f)
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+"/events?topics=build,config", nil)
-	if err != nil {
-		t.Fatal(err)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	_, front := get(t, s.URL+"/")
+	_, made, ok := strings.Cut(front, "&amp;turn=")
+	if made, _, _ = strings.Cut(made, `"`); !ok || made == "" {
+		t.Fatal("the overview does not say which configuration it was made from")
 	}
-	answer, err := http.DefaultClient.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer answer.Body.Close()
-	lines := bufio.NewScanner(answer.Body)
-	lines.Scan() // the greeting: from now on the stream listens
-	f.Change(weir.EventLog, "41", func() { f.State.Config.Turn++ })
-	for lines.Scan() {
-		if line := lines.Text(); strings.HasPrefix(line, "event: ") {
-			if line != "event: config" {
-				t.Errorf("the first event is %q", line)
-			}
-			return
-		} else if strings.HasPrefix(line, "id: ") {
-			t.Errorf("it has a number: %q", line)
+	open := func(turn string) *bufio.Scanner {
+		t.Helper()
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+"/events?topics=build,config"+turn, nil)
+		if err != nil {
+			t.Fatal(err)
 		}
+		answer, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = answer.Body.Close() })
+		lines := bufio.NewScanner(answer.Body)
+		lines.Scan() // the greeting: from now on the stream listens
+		return lines
 	}
-	t.Error("the stream ended")
+	told := func(stream string, lines *bufio.Scanner) {
+		t.Helper()
+		for lines.Scan() {
+			if line := lines.Text(); strings.HasPrefix(line, "event: ") {
+				if line != "event: config" {
+					t.Errorf("%s: the first event is %q", stream, line)
+				}
+				return
+			} else if strings.HasPrefix(line, "id: ") {
+				t.Errorf("%s: it has a number: %q", stream, line)
+			}
+		}
+		t.Errorf("%s: the stream ended: %v", stream, lines.Err())
+	}
+	before, unsaid := open("&turn="+made), open("")
+	f.Change(weir.EventLog, "41", func() { f.State.Config.Turn++ })
+	told("a stream that was there", before)
+	told("one that does not say what its page was made from", unsaid)
+	told("one that came later", open("&turn="+made))
 }

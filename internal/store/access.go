@@ -22,8 +22,10 @@ type Token struct {
 	Name    string    `json:"name"` // the worker's or the person's name
 	Hash    string    `json:"-"`    // hex SHA-256 of the secret
 	Created time.Time `json:"created"`
-	Scope   Scope     `json:"scope"`           // empty means ScopeWorker
-	Owner   string    `json:"owner,omitempty"` // mail address of who lends the worker
+	Scope   Scope     `json:"scope"` // empty means ScopeWorker
+	// Rights are what a token with ScopeAPI may do, sorted.
+	Rights []Right `json:"rights,omitempty"`
+	Owner  string  `json:"owner,omitempty"` // mail address of who lends the worker
 	// Expires is when it stops working; zero: never. FindToken finds it all the same.
 	Expires time.Time `json:"expires,omitzero"`
 }
@@ -40,4 +42,23 @@ const (
 	ScopeAdmin  Scope = "admin"  // to change the state of the farm
 	ScopeWeb    Scope = "web"    // the same, on the pages: somebody has signed in with a browser
 	ScopeSignIn Scope = "signin" // to sign in once
+	ScopeAPI    Scope = "api"    // to do what its rights say, with the REST API
 )
+
+// Right is something that a token may do. Reading needs none.
+type Right string
+
+// The closed set of rights. ScopeAdmin and ScopeWeb have all of them.
+const (
+	RightBuild  Right = "build"  // force, try, rerun, cancel builds; skip starts; decide on pull requests
+	RightTriage Right = "triage" // acknowledge, assign, dismiss, reopen, merge and split regressions; ask for searches
+	RightFleet  Right = "fleet"  // pause, resume and forget workers
+	RightChange Right = "change" // tell of new revisions
+	RightConfig Right = "config" // read the farm file again
+	RightAdmin  Right = "admin"  // see the audit, list and revoke tokens
+)
+
+// Rights lists every right.
+func Rights() []Right {
+	return []Right{RightBuild, RightTriage, RightFleet, RightChange, RightConfig, RightAdmin}
+}

@@ -16,8 +16,6 @@ type Flakes interface {
 	// there are. A test that its project took out is not among them; it is
 	// again, with all its runs, when it comes back.
 	FlakyTests(ctx context.Context, f FlakyFilter) (tests []FlakyTest, all int, err error)
-	// FlakeRuns lists the recorded runs of one test, oldest first.
-	FlakeRuns(ctx context.Context, builder weir.BuilderID, test weir.TestID) ([]SeenRun, error)
 	// SettledRuns lists the newest settled builds of some builders that reported
 	// results, with where they ran: at most limit of each (0: 100; at most 1,000),
 	// by builder, oldest first.

@@ -42,6 +42,9 @@ type Store interface {
 	Proposals
 	Yields
 	Configs
+	Boards
+	Audit
+	Finder
 
 	// Migrate brings the schema to the newest version. It is safe to call from
 	// several servers at once. A schema newer than the program is Unsupported.
@@ -629,6 +632,9 @@ type Repeat struct {
 type Regressions interface {
 	// Regressions lists regressions, newest first.
 	Regressions(ctx context.Context, f RegressionFilter) ([]weir.Regression, error)
+	// CountRegressions counts regressions, and what they have made bad; Before and
+	// Limit of the filter mean nothing.
+	CountRegressions(ctx context.Context, f RegressionFilter) (RegressionCount, error)
 	// Regression finds one, with its victims; NotFound if there is none.
 	Regression(ctx context.Context, id weir.RegressionID) (weir.Regression, error)
 	// Advance changes an open regression and what hangs on it in one step;
@@ -668,13 +674,20 @@ type RegressionFilter struct {
 	Of      weir.RegressionID      // those that are searched for this one, whatever their aim; 0: any
 	// ClosedSince lists those that were closed at this time or later; zero: all.
 	ClosedSince time.Time
-	Limit       int // 0: 100
+	Before      weir.RegressionID // ids below this one; 0: all
+	Limit       int               // 0: 100
+}
+
+// RegressionCount counts regressions.
+type RegressionCount struct {
+	Regressions int
+	Tests       int // that they made bad and that are not good again; on each builder
 }
 
 // RegressionUpdate is one step of a search.
 type RegressionUpdate struct {
 	// Regression holds the new state, suspects, culprit, blame, corners, checks,
-	// follows, confirmed, note and victims; its id says which one, its Updated
+	// follows, confirmed, belief, note and victims; its id says which one, its Updated
 	// must be as it was read.
 	Regression weir.Regression
 	Now        time.Time
@@ -746,9 +759,6 @@ type Overview interface {
 	// recent of them. Those that ended in infrastructure are among them: a
 	// builder that cannot build must not look as good as its last good build.
 	BuilderHeads(ctx context.Context, recent int) ([]BuilderHead, error)
-	// Glances lists the same builders and builds as BuilderHeads, with no more
-	// of them than a list of builders shows. It is much faster.
-	Glances(ctx context.Context, recent int) ([]Glance, error)
 	// QueueDepth counts builds by unfinished state.
 	QueueDepth(ctx context.Context) (map[weir.State]int, error)
 }
@@ -757,25 +767,6 @@ type Overview interface {
 type BuilderHead struct {
 	Builder weir.Builder `json:"builder"`
 	Recent  []weir.Build `json:"recent"`
-}
-
-// Glance is a builder with a glance at its recent builds, and somewhat more of
-// the newest one. Without builds everything but the builder is zero.
-type Glance struct {
-	Builder  weir.Builder
-	Recent   []BuildGlance // newest first
-	Revision string        // of the newest build, of the builder's own project
-	Created  time.Time     // of the newest build; and so the others
-	Started  time.Time
-	Finished time.Time
-	Changes  weir.VerdictCounts
-}
-
-// BuildGlance says how a build stands.
-type BuildGlance struct {
-	ID      weir.BuildID
-	State   weir.State
-	Outcome weir.Outcome
 }
 
 // Events is the farm's growing list of what happened.

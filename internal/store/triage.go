@@ -13,6 +13,9 @@ type Triage interface {
 	// weir.MaxAcknowledged at most; one whose Until is not after its At takes it
 	// back. NotFound if there is no such regression, Conflict if it is closed.
 	Acknowledge(ctx context.Context, id weir.RegressionID, a weir.Acknowledgement) error
+	// Assign says whose business an open regression is; without a To nobody's.
+	// Invalid if the name is too long, Conflict if it is closed.
+	Assign(ctx context.Context, id weir.RegressionID, a weir.Assignment) error
 	// Dismiss closes an open regression. Conflict if it is closed already.
 	Dismiss(ctx context.Context, id weir.RegressionID, w weir.Word) error
 	// Reopen searches a regression that is fixed or dismissed again, with all

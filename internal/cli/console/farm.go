@@ -118,15 +118,15 @@ func AdminFlags(c *cobra.Command) func() (*client.Client, error) {
 
 // AdminClient is AdminFlags for a verb that wants to know the server itself.
 func AdminClient(c *cobra.Command, server func() string) func() (*client.Client, error) {
-	file := c.Flags().String("token-file", "", "file that holds an admin's token (default: $WEIR_ADMIN_TOKEN)")
+	file := c.Flags().String("token-file", "", "file that holds a token with the right for it (default: $WEIR_ADMIN_TOKEN)")
 	return func() (*client.Client, error) {
 		token, err := ReadToken("WEIR_ADMIN_TOKEN", *file)
 		if err != nil {
 			return nil, err
 		}
 		if token == "" {
-			return nil, weir.Errorf(weir.Unauthenticated, "this needs an admin's token").
-				WithHint("make one on the server with: weir token add NAME --admin; then set WEIR_ADMIN_TOKEN or --token-file")
+			return nil, weir.Errorf(weir.Unauthenticated, "this needs a token with the right for it").
+				WithHint("make one on the server with: weir token add NAME --right RIGHT, or --admin for all rights; then set WEIR_ADMIN_TOKEN or --token-file")
 		}
 		farm, err := client.New(server(), nil)
 		if err != nil {

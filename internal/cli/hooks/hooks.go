@@ -105,7 +105,7 @@ func Change() *cobra.Command {
 		Long: `Tell the farm that the source of a project has something new. It is looked at
 now and not only at the next poll; what is new there is built as after any change.
 
-It needs an admin's token; see weir token --help. What a repository or a forge can do
+It needs a token with the right change; see weir token --help. What a repository or a forge can do
 by itself after each push is in docs/webhooks.md.`,
 		Example: "  weir change hello\n  weir change hello --branch release/1.x",
 		Args:    cobra.ExactArgs(1),

@@ -30,8 +30,8 @@ server's file as it is now, or for another one.
 
 Builds that run or wait are not touched, not even if their job is gone.
 
-It needs an admin's token; see weir token --help. Exits with 1 if the file has
-mistakes.`,
+It needs a token with the right config; see weir token --help. Exits with 1 if
+the file has mistakes.`,
 		Example: "  weir reload --dry-run\n  weir reload --dry-run --file weir.yaml --server https://weir.example.org\n  weir reload",
 		Args:    cobra.NoArgs,
 	}

@@ -49,6 +49,9 @@ func writeStanding(w io.Writer, r weir.Regression, now time.Time) {
 		}
 		fmt.Fprintln(w)
 	}
+	if r.Assigned.To != "" {
+		fmt.Fprintf(w, "\nassigned to %s by %s%s\n", Safe(r.Assigned.To), by(r.Assigned.By), because(r.Assigned.Why))
+	}
 	if hand := inHand(r, now); hand != "" {
 		fmt.Fprintf(w, "\nin hand: %s%s\n", hand, because(r.Acknowledged.Why))
 	}

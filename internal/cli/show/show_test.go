@@ -73,3 +73,14 @@ func TestNothingReachesTheTerminal(t *testing.T) {
 		t.Errorf("%q", out.String())
 	}
 }
+
+// TestStatusOfHollow shows a build that passed without running its tests as what it is.
+func TestStatusOfHollow(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	b := weir.Build{ID: 7, State: weir.Finished, Outcome: weir.Passed, Counts: weir.Counts{Skip: 5}}
+	Status(&out, client.Overview{Builders: []client.BuilderRow{{Recent: []weir.Build{b}}}})
+	if !strings.Contains(out.String(), "○  build 7 passed, 0 of 5 tests bad, none ran") {
+		t.Errorf("the farm stands like this:\n%s", &out)
+	}
+}

@@ -17,6 +17,9 @@ func Status(w io.Writer, o client.Overview) {
 		fmt.Fprintln(w, "no open regressions")
 	} else {
 		Regressions(w, o.Regressions, o.At)
+		if more := o.Open - len(o.Regressions); more > 0 {
+			fmt.Fprintf(w, "and %d more\n", more)
+		}
 	}
 	fmt.Fprintf(w, "\nrunning %d, queued %d, blocked %d", len(o.Running), o.Queue[weir.Queued], o.Queue[weir.Blocked])
 	if o.Doubted > 0 {
@@ -65,6 +68,9 @@ func mark(b weir.Build) string {
 	if !b.State.Final() {
 		return "·"
 	}
+	if b.Hollow() { // green, and nothing was tested
+		return "○"
+	}
 	switch b.Outcome {
 	case weir.Passed:
 		return "✓"
@@ -88,6 +94,9 @@ func buildLine(b weir.Build) string {
 	}
 	if n := b.Counts.Total(); n > 0 {
 		s += fmt.Sprintf(", %d of %d tests bad", b.Counts.Bad(), n)
+	}
+	if b.Hollow() {
+		s += ", none ran"
 	}
 	if n := b.Changes.Worse(); n > 0 {
 		s += fmt.Sprintf(", %d newly", n)

@@ -23,7 +23,7 @@ func newRerun() *cobra.Command {
 parameters. With --failed only what did not pass, with --build only some builds.
 It answers questions and moves no baseline; weir force builds what is newest.
 
-It needs an admin's token; see weir token --help.`,
+It needs a token with the right build; see weir token --help.`,
 		Example: "  weir rerun 41\n  weir rerun 41 --failed\n  weir rerun 41 --build 812 --wait",
 		Args:    cobra.ExactArgs(1),
 	}
@@ -113,8 +113,8 @@ One that is held waits for approval: its code comes from somebody who is not
 trusted, and would run on the farm's workers. Look at it before you approve it;
 a new head waits again. Approved or not, builds of forks get no secrets.
 
-Listing is open to everybody; the other verbs need an admin's token, see
-weir token --help.`,
+Listing is open to everybody; the other verbs need a token with the right
+build, see weir token --help.`,
 		Example: "  weir pulls\n  weir pulls --state held\n  weir pulls approve 7",
 		Args:    console.Subcommands,
 

@@ -42,7 +42,7 @@ another one that the farm can get.
 Waits for the builds, unless --detach says otherwise, and exits with 1 if one of
 them has a test that was fine before, or did not get to its tests.
 
-It needs an admin's token; see weir token --help.`,
+It needs a token with the right build; see weir token --help.`,
 		Example: "  weir try\n  weir try attrs --platform linux/arm64 --platform darwin/arm64\n  weir try attrs --job test --detach",
 		Args:    cobra.MaximumNArgs(1),
 	}

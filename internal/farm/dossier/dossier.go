@@ -32,8 +32,11 @@ type Detail struct {
 	Regression weir.Regression `json:"regression"`
 	Probes     []weir.Probe    `json:"probes"` // by position, then age
 	Points     []PathPoint     `json:"points"` // the path, from good (0) to bad
-	Spec       weir.Spec       `json:"spec"`   // of the first bad build: how to reproduce; zero if there is none yet
-	Advice     blame.Advice    `json:"advice"` // what each side can do
+	// Source is that of the culprit's project; zero if there is no culprit, or
+	// nothing of its project has been built.
+	Source weir.Source  `json:"source,omitzero"`
+	Spec   weir.Spec    `json:"spec"`   // of the first bad build: how to reproduce; zero if there is none yet
+	Advice blame.Advice `json:"advice"` // what each side can do
 	// Beside are the builds at its ends and corners that are no probes, oldest first.
 	Beside []weir.Build `json:"beside,omitempty"`
 	// Life is what became of it, oldest first, at most 1,000 steps.
@@ -71,6 +74,9 @@ func Read(ctx context.Context, s Store, id weir.RegressionID) (Detail, error) {
 		return d, err
 	}
 	if d.Spec, err = badSpec(ctx, s, d); err != nil {
+		return d, err
+	}
+	if d.Source, err = source(ctx, s, d); err != nil {
 		return d, err
 	}
 	if d.Life, err = s.Transitions(ctx, id); err != nil {
@@ -131,4 +137,25 @@ func badSpec(ctx context.Context, s Store, d Detail) (weir.Spec, error) {
 		return weir.Spec{}, nil
 	}
 	return s.BuildSpec(ctx, bad)
+}
+
+// source finds where the revisions of the culprit's project come from, by what a
+// worker was told that built it.
+func source(ctx context.Context, s Store, d Detail) (weir.Source, error) {
+	project := d.Regression.Culprit.Project
+	switch project {
+	case "":
+		return weir.Source{}, nil
+	case d.Spec.Project:
+		return d.Spec.Source, nil
+	}
+	builds, err := s.ListBuilds(ctx, store.BuildFilter{Project: project, Limit: 1})
+	if err != nil || len(builds) == 0 {
+		return weir.Source{}, err
+	}
+	spec, err := s.BuildSpec(ctx, builds[0].ID)
+	if weir.CodeOf(err) == weir.NotFound {
+		return weir.Source{}, nil
+	}
+	return spec.Source, err
 }

@@ -55,10 +55,13 @@ type Notices interface {
 }
 
 // Lister lists flaky tests. It is safe for concurrent use.
-type Lister struct{ o Options }
+type Lister struct {
+	o    Options
+	good settled
+}
 
 // New makes a lister.
-func New(o Options) *Lister { return &Lister{o} }
+func New(o Options) *Lister { return &Lister{o: o} }
 
 // Query narrows a list.
 type Query struct {
@@ -188,10 +191,5 @@ func (l *Lister) goodRuns(ctx context.Context, kept []store.FlakyTest) (map[weir
 		builders = append(builders, k.Builder.ID)
 	}
 	slices.Sort(builders)
-	runs, err := l.o.Store.SettledRuns(ctx, slices.Compact(builders), compared)
-	of := map[weir.BuilderID][]store.SettledRun{}
-	for _, r := range runs {
-		of[r.Builder] = append(of[r.Builder], r)
-	}
-	return of, err
+	return l.good.of(ctx, l.o.Store, slices.Compact(builders), l.o.Now())
 }

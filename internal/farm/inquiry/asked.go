@@ -17,7 +17,7 @@ func (e *evidence) refuted(r weir.Regression, f bisect.Finding) string {
 	}
 	project := r.Path[0].Project
 	end := func(pins weir.Pins) string { return project + " " + weir.ShortRevision(pins[project]) }
-	switch good, bad := e.unanimous(0), e.unanimous(e.route.len()); {
+	switch good, bad := e.unanimous(0), e.unanimous(e.route.Len()); {
 	case f.Kind == bisect.Nobody && bad == weir.ObservedGood:
 		return fmt.Sprintf("good at %s too, which was said to be bad", end(r.Bad.Pins))
 	case f.Kind == bisect.Environment && good == weir.ObservedBad:

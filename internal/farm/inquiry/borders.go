@@ -29,9 +29,9 @@ const unheard = 2
 func (borders) asks(e *evidence, findings []bisect.Finding, _ int) (missing []ask, settled bool) {
 	settled = true
 	position := 0
-	for _, l := range e.route.legs {
-		position += len(l.revisions) - 1
-		if position == e.route.len() || slices.Contains(e.silent, position) {
+	for _, l := range e.route.Legs {
+		position += len(l.Revisions) - 1
+		if position == e.route.Len() || slices.Contains(e.silent, position) {
 			continue
 		}
 		for i, f := range findings {
@@ -40,8 +40,8 @@ func (borders) asks(e *evidence, findings []bisect.Finding, _ int) (missing []as
 				continue
 			}
 			if settled = false; !slices.Contains(e.pending, position) {
-				project, rev := e.route.step(position)
-				missing = append(missing, ask{pins: e.route.pins(position), what: project + " " + rev.Short()})
+				project, rev := e.route.Step(position)
+				missing = append(missing, ask{pins: e.route.Pins(position), what: project + " " + rev.Short()})
 			}
 			break
 		}

@@ -30,7 +30,7 @@ func TestMachinesAreAskedSoOften(t *testing.T) {
 			if len(list) == 0 {
 				break
 			}
-			position, _ := e.route.position(list[0].pins)
+			position, _ := e.route.Position(list[0].pins)
 			again(e, position)
 			asked++
 		}
@@ -67,7 +67,7 @@ func TestNeedsLeaveThePathAlone(t *testing.T) {
 	way := routeOf(leg("up", 2), leg("lib", 2))
 	n := needsOf{newNeeds(way), way}
 	for _, position := range []int{0, 2, 4} {
-		if n.has(weir.Build{Pins: way.pins(position)}) {
+		if n.has(weir.Build{Pins: way.Pins(position)}) {
 			t.Errorf("position %d is beside the path", position)
 		}
 	}

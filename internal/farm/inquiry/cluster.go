@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/farm/route"
 	"github.com/weir-ci/weir/internal/farm/trail"
 	"github.com/weir-ci/weir/internal/kin"
 	"github.com/weir-ci/weir/internal/store"
@@ -129,23 +130,23 @@ func (q *Inquiry) leaderOf(ctx context.Context, r weir.Regression) (leader weir.
 
 // suspicion weighs the steps of a search before anything has run, nil if all
 // are alike, and lists those that the leader's culprit may be.
-func (q *Inquiry) suspicion(ctx context.Context, r weir.Regression, way route) (all []float64, lead []int, err error) {
+func (q *Inquiry) suspicion(ctx context.Context, r weir.Regression, way route.Route) (all []float64, lead []int, err error) {
 	if r.Aim != weir.AimBreak && r.Aim != weir.AimAsked {
 		return nil, nil, nil
 	}
-	steps := kin.NewWay(way.len(), way.step)
+	steps := kin.NewWay(way.Len(), way.Step)
 	var others []int
 	if l, ok := q.kin.leaders[r.ID]; ok {
 		switch {
 		case l.Culprit.Project != "":
 			lead = steps.Step(l.Culprit)
 		case l.State == weir.Narrowed:
-			theirs, err := q.newRoute(ctx, l)
+			theirs, err := route.Of(ctx, q.store, l)
 			if err != nil && !trail.Unreadable(err) {
 				return nil, nil, err
 			}
-			for i := max(l.Suspects.First, 1); i <= min(l.Suspects.Last, theirs.len()) && err == nil; i++ {
-				project, rev := theirs.step(i)
+			for i := max(l.Suspects.First, 1); i <= min(l.Suspects.Last, theirs.Len()) && err == nil; i++ {
+				project, rev := theirs.Step(i)
 				lead = append(lead, steps.Step(weir.Culprit{Project: project, Revision: rev})...)
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/bisect"
 	"github.com/weir-ci/weir/internal/blame"
+	"github.com/weir-ci/weir/internal/farm/route"
 	"github.com/weir-ci/weir/internal/verdict"
 )
 
@@ -29,21 +30,21 @@ type sides struct {
 }
 
 // newSides looks where a path has its corners.
-func newSides(project string, way route) sides {
-	s := sides{name: project, border: way.len()}
-	for _, l := range way.legs {
+func newSides(project string, way route.Route) sides {
+	s := sides{name: project, border: way.Len()}
+	for _, l := range way.Legs {
 		if l.Project == project {
 			s.project = true
-			s.border -= len(l.revisions) - 1
+			s.border -= len(l.Revisions) - 1
 		} else {
 			s.upstreams = true
 		}
 	}
 	if s.project && s.upstreams {
-		s.beside = way.pins(way.len())
-		for _, l := range way.legs {
+		s.beside = way.Pins(way.Len())
+		for _, l := range way.Legs {
 			if l.Project != project {
-				s.beside[l.Project] = l.revisions[0].ID
+				s.beside[l.Project] = l.Revisions[0].ID
 			}
 		}
 	}
@@ -101,7 +102,7 @@ func (e *evidence) cells(victim int, f bisect.Finding) (cells [4]blame.Cell) {
 		return weir.ObservedNone
 	}
 	cells[blame.Old].Known = weir.ObservedGood
-	cells[blame.New].Known = at(e.route.len())
+	cells[blame.New].Known = at(e.route.Len())
 	cells[blame.NewUpstream].Known = at(e.sides.border)
 	cells[blame.NewDownstream] = e.sides.cell(victim)
 	return cells
@@ -152,7 +153,7 @@ func (e *evidence) corners(victims []int, f bisect.Finding) (weir.Blame, []weir.
 	s := e.sides
 	if f.Kind == bisect.Environment {
 		at := max(f.First-1, 0) // what was good once
-		return weir.BlameEnvironment, []weir.Corner{{Pins: e.route.pins(at), Build: e.newest(at), Said: weir.ObservedBad}}
+		return weir.BlameEnvironment, []weir.Corner{{Pins: e.route.Pins(at), Build: e.newest(at), Said: weir.ObservedBad}}
 	}
 	if f.Kind != bisect.Found && f.Kind != bisect.Range {
 		return weir.BlameNone, nil
@@ -161,15 +162,15 @@ func (e *evidence) corners(victims []int, f bisect.Finding) (weir.Blame, []weir.
 		c := weir.Corner{NewUpstream: p&blame.NewUpstream != 0, NewDownstream: p&blame.NewDownstream != 0, Pins: at, Build: build}
 		return e.join(c, victims, func(i int) blame.Cell { return e.cells(i, f)[p] })
 	}
-	end := e.route.len()
-	out := []weir.Corner{corner(blame.Old, e.route.pins(0), e.newest(0))}
+	end := e.route.Len()
+	out := []weir.Corner{corner(blame.Old, e.route.Pins(0), e.newest(0))}
 	if s.beside == nil {
-		last := corner(blame.New, e.route.pins(end), e.newest(end))
+		last := corner(blame.New, e.route.Pins(end), e.newest(end))
 		last.NewUpstream, last.NewDownstream = s.upstreams, s.project
 		return blame.Of(s.upstreams, s.project), append(out, last)
 	}
-	out = append(out, corner(blame.NewUpstream, e.route.pins(s.border), e.newest(s.border)),
-		corner(blame.NewDownstream, s.beside, s.newest()), corner(blame.New, e.route.pins(end), e.newest(end)))
+	out = append(out, corner(blame.NewUpstream, e.route.Pins(s.border), e.newest(s.border)),
+		corner(blame.NewDownstream, s.beside, s.newest()), corner(blame.New, e.route.Pins(end), e.newest(end)))
 	return blame.Verdict(out...), out
 }
 

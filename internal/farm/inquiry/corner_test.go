@@ -7,21 +7,22 @@ import (
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/bisect"
 	"github.com/weir-ci/weir/internal/blame"
+	"github.com/weir-ci/weir/internal/farm/route"
 )
 
 // leg is one project's way over so many steps.
-func leg(project string, steps int) routeLeg {
-	l := routeLeg{Leg: weir.Leg{Project: project, From: 1, To: int64(1 + steps)}}
+func leg(project string, steps int) route.Leg {
+	l := route.Leg{Leg: weir.Leg{Project: project, From: 1, To: int64(1 + steps)}}
 	for i := range steps + 1 {
-		l.revisions = append(l.revisions, weir.Revision{ID: project + string(rune('0'+i))})
+		l.Revisions = append(l.Revisions, weir.Revision{ID: project + string(rune('0'+i))})
 	}
 	return l
 }
 
-func routeOf(legs ...routeLeg) route {
-	r := route{base: weir.Pins{"go": "g"}, legs: legs}
+func routeOf(legs ...route.Leg) route.Route {
+	r := route.Route{Base: weir.Pins{"go": "g"}, Legs: legs}
 	for _, l := range legs {
-		r.base[l.Project] = l.revisions[len(l.revisions)-1].ID
+		r.Base[l.Project] = l.Revisions[len(l.Revisions)-1].ID
 	}
 	return r
 }
@@ -29,7 +30,7 @@ func routeOf(legs ...routeLeg) route {
 func TestSidesOfAPath(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		way                route
+		way                route.Route
 		project, upstreams bool
 		border             int
 		beside             weir.Pins
@@ -46,10 +47,10 @@ func TestSidesOfAPath(t *testing.T) {
 		if s.beside == nil {
 			continue
 		}
-		if _, on := c.way.position(s.beside); on {
+		if _, on := c.way.Position(s.beside); on {
 			t.Errorf("%s: the corner is on the path", name)
 		}
-		if !s.has(weir.Build{Pins: maps.Clone(s.beside)}) || s.has(weir.Build{Pins: c.way.pins(s.border)}) {
+		if !s.has(weir.Build{Pins: maps.Clone(s.beside)}) || s.has(weir.Build{Pins: c.way.Pins(s.border)}) {
 			t.Errorf("%s: the corner is not found by its pins", name)
 		}
 	}
@@ -135,10 +136,10 @@ func letter(c weir.Corner) string {
 // TestOneSideIsToBlame: where only one side has moved, there is nothing to ask.
 func TestOneSideIsToBlame(t *testing.T) {
 	t.Parallel()
-	for want, way := range map[weir.Blame]route{
+	for want, way := range map[weir.Blame]route.Route{
 		weir.BlameUpstream: routeOf(leg("up", 2), leg("lib", 3)), weir.BlameDownstream: routeOf(leg("d", 3)),
 	} {
-		e := evidence{route: way, sides: newSides("d", way), trials: []bisect.Trial{{Position: 0}, {Position: way.len()}, {Position: 0}},
+		e := evidence{route: way, sides: newSides("d", way), trials: []bisect.Trial{{Position: 0}, {Position: way.Len()}, {Position: 0}},
 			builds: []weir.Build{{ID: 5}, {ID: 4}, {ID: 6}}, rates: []float64{0.11}}
 		finding := bisect.Finding{Kind: bisect.Found, First: 1, Last: 1}
 		if at, settled := e.sides.asks(&e, []bisect.Finding{finding}, 4); len(at) > 0 || !settled {

@@ -51,7 +51,7 @@ func (e *evidence) host(r weir.Regression, kept *[]weir.Victim, f bisect.Finding
 	}
 	part := r
 	part.ID, part.Victims, part.State, part.Follows = 0, guests, weir.Narrowed, 0
-	part.Suspects = weir.Span{First: 1, Last: e.route.len()}
+	part.Suspects = weir.Span{First: 1, Last: e.route.Len()}
 	part.Note = "were merged from other builders, where nobody has looked since the culprit was dropped"
 	u.Split = append(u.Split, part)
 }

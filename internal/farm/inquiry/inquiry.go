@@ -7,7 +7,7 @@
 // several servers may ask at once, and whoever dies in between leaves nothing
 // half done.
 //
-//	search.go           the steps of a search, on the way from good to bad (route.go)
+//	search.go           the steps of a search, on the way from good to bad (package route)
 //	cluster.go joint.go what searches know of each other
 //	guests.go           tests that others have merged into a regression
 //	check.go            what is looked at before somebody is named: corner.go, needs.go, screen.go
@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/farm/route"
 	"github.com/weir-ci/weir/internal/farm/trail"
 	"github.com/weir-ci/weir/internal/store"
 )
@@ -82,7 +83,9 @@ type Inquiry struct {
 	// workers are those of the present pass.
 	workers []weir.Worker
 	// reached is what searches that people asked for found in the past; only Search uses it.
-	reached map[weir.RegressionID]reach
+	reached map[weir.RegressionID]route.Reach
+	// stranded is since when this server has not known how to go on with a search; only Search uses it.
+	stranded map[weir.RegressionID]time.Time
 	// ran remembers where builds ran that have ended; only Search uses it.
 	ran map[weir.BuildID]weir.Attempt
 	// reconsidered is when closed regressions were last looked at, and decided
@@ -94,5 +97,5 @@ type Inquiry struct {
 // New makes an inquiry.
 func New(o Options) *Inquiry {
 	return &Inquiry{store: o.Store, trail: trail.Trail{Store: o.Store, Results: o.Results, Config: o.Config}, config: o.Config, now: o.Now, log: o.Log,
-		searched: map[weir.RegressionID]look{}, reached: map[weir.RegressionID]reach{}, alone: map[weir.RegressionID]weir.BuildID{}, heard: map[weir.RegressionID]weir.BuildID{}, ran: map[weir.BuildID]weir.Attempt{}, decided: map[weir.RegressionID]time.Time{}}
+		searched: map[weir.RegressionID]look{}, reached: map[weir.RegressionID]route.Reach{}, alone: map[weir.RegressionID]weir.BuildID{}, heard: map[weir.RegressionID]weir.BuildID{}, ran: map[weir.BuildID]weir.Attempt{}, stranded: map[weir.RegressionID]time.Time{}, decided: map[weir.RegressionID]time.Time{}}
 }

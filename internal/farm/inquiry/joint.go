@@ -34,7 +34,7 @@ func (q *Inquiry) join(ctx context.Context, r weir.Regression, e *evidence) (err
 	if e.joint.weights, e.joint.lead, err = q.suspicion(ctx, r, e.route); err != nil {
 		return err
 	}
-	run, err := q.config().Add(store.NewRun{}, r.Builder.ID, []weir.Pins{e.route.pins(e.route.len())}, 0, func(n *store.NewBuild) { n.Share = store.ShareNone })
+	run, err := q.config().Add(store.NewRun{}, r.Builder.ID, []weir.Pins{e.route.Pins(e.route.Len())}, 0, func(n *store.NewBuild) { n.Share = store.ShareNone })
 	if err != nil || len(run.Builds) == 0 {
 		return nil // whoever asks for a probe is told the same
 	}
@@ -54,7 +54,7 @@ func (q *Inquiry) join(ctx context.Context, r weir.Regression, e *evidence) (err
 		}
 		inputs = append(inputs, in)
 	}
-	e.joint.built, e.joint.same = kin.Products(e.route.len(), e.route.pins, inputs, plain)
+	e.joint.built, e.joint.same = kin.Products(e.route.Len(), e.route.Pins, inputs, plain)
 	return q.cancel(ctx, r, e, "an upstream product is identical to one that was tried", e.twin)
 }
 
@@ -112,7 +112,7 @@ func (e *evidence) borrowed(f bisect.Finding) string {
 	}
 	other := "the last good revision"
 	if at := e.spoken(f.First - 1); at > 0 {
-		project, rev := e.route.step(at)
+		project, rev := e.route.Step(at)
 		other = project + " " + rev.Short()
 	}
 	return ", where the product is that of " + other
@@ -160,7 +160,7 @@ func (q *Inquiry) spare(ctx context.Context, r weir.Regression, e *evidence, fin
 	wanted, _ := e.asks(findings, width)
 	e.pending = pending
 	return q.cancel(ctx, r, e, "the search has come to its end", func(position int) bool {
-		at := e.route.pins(position).Key()
+		at := e.route.Pins(position).Key()
 		return !slices.ContainsFunc(wanted, func(a ask) bool { return a.pins.Key() == at })
 	})
 }

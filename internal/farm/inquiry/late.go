@@ -7,6 +7,7 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/bisect"
+	"github.com/weir-ci/weir/internal/farm/route"
 	"github.com/weir-ci/weir/internal/farm/trail"
 	"github.com/weir-ci/weir/internal/store"
 	"github.com/weir-ci/weir/internal/verdict"
@@ -70,7 +71,7 @@ func (q *Inquiry) hearLateOf(ctx context.Context, r weir.Regression) error {
 // observe records what builds say that stand on the path of a regression and
 // were not heard yet.
 func (q *Inquiry) observe(ctx context.Context, r weir.Regression, builds []weir.Build) error {
-	way, err := q.newRoute(ctx, r)
+	way, err := route.Of(ctx, q.store, r)
 	if weir.CodeOf(err) == weir.NotFound {
 		return nil // nobody knows any more where they stand
 	}
@@ -82,7 +83,7 @@ func (q *Inquiry) observe(ctx context.Context, r weir.Regression, builds []weir.
 		return err
 	}
 	for _, b := range builds {
-		position, ok := way.position(b.Pins)
+		position, ok := way.Position(b.Pins)
 		if !ok || slices.ContainsFunc(probes, func(p weir.Probe) bool { return p.Build == b.ID && len(p.Victims) > 0 }) {
 			continue
 		}

@@ -37,7 +37,7 @@ func (e *evidence) grounds(r weir.Regression, victims []int, f bisect.Finding) [
 		at := max(f.First-1, 0) // what was good once
 		all = slices.Concat(e.seen(victims, at, weir.ObservedBad), e.seen(victims, at, weir.ObservedGood))
 	case bisect.Nobody:
-		for p := range e.route.len() + 1 {
+		for p := range e.route.Len() + 1 {
 			good, bad := e.seen(victims, p, weir.ObservedGood), e.seen(victims, p, weir.ObservedBad)
 			if len(good) > 0 && len(bad) > 0 {
 				all = slices.Concat(all, bad, good)
@@ -70,7 +70,7 @@ func describeFix(r *weir.Regression, e *evidence, f bisect.Finding, now time.Tim
 	after := fmt.Sprintf("after %d builds", len(e.trials))
 	switch f.Kind {
 	case bisect.Found:
-		project, rev := e.route.step(f.First)
+		project, rev := e.route.Step(f.First)
 		r.State, r.Culprit = weir.Located, weir.Culprit{Project: project, Revision: rev, Confidence: f.Confidence}
 		r.Note = fmt.Sprintf("good with %s %s and bad right before it, %s", project, rev.Short(), after)
 	case bisect.Range:
@@ -92,7 +92,7 @@ func describeSide(r *weir.Regression, e *evidence, f bisect.Finding, now time.Ti
 	everBad := slices.ContainsFunc(e.said, func(said []weir.Observed) bool { return slices.Contains(said, weir.ObservedBad) })
 	switch {
 	case f.Kind == bisect.Found:
-		project, rev := e.route.step(f.First)
+		project, rev := e.route.Step(f.First)
 		r.State, r.Culprit = weir.Located, weir.Culprit{Project: project, Revision: rev, Confidence: f.Confidence}
 		r.Note = fmt.Sprintf("bad at %s %s and good right before it, on the merged line, %s", project, rev.Short(), after)
 		return

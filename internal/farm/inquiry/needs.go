@@ -8,6 +8,7 @@ import (
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/bisect"
 	"github.com/weir-ci/weir/internal/blame"
+	"github.com/weir-ci/weir/internal/farm/route"
 )
 
 // Where several projects have moved, a path takes them one after the other: the
@@ -23,7 +24,7 @@ const again = 2
 
 // needs is the check for which of the moved projects are needed.
 type needs struct {
-	legs   []routeLeg
+	legs   []route.Leg
 	border []int                   // position at which each leg ends
 	heard  map[string]*combination // by Pins.Key
 	order  []string                // keys, as they were first asked
@@ -40,14 +41,14 @@ type combination struct {
 }
 
 // newNeeds looks where a path has its ends. It is nil where one project has moved.
-func newNeeds(way route) *needs {
-	if len(way.legs) < 2 || way.back {
+func newNeeds(way route.Route) *needs {
+	if len(way.Legs) < 2 || way.Back {
 		return nil
 	}
-	n := &needs{legs: way.legs, heard: map[string]*combination{}}
+	n := &needs{legs: way.Legs, heard: map[string]*combination{}}
 	at := 0
-	for _, l := range way.legs {
-		at += len(l.revisions) - 1
+	for _, l := range way.Legs {
+		at += len(l.Revisions) - 1
 		n.border = append(n.border, at)
 	}
 	return n
@@ -55,18 +56,18 @@ func newNeeds(way route) *needs {
 
 // moved lists which projects of pins stand at their new revisions; false if one
 // stands in between.
-func (n *needs) moved(way route, pins weir.Pins) (moved []string, ok bool) {
+func (n *needs) moved(way route.Route, pins weir.Pins) (moved []string, ok bool) {
 	for _, l := range n.legs {
 		switch pins[l.Project] {
-		case l.revisions[len(l.revisions)-1].ID:
+		case l.Revisions[len(l.Revisions)-1].ID:
 			moved = append(moved, l.Project)
-		case l.revisions[0].ID:
+		case l.Revisions[0].ID:
 		default:
 			return nil, false
 		}
 	}
-	for name, rev := range way.base {
-		if !way.moves(name) && pins[name] != rev {
+	for name, rev := range way.Base {
+		if !way.Moves(name) && pins[name] != rev {
 			return nil, false
 		}
 	}
@@ -74,18 +75,18 @@ func (n *needs) moved(way route, pins weir.Pins) (moved []string, ok bool) {
 }
 
 // pins are those of a combination.
-func (n *needs) pins(way route, moved []string) weir.Pins {
-	out := maps.Clone(way.base)
+func (n *needs) pins(way route.Route, moved []string) weir.Pins {
+	out := maps.Clone(way.Base)
 	for _, l := range n.legs {
-		out[l.Project] = l.revisions[0].ID
+		out[l.Project] = l.Revisions[0].ID
 		if slices.Contains(moved, l.Project) {
-			out[l.Project] = l.revisions[len(l.revisions)-1].ID
+			out[l.Project] = l.Revisions[len(l.Revisions)-1].ID
 		}
 	}
 	return out
 }
 
-func (n *needs) at(way route, pins weir.Pins) *combination {
+func (n *needs) at(way route.Route, pins weir.Pins) *combination {
 	key := pins.Key()
 	c, ok := n.heard[key]
 	if !ok {
@@ -99,13 +100,13 @@ func (n *needs) at(way route, pins weir.Pins) *combination {
 // needsOf makes a check of needs for one search.
 type needsOf struct {
 	*needs
-	way route
+	way route.Route
 }
 
 // has leaves what stands on the path to the search, which knows better.
 func (n needsOf) has(b weir.Build) bool {
 	_, ok := n.moved(n.way, b.Pins)
-	_, on := n.way.position(b.Pins)
+	_, on := n.way.Position(b.Pins)
 	return ok && !on
 }
 

@@ -49,8 +49,10 @@ func (s *surroundings) asks(e *evidence, findings []bisect.Finding, width int) (
 	for i, f := range findings {
 		var more []ask
 		switch f.Kind {
-		case bisect.Found:
-			more = s.bothSides(e, i, f)
+		case bisect.Found, bisect.Range:
+			if more, _ = s.elsewhere(e, i, f); len(more) == 0 && f.Kind == bisect.Found {
+				more = s.bothSides(e, i, f)
+			}
 		case bisect.Nobody:
 			more = s.tellApart(e, i)
 		}
@@ -68,7 +70,7 @@ func (s *surroundings) asks(e *evidence, findings []bisect.Finding, width int) (
 func (e *evidence) runs(victim int) []screen.Run {
 	var order []int
 	for b := range e.trials {
-		if e.said[b][victim] != weir.ObservedNone && b < len(e.ran) && e.ran[b].Worker != "" {
+		if e.said[b][victim] != weir.ObservedNone && b < len(e.ran) && e.ran[b].Worker != "" && e.counts(b, victim) {
 			order = append(order, b)
 		}
 	}
@@ -117,21 +119,23 @@ func (s *surroundings) bothSides(e *evidence, victim int, f bisect.Finding) []as
 	if tries := e.tries(position); !ok || tries >= mostSides || tries-heard >= maxSilent {
 		return nil
 	}
-	project, rev := e.route.step(f.First)
+	project, rev := e.route.Step(f.First)
 	what := fmt.Sprintf("%s %s, on the same worker,", project, rev.Short())
 	if position == parent {
 		what = "what is in front of " + what
 	}
-	return []ask{{pins: e.route.pins(position), worker: worker, what: what}}
+	return []ask{{pins: e.route.Pins(position), worker: worker, what: what}}
 }
 
 // healthy is a machine that probes should run on, where another one is always bad
-// and is contradicted; empty if that is none, or none can be told.
+// and is contradicted, or says what no other one says; empty if that is none, or none can be told.
 func (e *evidence) healthy(victims int) string {
-	var s *surroundings
-	for _, c := range e.checks {
-		if found, ok := c.(*surroundings); ok {
-			s = found
+	s := e.surroundings()
+	for b := range e.builds {
+		for i := range victims {
+			if s != nil && e.isStrange(b, i) {
+				return screen.Other(s.ready, e.ran[b].Worker)
+			}
 		}
 	}
 	for i := range victims {
@@ -162,11 +166,18 @@ func (e *evidence) witness(findings []bisect.Finding) string {
 }
 
 // outside takes back what was found where the surroundings have changed under the
-// search: what was good in front of a culprit is bad there since, on every machine.
+// search: what was good in front of a culprit is bad there since, on every machine. And
+// where one machine clears what others saw bad several times, and does not stand by it, and nobody is left to be
+// asked which of them is right, it may be any revision since the others saw it good.
 func (e *evidence) outside(findings []bisect.Finding) {
+	s := e.surroundings()
 	for i, f := range findings {
-		if f.Kind == bisect.Found && len(e.checks) > 0 && screen.Changed(e.sidesOf(i, f)) {
+		if f.Kind == bisect.Found && s != nil && screen.Changed(e.sidesOf(i, f)) {
 			findings[i] = bisect.Finding{Kind: bisect.Environment, First: f.First, Last: f.First, Confidence: f.Confidence}
+		} else if s != nil {
+			if ask, c := s.elsewhere(e, i, f); c.Alone != "" && len(ask) == 0 && !c.Upheld {
+				findings[i] = bisect.Finding{Kind: bisect.Range, First: max(c.Cleared+1, 1), Last: f.Last, Confidence: f.Confidence}
+			}
 		}
 	}
 }
@@ -182,7 +193,7 @@ func (s *surroundings) tellApart(e *evidence, victim int) []ask {
 	var list []ask
 	for _, side := range [][]string{d.Bad, d.Good} {
 		if i := slices.IndexFunc(side, func(w string) bool { return s.ready[w] }); i >= 0 {
-			list = append(list, ask{pins: e.route.pins(d.Position), worker: side[i], what: "the same on " + side[i]})
+			list = append(list, ask{pins: e.route.Pins(d.Position), worker: side[i], what: "the same on " + side[i]})
 		}
 	}
 	if len(list) < 2 {
@@ -282,10 +293,8 @@ type pastRun struct {
 // gatherSurroundings reads where the builds of a search have run.
 func (q *Inquiry) gatherSurroundings(ctx context.Context, r weir.Regression, e *evidence) error {
 	ready := q.readyOn(r.Builder.Platform)
-	for _, c := range e.checks {
-		if s, ok := c.(*surroundings); ok {
-			s.ready = ready
-		}
+	if s := e.surroundings(); s != nil {
+		s.ready = ready
 	}
 	for _, b := range e.builds {
 		a, err := q.lastAttempt(ctx, b.ID)

@@ -11,6 +11,7 @@ import (
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/bisect"
 	"github.com/weir-ci/weir/internal/farm/past"
+	"github.com/weir-ci/weir/internal/farm/route"
 	"github.com/weir-ci/weir/internal/farm/trail"
 	"github.com/weir-ci/weir/internal/store"
 	"github.com/weir-ci/weir/internal/verdict"
@@ -123,7 +124,8 @@ func (q *Inquiry) forget(searching []weir.Regression) {
 		open[r.ID] = true
 	}
 	maps.DeleteFunc(q.searched, func(id weir.RegressionID, _ look) bool { return !open[id] })
-	maps.DeleteFunc(q.reached, func(id weir.RegressionID, _ reach) bool { return !open[id] })
+	maps.DeleteFunc(q.stranded, func(id weir.RegressionID, _ time.Time) bool { return !open[id] })
+	maps.DeleteFunc(q.reached, func(id weir.RegressionID, _ route.Reach) bool { return !open[id] })
 }
 
 // width shares the workers that are there among the searches.
@@ -139,7 +141,7 @@ func (q *Inquiry) width(searches int) int {
 
 // evidence is what is known about a regression.
 type evidence struct {
-	route   route
+	route   route.Route
 	trials  []bisect.Trial        // per build
 	said    [][]weir.Observed     // per build, per victim
 	pending []int                 // positions of probes that still run
@@ -155,11 +157,16 @@ type evidence struct {
 	sides   sides
 	checks  []check
 	ran     []weir.Attempt // where builds ran
-	past    []pastRun      // builds from before the accusation, if they were read
-	recipe  string         // what changed in it since they were good; empty: nothing
-	joint   joint
-	all     []weir.Victim // with those of other builders, of whom the rest does not know
-	builder weir.BuilderID
+	// overruled is what is left out of it, per victim.
+	overruled map[int][]overruled
+	other     [][]string      // per build, per victim, see verdict.Otherwise
+	strange   map[[2]int]bool // of a build and a victim: it says what no other machine says
+	past      []pastRun       // builds from before the accusation, if they were read
+	recipe    string          // what changed in it since they were good; empty: nothing
+	joint     joint
+	beliefs   [][]float64   // per victim; see bisect.Answer
+	all       []weir.Victim // with those of other builders, of whom the rest does not know
+	builder   weir.BuilderID
 	// handsDown says that the builds have products that others may use.
 	handsDown bool
 }
@@ -168,7 +175,7 @@ type evidence struct {
 func (q *Inquiry) gather(ctx context.Context, r weir.Regression, builds []weir.Build) (*evidence, error) {
 	e := &evidence{fresh: map[weir.BuildID]int{}, lost: map[int]int{}, own: map[weir.BuildID]bool{}, flakes: map[weir.TestID]weir.TestState{}}
 	var err error
-	if e.route, err = q.newRoute(ctx, r); err != nil {
+	if e.route, err = route.Of(ctx, q.store, r); err != nil {
 		return e, err
 	}
 	e.checks = newChecks(r, e)
@@ -188,7 +195,7 @@ func (q *Inquiry) gather(ctx context.Context, r weir.Regression, builds []weir.B
 	}
 	asked := trail.OnThePath(r.Victims)
 	for _, b := range builds {
-		position, ok := e.route.position(b.Pins)
+		position, ok := e.route.Position(b.Pins)
 		var beside check
 		if !ok {
 			if beside = e.beside(b); beside == nil {
@@ -220,12 +227,17 @@ func (q *Inquiry) gather(ctx context.Context, r weir.Regression, builds []weir.B
 		}
 		e.trials = append(e.trials, bisect.Trial{Position: position, Alarm: b.ID == r.Bad.Build && r.Aim == weir.AimBreak})
 		e.said = append(e.said, said)
+		e.other = append(e.other, verdict.Otherwise(asked, set))
 		e.builds = append(e.builds, b)
 	}
 	if err := q.gatherFlakes(ctx, r, e); err != nil {
 		return e, err
 	}
-	return e, q.gatherSurroundings(ctx, r, e)
+	if err := q.gatherSurroundings(ctx, r, e); err != nil {
+		return e, err
+	}
+	e.disbelieve(r.Victims, q.readyOn(r.Builder.Platform))
+	return e, nil
 }
 
 // tries is how many builds have ended at a position, whatever they said.
@@ -275,12 +287,21 @@ func (q *Inquiry) gatherFlakes(ctx context.Context, r weir.Regression, e *eviden
 
 // question puts the evidence to the search.
 func (e *evidence) question(r weir.Regression, width int) bisect.Question {
-	q := bisect.Question{Steps: e.route.len(), Pending: e.pending, Width: width,
-		Built: slices.Concat(e.route.built(r.Builder.Project), e.joint.built), BuildCost: buildCost, Same: e.joint.same, Weights: e.joint.weights}
+	q := bisect.Question{Steps: e.route.Len(), Pending: e.pending, Width: width,
+		Built: slices.Concat(e.route.Built(r.Builder.Project), e.joint.built), BuildCost: buildCost, Same: e.joint.same, Weights: e.joint.weights}
 	for i := range r.Victims {
 		s := bisect.Subject{FlakeRate: e.rates[i]}
+		strange := map[int]int{} // per position
 		for b, t := range e.trials {
-			t.Outcome = e.said[b][i]
+			switch t.Outcome = e.said[b][i]; {
+			case e.isStrange(b, i):
+				if strange[t.Position]++; strange[t.Position] < mostStrange {
+					continue
+				}
+				t.Outcome = weir.ObservedNone
+			case !e.counts(b, i):
+				continue
+			}
 			s.Trials = append(s.Trials, t)
 		}
 		for _, p := range e.silent {
@@ -311,13 +332,14 @@ func (q *Inquiry) searchOne(ctx context.Context, r weir.Regression, builds []wei
 		}
 	}
 	r.Confirmed = e.confirmed(r)
-	if e.route.len() == 0 {
+	if e.route.Len() == 0 {
 		return true, q.unmoved(ctx, r, e)
 	}
 	if err := q.join(ctx, r, e); err != nil {
 		return false, err
 	}
-	answer := bisect.Next(e.question(r, e.breadth(width)))
+	answer := e.weigh(r, e.breadth(width))
+	e.beliefs = answer.Beliefs
 	if !answer.Done() && len(e.trials) >= maxTrials {
 		for i, finding := range answer.Findings {
 			if finding.Kind == bisect.Open {
@@ -347,12 +369,16 @@ func (q *Inquiry) searchOne(ctx context.Context, r weir.Regression, builds []wei
 	u := store.RegressionUpdate{Regression: r, Now: q.now()}
 	u.Regression.Victims = all.Victims
 	u.Regression.Suspects, u.Regression.Note = progress(e, answer.Findings)
+	u.Regression.Belief = bisect.Believed(e.beliefs)
 	if len(beside) > 0 {
 		u.Regression.Note = asking(beside, len(e.trials))
 	}
 	if len(answer.Probes)+len(beside) > 0 {
 		run, err := q.probeRun(r, e.route, e.stands(answer.Probes), beside, e.healthy(len(r.Victims)))
 		if code := weir.CodeOf(err); code == weir.NotFound || code == weir.Invalid {
+			if len(e.waiting) > 0 || !q.isForsaken(r) {
+				return false, weir.Errorf(weir.Conflict, "another server may know how to build it: %v", err)
+			}
 			return q.giveUp(ctx, all, err)
 		}
 		if err != nil {
@@ -371,31 +397,31 @@ func (e *evidence) probe(id weir.BuildID, i int) weir.Probe {
 
 // progress says how a search stands.
 func progress(e *evidence, findings []bisect.Finding) (weir.Span, string) {
-	span := weir.Span{First: e.route.len(), Last: 1}
+	span := weir.Span{First: e.route.Len(), Last: 1}
 	for _, f := range findings {
 		if f.Kind == bisect.Open || f.Kind == bisect.Found || f.Kind == bisect.Range {
 			span.First, span.Last = min(span.First, f.First), max(span.Last, f.Last)
 		}
 	}
 	if span.First > span.Last {
-		span = weir.Span{First: 1, Last: e.route.len()}
+		span = weir.Span{First: 1, Last: e.route.Len()}
 	}
 	if span.First == span.Last {
-		project, rev := e.route.step(span.First)
+		project, rev := e.route.Step(span.First)
 		return span, fmt.Sprintf("making sure that it is %s %s, after %d builds", project, rev.Short(), len(e.trials))
 	}
 	return span, fmt.Sprintf("%d of %d revisions are left, after %d builds",
-		span.Last-span.First+1, e.route.len(), len(e.trials))
+		span.Last-span.First+1, e.route.Len(), len(e.trials))
 }
 
 // probeRun builds the positions that a search asks about, and what its checks want.
-func (q *Inquiry) probeRun(r weir.Regression, way route, positions []int, beside []ask, worker string) (store.NewRun, error) {
+func (q *Inquiry) probeRun(r weir.Regression, way route.Route, positions []int, beside []ask, worker string) (store.NewRun, error) {
 	for _, p := range positions {
-		a := ask{pins: way.pins(p), worker: worker, what: "the last good revisions"}
+		a := ask{pins: way.Pins(p), worker: worker, what: "the last good revisions"}
 		if p > 0 {
-			project, rev := way.step(p)
+			project, rev := way.Step(p)
 			a.what = project + " " + rev.Short()
-			if way.back {
+			if way.Back {
 				a.what = "what is in front of " + a.what
 			}
 		}
@@ -419,6 +445,38 @@ func (q *Inquiry) probeRun(r weir.Regression, way route, positions []int, beside
 		n.Share, n.Prefer = store.ShareNone, beside[next].worker
 		next++
 	})
+}
+
+// believed is what the search holds likely of some victims; zero if it weighed nothing.
+func (e *evidence) believed(victims []int) weir.Belief {
+	var of [][]float64
+	for _, i := range victims {
+		if i < len(e.beliefs) {
+			of = append(of, e.beliefs[i])
+		}
+	}
+	return bisect.Believed(of)
+}
+
+const (
+	// forsaken is how long a search must have taken no step before it is given up because
+	// its builder is not configured. Servers read their farm files one after the other, and
+	// until then one does not know what another one has begun.
+	forsaken = 10 * time.Minute
+	// settling is how long a server must have known of it. The search may have
+	// waited for another one before.
+	settling = time.Minute
+)
+
+// isForsaken reports whether this server does not know how to go on with a
+// search, and no other one has taken a step for long.
+func (q *Inquiry) isForsaken(r weir.Regression) bool {
+	since, ok := q.stranded[r.ID]
+	if !ok || r.Updated.After(since) {
+		since = q.now()
+		q.stranded[r.ID] = since
+	}
+	return q.now().Sub(since) >= settling && q.now().Sub(r.Updated) >= forsaken
 }
 
 // giveUp ends a search whose builder the configuration does not have any more:
@@ -475,7 +533,7 @@ func (q *Inquiry) conclude(ctx context.Context, r weir.Regression, e *evidence, 
 		if i == 0 {
 			e.host(r, &g.victims, g.finding, &u)
 		}
-		part.Victims = g.victims
+		part.Victims, part.Belief = g.victims, e.believed(g.indices)
 		for _, c := range slices.Backward(e.checks) { // what is known of the path comes last
 			c.tell(e, &part, g.indices, g.finding)
 		}
@@ -547,7 +605,7 @@ func (q *Inquiry) describe(r *weir.Regression, e *evidence, finding bisect.Findi
 	after := fmt.Sprintf("after %d builds", len(e.trials))
 	switch finding.Kind {
 	case bisect.Found:
-		project, rev := e.route.step(finding.First)
+		project, rev := e.route.Step(finding.First)
 		if project == r.Builder.Project && removed(*r, e.known) {
 			r.State, r.Closed, r.Suspects, r.Blame, r.Corners = weir.Dismissed, now, weir.Span{}, weir.BlameNone, nil
 			r.Note = fmt.Sprintf("%s took the tests out itself with %s", project, rev.Short())
@@ -560,7 +618,7 @@ func (q *Inquiry) describe(r *weir.Regression, e *evidence, finding bisect.Findi
 		r.State = weir.Narrowed
 		r.Note = fmt.Sprintf("one of %d revisions, which cannot be told apart, %s", finding.Last-finding.First+1, after)
 		if finding.First == finding.Last {
-			project, rev := e.route.step(finding.First)
+			project, rev := e.route.Step(finding.First)
 			r.Note = fmt.Sprintf("%s %s, or nobody: it cannot be tested often enough to tell, %s", project, rev.Short(), after)
 		}
 		r.Note += e.sides.told(r.Blame) + together(*r)
@@ -568,7 +626,7 @@ func (q *Inquiry) describe(r *weir.Regression, e *evidence, finding bisect.Findi
 		r.State, r.Closed = weir.Dismissed, now
 		r.Suspects = weir.Span{}
 		r.Note = "the revisions that were good are bad now too: something outside of them changed, " + after + clueText(*r)
-		if lost := e.route.beyond(*r); len(lost) > 0 {
+		if lost := e.route.Beyond(*r); len(lost) > 0 {
 			r.State, r.Closed, r.Blame, r.Corners = weir.Narrowed, time.Time{}, weir.BlameNone, nil
 			r.Note = fmt.Sprintf("no revision of the path, %s; %s moved too, on a way that cannot be followed (another branch, or a history that was rewritten), and may have done it",
 				after, strings.Join(lost, " and "))

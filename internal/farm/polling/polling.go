@@ -35,6 +35,9 @@ const (
 	claim = 5 * time.Minute
 	// maxDelay bounds how rarely a source that does not answer is asked.
 	maxDelay = time.Hour
+	// errorPause is when it is looked again which branches are followed, after the
+	// store did not say.
+	errorPause = 5 * time.Second
 	// relook is how long after a knock that led to nothing it is looked once more: some
 	// forges tell of a push before all their machines know of it.
 	relook = 10 * time.Second
@@ -105,11 +108,17 @@ func (p *Poller) Run(ctx context.Context) error {
 	for {
 		changed := p.Changed()
 		wanted, err := p.targets(ctx)
+		var again <-chan time.Time
 		if err != nil {
 			p.Log.Warn("which branches are followed is not known", "err", err)
+			again = time.After(errorPause)
 		}
 		for t, r := range now {
-			if w, ok := wanted[t]; !ok || !reflect.DeepEqual(w.Source, r.source) {
+			w, ok := wanted[t]
+			if !ok && err != nil {
+				continue // it may be one of those that are not known
+			}
+			if !ok || !reflect.DeepEqual(w.Source, r.source) {
 				r.stop()
 				delete(now, t)
 			}
@@ -125,6 +134,7 @@ func (p *Poller) Run(ctx context.Context) error {
 		}
 		select {
 		case <-changed:
+		case <-again:
 		case <-ctx.Done():
 			for _, r := range now {
 				r.stop()

@@ -29,6 +29,7 @@ type fake struct {
 	branches []string
 	tags     []store.Tag
 	failed   []string
+	unsaid   int    // how often the store does not say which branches there are
 	answer   func() // called with what is answered already known; may be nil
 }
 
@@ -120,6 +121,10 @@ func (f *fake) RecordTags(_ context.Context, _ string, tags []store.Tag, _ time.
 func (f *fake) Branches(context.Context) (map[string][]string, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.unsaid > 0 {
+		f.unsaid--
+		return nil, weir.Errorf(weir.Unavailable, "the store does not answer")
+	}
 	return map[string][]string{"p": f.branches}, nil
 }
 
@@ -186,6 +191,39 @@ func TestSkipsWhatDoesNotCount(t *testing.T) {
 		}
 		if !slices.Equal(skipped, []string{"2", "3"}) || len(f.recorded["main"]) != 4 {
 			t.Errorf("skipped are %q of %+v", skipped, f.recorded["main"])
+		}
+	})
+}
+
+// TestStoreDoesNotSayWhichBranches: further branches are followed once the store
+// answers, although nothing changes any more, and those that are go on meanwhile.
+func TestStoreDoesNotSayWhichBranches(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		f.branches, f.unsaid = []string{"release/1"}, 1
+		f.refs = source.Refs{Branches: []string{"main", "release/1"}}
+		f.lines["main"], f.lines["release/1"] = []weir.Revision{revision("1", "")}, []weir.Revision{revision("r", "")}
+		p := run(t, f, weir.Watch{Branches: []string{"release/*"}}, 30*24*time.Hour)
+		<-time.After(time.Hour) // of the bubble
+		synctest.Wait()
+		f.mu.Lock()
+		before := len(f.asked["release/1"])
+		if len(f.recorded["release/1"]) != 1 {
+			t.Errorf("recorded are %+v", f.recorded)
+		}
+		f.unsaid = 1
+		f.mu.Unlock()
+		p.Refs() // something else has changed
+		synctest.Wait()
+		if err := p.Nudge(t.Context(), "p", "release/1"); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if f.unsaid != 0 || len(f.asked["release/1"]) == before {
+			t.Error("a branch is not followed any more because the store does not answer")
 		}
 	})
 }

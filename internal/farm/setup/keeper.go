@@ -47,6 +47,9 @@ type Options struct {
 	Host         weir.Platform // where builders run that say nothing about platforms
 	Log          *slog.Logger
 	Now          func() time.Time // nil: time.Now
+	// Told is told when the file has been read because it changed, or because of a
+	// signal; nil: nobody is. By says which of the two.
+	Told func(ctx context.Context, by string, r Result)
 }
 
 // Keeper keeps a farm as its file says. Make one with NewKeeper; call Start

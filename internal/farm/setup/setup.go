@@ -123,12 +123,12 @@ func Version(f *recipe.Farm) string {
 }
 
 // startKeys are the keys of the farm file that only a start puts in force.
-var startKeys = [...]string{"listen", "url", "data", "database", "worker", "mail"}
+var startKeys = [...]string{"listen", "url", "trusted_proxies", "data", "database", "worker", "mail"}
 
 // withStartOf is the farm with what only a start can change as another one has it.
 func withStartOf(f, other *recipe.Farm) *recipe.Farm {
 	own := *f
 	own.Listen, own.URL, own.Data, own.Database = other.Listen, other.URL, other.Data, other.Database
-	own.Worker, own.Mail = other.Worker, other.Mail
+	own.Worker, own.Mail, own.TrustedProxies = other.Worker, other.Mail, other.TrustedProxies
 	return &own
 }

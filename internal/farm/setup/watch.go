@@ -46,7 +46,11 @@ func (k *Keeper) Run(ctx context.Context, signals <-chan os.Signal) error {
 			return nil
 		case <-signals:
 			last = footprint(k.o.File)
-			k.try(func() error { _, err := k.Reload(ctx, "signal"); return err })
+			k.try(func() error {
+				r, err := k.Reload(ctx, "signal")
+				k.told(ctx, "signal", r, err)
+				return err
+			})
 			continue
 		case <-tick.C:
 		}
@@ -54,9 +58,22 @@ func (k *Keeper) Run(ctx context.Context, signals <-chan os.Signal) error {
 		if now == last || !k.steady(ctx, now) {
 			continue
 		}
-		if k.try(func() error { return k.changed(ctx) }) {
+		if k.try(func() error {
+			r, err := k.changed(ctx)
+			if r != nil {
+				k.told(ctx, "file", *r, err)
+			}
+			return err
+		}) {
 			last = now
 		}
+	}
+}
+
+// told says that the file has been read though nobody asked for it here.
+func (k *Keeper) told(ctx context.Context, by string, r Result, err error) {
+	if err == nil && k.o.Told != nil {
+		k.o.Told(ctx, by, r)
 	}
 }
 
@@ -80,21 +97,22 @@ func (k *Keeper) steady(ctx context.Context, now looks) bool {
 }
 
 // changed reads a file that looks different, and puts it in force if it says
-// something else than before.
-func (k *Keeper) changed(ctx context.Context) error {
+// something else than before. The result is nil if it does not.
+func (k *Keeper) changed(ctx context.Context) (*Result, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	data, err := read(k.o.File)
 	if err != nil {
 		k.sum = [sha256.Size]byte{}
 		k.refuse([]Problem{problemOf(err)}, 1)
-		return nil
+		r := k.refused([]Problem{problemOf(err)})
+		return &r, nil
 	}
 	if sha256.Sum256(data) == k.sum {
-		return nil
+		return nil, nil
 	}
-	_, err = k.reload(ctx, data, "file")
-	return err
+	r, err := k.reload(ctx, data, "file")
+	return &r, err
 }
 
 // looks are what a file looks like from outside. A file that is not there has one

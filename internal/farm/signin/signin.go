@@ -91,14 +91,15 @@ func (d Door) Leave(ctx context.Context, session string) error {
 	return err
 }
 
-// Tidy removes links and sessions that have expired.
+// Tidy removes links and sessions that have expired. Other tokens stay, so that
+// whoever comes with one that is too old hears that.
 func (d Door) Tidy(ctx context.Context) error {
 	list, err := d.Store.Tokens(ctx)
 	if err != nil {
 		return err
 	}
 	for _, t := range list {
-		if t.Expired(d.Now()) {
+		if (t.Scope == store.ScopeSignIn || t.Scope == store.ScopeWeb) && t.Expired(d.Now()) {
 			if err := d.Store.RevokeToken(ctx, t.Name); err != nil && weir.CodeOf(err) != weir.NotFound {
 				return err
 			}

@@ -3,10 +3,11 @@
 // searches that nobody but a person wants: which revision of an upstream made
 // this test bad, or which one mended it.
 //
-//	who said what     Acknowledge, Dismiss, Reopen, Merge, Split  (triage.go, split.go)
-//	what became of it Transitions, Searches                       (triage.go)
-//	search by hand    Bisect                                      (bisect.go, ends.go)
-//	what mended it    BisectFix                                   (fix.go)
+//	who said what     Acknowledge, Assign, Dismiss, Reopen, Merge, Split  (triage.go, split.go)
+//	what became of it Transitions, Searches                               (triage.go)
+//	which there are   Episodes                                            (episodes.go)
+//	search by hand    Bisect                                              (bisect.go, ends.go)
+//	what mended it    BisectFix                                           (fix.go)
 //
 // Nothing a person says is lost: each verb writes who said it, and why, to the
 // log of the regression. And nothing is hidden for good: an acknowledgement ends
@@ -19,6 +20,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/farm/trail"
@@ -150,6 +152,34 @@ func (d *Desk) Unacknowledge(ctx context.Context, id weir.RegressionID, w weir.W
 			WithHint("to say that you have it in hand: weir regressions acknowledge %d --for 7d", id)
 	}
 	return d.store.Acknowledge(ctx, id, weir.Acknowledgement{Word: w, Until: w.At})
+}
+
+// Assign says whose business an open regression is; an empty to: nobody's any more.
+// Invalid if the name is not one short line, NotFound if there is no such
+// regression, Conflict if it is closed, or nobody's anyway.
+func (d *Desk) Assign(ctx context.Context, id weir.RegressionID, to string, w weir.Word) error {
+	w.At = d.now()
+	if err := checkWord(w); err != nil {
+		return err
+	}
+	to = strings.TrimSpace(to)
+	if len(to) > weir.MaxAssignee || !utf8.ValidString(to) || strings.ContainsFunc(to, unicode.IsControl) {
+		return weir.Errorf(weir.Invalid, "the name of an assignee must be one line of at most %d bytes", weir.MaxAssignee).
+			WithHint("write a name as people know it, for example: weir regressions assign %d ada", id)
+	}
+	if err := d.episode(ctx, id); err != nil {
+		return err
+	}
+	if to == "" {
+		r, err := d.store.Regression(ctx, id)
+		if err != nil {
+			return err
+		}
+		if r.Assigned.To == "" && r.State.Open() {
+			return weir.Errorf(weir.Conflict, "regression %d is assigned to nobody", id).WithHint("name somebody: weir regressions assign %d NAME", id)
+		}
+	}
+	return d.store.Assign(ctx, id, weir.Assignment{Word: w, To: to})
 }
 
 // Dismiss closes an open regression, or ends a search; why is needed. NotFound

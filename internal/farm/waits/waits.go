@@ -89,6 +89,8 @@ type view struct {
 	queue []weir.Build // newest first
 	fleet schedule.Fleet
 	table *planner.Table
+	older map[weir.BuildID]int        // how many have waited longer than each; nil: they are counted for one
+	known map[weir.BuildID]weir.Build // builds that were read; nil: they are not kept
 }
 
 func (w Waits) view(ctx context.Context) (v view, err error) {
@@ -124,7 +126,9 @@ func (v view) why(ctx context.Context, b weir.Build) (schedule.Wait, error) {
 	if err == nil && b.Attempts > 0 {
 		waiting.Retry, waiting.Reason, err = v.retry(ctx, b.ID)
 	}
-	for _, o := range v.queue {
+	waiting.Older = v.older[b.ID]
+	for i := 0; i < len(v.queue) && v.older == nil; i++ {
+		o := &v.queue[i]
 		if o.State == weir.Queued && o.Builder.Platform == b.Builder.Platform && o.ID < b.ID {
 			waiting.Older++
 		}
@@ -143,9 +147,14 @@ func (v view) behind(ctx context.Context, id weir.BuildID) (all []schedule.Behin
 			return nil, err
 		}
 		for _, id := range ids[:min(len(ids), behindLook)] {
-			b, err := v.Store.Build(ctx, id)
-			if err != nil {
-				return nil, err
+			b, ok := v.known[id]
+			if !ok {
+				if b, err = v.Store.Build(ctx, id); err != nil {
+					return nil, err
+				}
+				if v.known != nil {
+					v.known[id] = b
+				}
 			}
 			all = append(all, schedule.Behind{Build: b, Product: list.product})
 		}

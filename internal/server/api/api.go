@@ -1,6 +1,6 @@
 // Package api is the public REST interface of a farm, version 1. Everybody may
-// read; whoever changes something sends an admin's token ("Authorization:
-// Bearer ..."). The command line and package client are built on it, and
+// read; whoever changes something sends a token ("Authorization: Bearer ...")
+// with the right that the operation needs. The command line and package client are built on it, and
 // anything else may be: /api/openapi.json describes it.
 //
 // Bodies are the words of the root package as JSON, put together as package
@@ -17,6 +17,7 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/farm"
+	"github.com/weir-ci/weir/internal/farm/views"
 	"github.com/weir-ci/weir/internal/server/rest"
 	"github.com/weir-ci/weir/internal/steplog"
 )
@@ -25,6 +26,8 @@ import (
 type Farm interface {
 	// Overview reads the state of the whole farm.
 	Overview(ctx context.Context) (farm.Overview, error)
+	// Front reads the same without the builders.
+	Front(ctx context.Context) (farm.Overview, error)
 	// Builds lists builds, newest first.
 	Builds(ctx context.Context, q farm.BuildQuery) ([]weir.Build, error)
 	// Build reads a build; NotFound if there is none.
@@ -34,8 +37,6 @@ type Farm interface {
 	// Tests reads what the tests of a build reported, the bad ones or all, at
 	// most limit of them; NotFound if they reported nothing.
 	Tests(ctx context.Context, id weir.BuildID, all bool, limit int) (farm.Tests, error)
-	// Regressions lists regressions, newest first: the open ones, or all.
-	Regressions(ctx context.Context, all bool) ([]weir.Regression, error)
 	// Regression reads one; NotFound if there is none.
 	Regression(ctx context.Context, id weir.RegressionID) (farm.RegressionDetail, error)
 	Histories
@@ -44,7 +45,9 @@ type Farm interface {
 	Logs
 	Events
 	Operations
+	Fleet
 	Triage
+	Episodes
 	Setups
 	Starts
 	Artifacts
@@ -85,6 +88,7 @@ const Prefix = "/api/"
 // Limits and times.
 const (
 	maxBuilds     = 1000             // in one list
+	defaultBuilds = 100              // unless asked for otherwise
 	maxResults    = 100_000          // in one answer
 	defaultResult = 1000             // unless asked for otherwise
 	maxLogBytes   = 1 << 20          // of one piece of log
@@ -95,23 +99,69 @@ const (
 	answerTime    = 30 * time.Second // to take an answer
 )
 
-type handler struct {
-	farm Farm
-	log  *slog.Logger
-	now  func() time.Time
+// Options is what the API is made of.
+type Options struct {
+	Farm Farm
+	// Views are what it reads beside single builds and regressions; nil: the operations
+	// that need them are not there.
+	Views   *views.Views
+	Version string       // of the program
+	Log     *slog.Logger // nil: nothing is logged
 }
 
-// New makes the handler of everything below Prefix. Version is the program's.
-func New(f Farm, version string, log *slog.Logger) http.Handler {
-	h := &handler{farm: f, log: log, now: time.Now}
+// Server answers for everything below Prefix. Make one with New.
+type Server struct {
+	open http.Handler
+	rest *rest.API
+}
+
+type handler struct {
+	farm  Farm
+	views *views.Views
+	log   *slog.Logger
+	now   func() time.Time
+}
+
+// New makes the API of a farm.
+func New(o Options) *Server {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	h := &handler{farm: o.Farm, views: o.Views, log: o.Log, now: time.Now}
 	mux := http.NewServeMux()
-	h.operations(rest.New(mux, "Weir", version, "/api/openapi", log))
-	mux.Handle("/", rest.NotFound(log))
-	open := h.authorized(mux)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		rest.Patience(w, readTime, eventWait+answerTime)
-		open.ServeHTTP(w, r)
-	})
+	s := &Server{rest: rest.New(mux, "Weir", o.Version, "/api/openapi", o.Log)}
+	s.rest.Use(h.authorized(s.rest))
+	h.operations(s.rest)
+	if h.views != nil {
+		h.viewing(s.rest)
+	}
+	mux.Handle("/", h.unknown())
+	s.open = rest.Tagged(h.identified(h.nameless(mux)))
+	return s
+}
+
+// ServeHTTP answers a request.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.open.ServeHTTP(w, rest.Patience(w, r, readTime, eventWait+answerTime))
+}
+
+// Document is the OpenAPI document, as JSON.
+func (s *Server) Document() ([]byte, error) { return s.rest.Document() }
+
+// viewing adds the operations that read views. Each area has a file of its own.
+func (h *handler) viewing(a *rest.API) {
+	h.auditing(a)
+	h.fleet(a)
+	if h.views.Times != nil {
+		rest.Register(a, get("test-times", "tests/times", "How long a test took in the newest builds of a few of its builders, as far as that is kept"), h.testTimes)
+	}
+	h.comparing(a)
+	if h.views.Boards != nil {
+		h.boards(a)
+	}
+	if h.views.Standing != nil && h.views.Find != nil {
+		h.standing(a)
+	}
 }
 
 // body is an answer.
@@ -123,27 +173,15 @@ type byBuild struct {
 	ID int64 `path:"id" minimum:"1" doc:"the build"`
 }
 
-type buildIn struct {
-	ID      int64 `path:"id" minimum:"1" doc:"the build"`
-	Changes int   `query:"changes" minimum:"0" maximum:"100000000" doc:"leave out so many of the changed tests; 200 are listed at once"`
-}
-
 type byRegression struct {
 	ID int64 `path:"id" minimum:"1" doc:"the regression"`
 }
 
 func (h *handler) operations(a *rest.API) {
-	rest.Register(a, get("overview", "overview", "What needs somebody, what runs, and the rest"),
-		func(ctx context.Context, _ *none) (*body[farm.Overview], error) {
-			o, err := h.farm.Overview(ctx)
-			return &body[farm.Overview]{o}, err
-		})
+	rest.Register(a, get("overview", "overview", "What needs somebody, what runs, how projects stand, and the rest"), h.overview)
 	rest.Register(a, get("builds", "builds", "Builds, newest first"), h.builds)
-	rest.Register(a, get("build", "builds/{id}", "Everything about one build except results and logs"),
-		func(ctx context.Context, in *buildIn) (*body[farm.BuildDetail], error) {
-			d, err := h.farm.BuildFrom(ctx, weir.BuildID(in.ID), in.Changes)
-			return &body[farm.BuildDetail]{d}, err
-		})
+	rest.Register(a, get("build", "builds/{id}", "Everything about one build except logs; results if they are asked for"),
+		h.build)
 	rest.Register(a, get("results", "builds/{id}/results", "What a build's tests reported, worst first"), h.results)
 	rest.Register(a, get("product", "builds/{id}/product", "The packed product of a build, a tar file in zstd; byte ranges too"), h.product)
 	rest.Register(a, get("log", "builds/{id}/attempts/{attempt}/steps/{step}/log", "A stretch of a step's log"), h.readLog)
@@ -151,7 +189,7 @@ func (h *handler) operations(a *rest.API) {
 	rest.Register(a, get("search-log", "builds/{id}/attempts/{attempt}/steps/{step}/log/search",
 		"Lines of a step's log that match; after five seconds, those found so far"), h.searchLog)
 	rest.Register(a, get("log-sections", "builds/{id}/attempts/{attempt}/steps/{step}/log/sections", "What a step's log can be folded by"), h.logSections)
-	rest.Register(a, get("regressions", "regressions", "Open regressions, newest first; or all"), h.regressions)
+	rest.Register(a, get("regressions", "regressions", "Regressions, newest first: the open ones unless asked for others"), h.regressions)
 	rest.Register(a, get("regression", "regressions/{id}", "A regression and the evidence it rests on"),
 		func(ctx context.Context, in *byRegression) (*body[farm.RegressionDetail], error) {
 			d, err := h.farm.Regression(ctx, weir.RegressionID(in.ID))
@@ -167,62 +205,11 @@ func (h *handler) operations(a *rest.API) {
 	h.starts(a)
 	h.artifacts(a)
 	h.changes(a)
+	h.access(a)
 }
 
 func get(id, path, summary string) huma.Operation {
 	return huma.Operation{OperationID: id, Method: http.MethodGet, Path: Prefix + "v1/" + path, Summary: summary}
-}
-
-type buildsIn struct {
-	Project string `query:"project" maxLength:"64" doc:"only builds of this project"`
-	Run     int64  `query:"run" minimum:"0" doc:"only builds of this run"`
-	Builder int64  `query:"builder" minimum:"0" doc:"only builds of this builder"`
-	Before  int64  `query:"before" minimum:"0" doc:"only builds with lower ids"`
-	Limit   int    `query:"limit" minimum:"0" maximum:"1000" default:"100"`
-}
-
-// builds lists builds. An empty list is [], never null.
-func (h *handler) builds(ctx context.Context, in *buildsIn) (*body[[]weir.Build], error) {
-	list, err := h.farm.Builds(ctx, farm.BuildQuery{
-		Project: in.Project, Run: weir.RunID(in.Run), Builder: weir.BuilderID(in.Builder),
-		Before: weir.BuildID(in.Before), Limit: min(in.Limit, maxBuilds)})
-	return &body[[]weir.Build]{orEmpty(list)}, err
-}
-
-type regressionsIn struct {
-	All bool `query:"all" doc:"closed ones too"`
-}
-
-func (h *handler) regressions(ctx context.Context, in *regressionsIn) (*body[[]weir.Regression], error) {
-	list, err := h.farm.Regressions(ctx, in.All)
-	return &body[[]weir.Regression]{orEmpty(list)}, err
-}
-
-type resultsIn struct {
-	ID     int64  `path:"id" minimum:"1" doc:"the build"`
-	Status string `query:"status" enum:"bad,all" default:"bad" doc:"bad: failures, errors and what ran with mixed outcomes"`
-	Limit  int    `query:"limit" minimum:"1" maximum:"100000" default:"1000"`
-}
-
-// Results is what the tests of a build reported, or the part asked for.
-type Results struct {
-	Counts    weir.Counts     `json:"counts"` // of all results, not only those listed
-	Results   []weir.Result   `json:"results"`
-	Incidents []weir.Incident `json:"incidents,omitempty"`
-	// Omitted is how many of the results asked for are over the limit.
-	Omitted int `json:"omitted,omitempty"`
-}
-
-func (h *handler) results(ctx context.Context, in *resultsIn) (*body[Results], error) {
-	limit := in.Limit
-	if limit <= 0 {
-		limit = defaultResult
-	}
-	tests, err := h.farm.Tests(ctx, weir.BuildID(in.ID), in.Status == "all", min(limit, maxResults))
-	if err != nil {
-		return nil, err
-	}
-	return &body[Results]{Results{Counts: tests.Counts, Incidents: tests.Incidents, Results: orEmpty(tests.Results), Omitted: tests.Omitted}}, nil
 }
 
 func orEmpty[T any](list []T) []T {

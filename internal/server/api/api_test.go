@@ -2,10 +2,10 @@ package api_test
 
 import (
 	"bytes"
+	"context"
 	"encoding"
 	"encoding/json"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"reflect"
@@ -25,7 +25,7 @@ import (
 
 func serve(t *testing.T, f *servertest.Farm) (*client.Client, string) {
 	t.Helper()
-	s := httptest.NewServer(api.New(f, "1.2.3", slog.New(slog.DiscardHandler)))
+	s := httptest.NewServer(api.New(api.Options{Farm: f, Version: "1.2.3"}))
 	t.Cleanup(s.Close)
 	c, err := client.New(s.URL, s.Client())
 	if err != nil {
@@ -226,7 +226,9 @@ func TestFollowEvents(t *testing.T) {
 	f.Change(weir.EventRun, "1", func() {})
 	c, _ := serve(t, f)
 	n := 0
-	for e, err := range c.FollowEvents(t.Context(), 0) {
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	for e, err := range c.FollowEvents(ctx, 0) {
 		if err != nil {
 			t.Fatal(err)
 		}

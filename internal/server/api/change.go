@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/weir-ci/weir/internal/farm/access"
 	"github.com/weir-ci/weir/internal/farm/hooks"
 	"github.com/weir-ci/weir/internal/server/rest"
 )
@@ -18,7 +19,7 @@ type Changes interface {
 }
 
 func (h *handler) changes(a *rest.API) {
-	rest.Register(a, operation(http.MethodPost, "change", "changes", "Look at the source of a project now"), h.change)
+	rest.Register(a, operation(access.Change, http.MethodPost, "change", "changes", "Look at the source of a project now"), h.change)
 	rest.Register(a, get("hooks", "hooks", "What forges posted to this server since it started"),
 		func(context.Context, *none) (*body[[]hooks.Count], error) {
 			return &body[[]hooks.Count]{h.farm.Hooks()}, nil

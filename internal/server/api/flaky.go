@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 
+	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/farm/flaky"
 	"github.com/weir-ci/weir/internal/flake"
 )
@@ -17,11 +18,15 @@ type Flaky interface {
 }
 
 type flakyIn struct {
-	Project string `query:"project" maxLength:"64" doc:"only tests of this project"`
+	Project  string `query:"project" maxLength:"64" doc:"only tests of this project"`
+	State    string `query:"state" enum:"new,open,quiet" doc:"only those that are new, known, or silent for long; empty: all"`
+	Platform string `query:"platform" maxLength:"64" doc:"only on this platform, os/arch"`
+	Text     string `query:"q" maxLength:"200" doc:"only tests with this in their name or their suite's; case does not matter"`
 }
 
 func (h *handler) flaky(ctx context.Context, in *flakyIn) (*body[flaky.List], error) {
 	list, err := h.farm.Flaky(ctx, flaky.Query{Project: in.Project})
+	list = list.Only(flaky.Narrow{State: in.State, Platform: weir.Platform(in.Platform), Text: in.Text})
 	list.New, list.Open, list.Quiet = orEmpty(list.New), orEmpty(list.Open), orEmpty(list.Quiet)
 	return &body[flaky.List]{list}, err
 }

@@ -61,7 +61,7 @@ type searchIn struct {
 	StepPath
 	Pattern    string `query:"q" required:"true" minLength:"1" maxLength:"500" doc:"what to look for"`
 	Regexp     bool   `query:"regex" doc:"q is a regular expression (RE2)"`
-	IgnoreCase bool   `query:"ignore_case"`
+	IgnoreCase bool   `query:"ignore_case" doc:"upper and lower case are the same"`
 	From       int64  `query:"from" minimum:"0" doc:"byte to begin at: next of an earlier answer"`
 	Limit      int    `query:"limit" minimum:"0" maximum:"10000" default:"100" doc:"at most so many matches"`
 	Count      bool   `query:"count" doc:"go on counting behind the limit"`
@@ -159,6 +159,6 @@ type steady struct{ http.ResponseWriter }
 
 // Write sends p and puts the deadline off.
 func (s steady) Write(p []byte) (int, error) {
-	rest.Patience(s.ResponseWriter, readTime, time.Minute)
+	rest.Sending(s.ResponseWriter, time.Minute)
 	return s.ResponseWriter.Write(p)
 }

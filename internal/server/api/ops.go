@@ -5,20 +5,20 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/farm"
+	"github.com/weir-ci/weir/internal/farm/access"
+	"github.com/weir-ci/weir/internal/farm/roster"
 	"github.com/weir-ci/weir/internal/server/rest"
 )
 
 // Operations is what admins do, and what they need to see for it.
 type Operations interface {
-	// AuthenticateAdmin finds the admin that a token belongs to;
-	// Unauthenticated if there is none, Forbidden if it is a worker's.
-	AuthenticateAdmin(ctx context.Context, secret string) (name string, err error)
+	Callers
+	Tokens
 	// Force builds the tips of a project now.
 	Force(ctx context.Context, ask farm.Force) (farm.Forced, error)
 	// CancelBuild ends an unfinished build; Conflict if it is over.
@@ -34,67 +34,26 @@ type Operations interface {
 	ForgetWorker(ctx context.Context, name string) error
 }
 
-// maxToken limits the length of a bearer token, in bytes.
-const maxToken = 512
-
 // maxBody limits the body of a request, in bytes.
 const maxBody = 16 << 10
 
-type adminKey struct{}
-
-// adminOf is the name of the admin who asks; empty if nobody in particular does.
-func adminOf(ctx context.Context) string {
-	name, _ := ctx.Value(adminKey{}).(string)
-	return name
-}
-
-// authorized lets everybody read, and only admins change things. Who they are
-// is told by the header alone, which no other site can make a browser send. A
-// request that may not be is refused before its body is read.
-func (h *handler) authorized(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		reads := r.Method == http.MethodGet || r.Method == http.MethodHead
-		if reads && r.Header.Get("Authorization") == "" {
-			next.ServeHTTP(w, r)
-			return
-		}
-		name, err := h.admin(r)
-		switch {
-		case err == nil:
-			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), adminKey{}, name)))
-		case reads: // what everybody may read, a bad token does not forbid
-			next.ServeHTTP(w, r)
-		default:
-			w.Header().Set("Connection", "close")
-			rest.WriteError(w, r, h.log, err)
-		}
-	})
-}
-
-func (h *handler) admin(r *http.Request) (string, error) {
-	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	token = strings.TrimSpace(token)
-	if !strings.EqualFold(scheme, "Bearer") || token == "" || len(token) > maxToken {
-		return "", weir.Errorf(weir.Unauthenticated, "this needs an admin's token, and the request carries none").
-			WithHint("make one on the server with: weir token add NAME --admin; then set WEIR_ADMIN_TOKEN or --token-file")
-	}
-	return h.farm.AuthenticateAdmin(r.Context(), token)
-}
-
-func operation(method, id, path, summary string) huma.Operation {
+// operation is one that changes something, or that not everybody may use: it needs
+// a right.
+func operation(right access.Right, method, id, path, summary string) huma.Operation {
 	return huma.Operation{OperationID: id, Method: method, Path: Prefix + "v1/" + path, Summary: summary,
 		MaxBodyBytes: maxBody, BodyReadTimeout: readTime, DefaultStatus: http.StatusOK,
-		Security: []map[string][]string{{"admin": {}}}}
+		Security: []map[string][]string{{rest.TokenScheme: {string(right)}}}}
 }
 
 func (h *handler) admins(a *rest.API) {
-	rest.Register(a, operation(http.MethodPost, "force", "runs", "Build the tips of a project now"), h.force)
-	rest.Register(a, operation(http.MethodPost, "cancel", "builds/{id}/cancel", "Cancel a build, and those that need it"), h.cancel)
+	rest.Register(a, operation(access.Build, http.MethodPost, "force", "runs", "Build the tips of a project now"), h.force)
+	rest.Register(a, operation(access.Build, http.MethodPost, "cancel", "builds/{id}/cancel", "Cancel a build, and those that need it"), h.cancel)
 	rest.Register(a, get("workers", "workers", "Workers, by name"), h.workers)
-	rest.Register(a, get("worker", "workers/{name}", "One worker"), h.worker)
-	rest.Register(a, operation(http.MethodPost, "pause", "workers/{name}/pause", "Give a worker nothing more"), h.pause)
-	rest.Register(a, operation(http.MethodPost, "resume", "workers/{name}/resume", "Let a worker have work again"), h.resume)
-	rest.Register(a, operation(http.MethodDelete, "forget", "workers/{name}", "Forget a worker that is gone"), h.forget)
+	rest.Register(a, get("worker", "workers/{name}", "One worker, and what it has done in four weeks"), h.worker)
+	rest.Register(a, get("queue", "queue", "What waits and why, longest first; how much of it, and who has the locks"), h.queue)
+	rest.Register(a, operation(access.Fleet, http.MethodPost, "pause", "workers/{name}/pause", "Give a worker nothing more"), h.pause)
+	rest.Register(a, operation(access.Fleet, http.MethodPost, "resume", "workers/{name}/resume", "Let a worker have work again"), h.resume)
+	rest.Register(a, operation(access.Fleet, http.MethodDelete, "forget", "workers/{name}", "Forget a worker that is gone"), h.forget)
 }
 
 type forceIn struct {
@@ -135,32 +94,20 @@ func (h *handler) cancel(ctx context.Context, in *cancelIn) (*body[done], error)
 type WorkerStatus struct {
 	weir.Worker
 	State weir.WorkerState `json:"state"`
+	// Today is what it did in the last 24 hours; missing on a server that keeps no history.
+	Today *roster.Sum `json:"today,omitempty"`
 }
 
-// status leaves out what is nobody's business but the admins'.
+// status leaves out what is nobody's business but of those who look after workers.
 func (h *handler) status(ctx context.Context, w weir.Worker) WorkerStatus {
-	if adminOf(ctx) == "" {
+	if !callerOf(ctx).May(access.Fleet) {
 		w.Owner = ""
 	}
-	return WorkerStatus{w, w.State(h.now())}
-}
-
-func (h *handler) workers(ctx context.Context, _ *none) (*body[[]WorkerStatus], error) {
-	list, err := h.farm.Workers(ctx)
-	out := make([]WorkerStatus, len(list))
-	for i, w := range list {
-		out[i] = h.status(ctx, w)
-	}
-	return &body[[]WorkerStatus]{out}, err
+	return WorkerStatus{Worker: w, State: w.State(h.now())}
 }
 
 type byWorker struct {
 	Name string `path:"name" maxLength:"64" doc:"the worker"`
-}
-
-func (h *handler) worker(ctx context.Context, in *byWorker) (*body[WorkerStatus], error) {
-	w, err := h.farm.Worker(ctx, in.Name)
-	return &body[WorkerStatus]{h.status(ctx, w)}, err
 }
 
 type pauseIn struct {

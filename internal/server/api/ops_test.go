@@ -9,8 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"log/slog"
-
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/client"
 	"github.com/weir-ci/weir/internal/server/api"
@@ -51,8 +49,9 @@ func TestOperations(t *testing.T) {
 func TestWorkers(t *testing.T) {
 	t.Parallel()
 	f := servertest.Demo()
+	late := time.Now().Add(time.Hour) // however slow the machine is
 	f.State.Workers = []weir.Worker{{Name: "gone", Owner: "ada@kern.example"},
-		{Name: "here", Seen: time.Now(), Paused: "new disk", Owner: "ada@kern.example"}}
+		{Name: "here", Seen: late, Paused: "new disk", Owner: "ada@kern.example"}}
 	c, _ := serve(t, f)
 	open, err := c.Workers(t.Context())
 	if err != nil || len(open) != 2 || open[0].State != weir.WorkerAway || open[1].State != weir.WorkerPaused || open[0].Owner != "" {
@@ -82,7 +81,7 @@ func (u unread) Read([]byte) (int, error) {
 func TestOnlyAdminsChangeThings(t *testing.T) {
 	t.Parallel()
 	f := servertest.Demo()
-	h := api.New(f, "1", slog.New(slog.DiscardHandler))
+	h := api.New(api.Options{Farm: f, Version: "1"})
 	for header, status := range map[string]int{"": 401, "Bearer": 401, "Bearer wrong": 401, "Basic " + servertest.AdminToken: 401,
 		"Bearer " + strings.Repeat("x", 1000): 401, "Bearer " + servertest.Token: 403} {
 		for _, target := range []string{"POST runs", "POST builds/41/cancel", "POST workers/heron/pause", "POST workers/heron/resume",

@@ -7,6 +7,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/farm/access"
 	"github.com/weir-ci/weir/internal/farm/setup"
 	"github.com/weir-ci/weir/internal/server/rest"
 )
@@ -31,12 +32,13 @@ func (h *handler) setups(a *rest.API) {
 		func(context.Context, *none) (*body[setup.Status], error) {
 			return &body[setup.Status]{h.farm.Setup()}, nil
 		})
-	rest.Register(a, operation(http.MethodPost, "reload", "reload", "Read the farm file again, and put it in force if it has no mistakes"),
+	rest.Register(a, operation(access.Config, http.MethodPost, "reload", "reload", "Read the farm file again, and put it in force if it has no mistakes"),
 		func(ctx context.Context, _ *none) (*body[setup.Result], error) {
 			r, err := h.farm.Reload(ctx, adminOf(ctx))
 			return answer(r), err
 		})
-	compare := operation(http.MethodPost, "compare", "reload/compare", "What would change if a farm file, or the server's own as it is now, were put in force")
+	compare := operation(access.Config, http.MethodPost, "compare", "reload/compare", "What would change if a farm file, or the server's own as it is now, were put in force")
+	compare.Tags = []string{onlyLooks}
 	compare.MaxBodyBytes = maxFarmFile
 	compare.RequestBody = &huma.RequestBody{Description: "a farm file; without one, the server's own is meant"}
 	rest.Register(a, compare, h.compare)

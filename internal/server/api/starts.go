@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/farm"
+	"github.com/weir-ci/weir/internal/farm/access"
 	"github.com/weir-ci/weir/internal/farm/starts"
 	"github.com/weir-ci/weir/internal/server/rest"
 )
@@ -20,6 +22,8 @@ type Starts interface {
 	Upcoming(ctx context.Context) ([]starts.Tick, error)
 	// Pulls lists pull requests, those that changed last first.
 	Pulls(ctx context.Context, project string, state weir.ProposalState) ([]weir.Proposal, error)
+	// Forceable lists the projects with jobs that people can start, by name.
+	Forceable() []farm.Forceable
 	// DecidePull approves or refuses the head of a pull request; Conflict if it
 	// has another one by now.
 	DecidePull(ctx context.Context, id weir.ProposalID, head string, approve bool, by string) error
@@ -30,14 +34,15 @@ type Starts interface {
 const maxTry = starts.MaxPatch/3*4 + maxBody
 
 func (h *handler) starts(a *rest.API) {
-	try := operation(http.MethodPost, "try", "try", "Build a project with a change that nobody has pushed")
+	try := operation(access.Build, http.MethodPost, "try", "try", "Build a project with a change that nobody has pushed")
 	try.MaxBodyBytes, try.BodyReadTimeout = maxTry, 5*time.Minute
 	rest.Register(a, try, h.try)
-	rest.Register(a, operation(http.MethodPost, "rerun", "runs/{id}/rerun", "Repeat a run, or what failed of it, at the same revisions"), h.rerun)
+	rest.Register(a, operation(access.Build, http.MethodPost, "rerun", "runs/{id}/rerun", "Repeat a run, or what failed of it, at the same revisions"), h.rerun)
 	rest.Register(a, get("starts", "starts", "When jobs start by themselves"), h.upcoming)
+	rest.Register(a, get("all-starts", "starts/all", "All that sets builds off beside changes: times, pull requests, and projects with jobs that people can start"), h.allStarts)
 	rest.Register(a, get("pulls", "pulls", "Pull requests, those that changed last first"), h.pulls)
-	rest.Register(a, operation(http.MethodPost, "approve", "pulls/{id}/approve", "Let the head of a pull request be built"), h.decide(true))
-	rest.Register(a, operation(http.MethodPost, "refuse", "pulls/{id}/refuse", "Keep the head of a pull request from being built"), h.decide(false))
+	rest.Register(a, operation(access.Build, http.MethodPost, "approve", "pulls/{id}/approve", "Let the head of a pull request be built"), h.decide(true))
+	rest.Register(a, operation(access.Build, http.MethodPost, "refuse", "pulls/{id}/refuse", "Keep the head of a pull request from being built"), h.decide(false))
 }
 
 type tryIn struct {
@@ -81,6 +86,52 @@ func (h *handler) upcoming(ctx context.Context, _ *none) (*body[[]starts.Tick], 
 		list = []starts.Tick{}
 	}
 	return &body[[]starts.Tick]{list}, err
+}
+
+// AllStarts is what sets builds off beside changes.
+type AllStarts struct {
+	Ticks    []starts.Tick   `json:"ticks"`    // when jobs start by themselves, by time
+	Pulls    []weir.Proposal `json:"pulls"`    // those that changed last first
+	Projects []Startable     `json:"projects"` // with jobs that people can start, by name
+}
+
+// Startable is a project with jobs that people can start.
+type Startable struct {
+	Project string         `json:"project"`
+	Jobs    []StartableJob `json:"jobs"`
+}
+
+// StartableJob is a job that people can start, and what it can be told.
+type StartableJob struct {
+	Name   string       `json:"name"`
+	Params []weir.Param `json:"params,omitempty"`
+}
+
+type allStartsIn struct {
+	Q string `query:"q" maxLength:"100" doc:"of the projects only those with this in their names; case does not matter"`
+}
+
+func (h *handler) allStarts(ctx context.Context, in *allStartsIn) (*body[AllStarts], error) {
+	ticks, err := h.farm.Upcoming(ctx)
+	if err != nil {
+		return nil, err
+	}
+	pulls, err := h.farm.Pulls(ctx, "", "")
+	if err != nil {
+		return nil, err
+	}
+	out := AllStarts{Ticks: orEmpty(ticks), Pulls: orEmpty(pulls), Projects: []Startable{}}
+	for _, p := range h.farm.Forceable() {
+		if !p.Named(in.Q) {
+			continue
+		}
+		s := Startable{Project: p.Project, Jobs: []StartableJob{}}
+		for _, j := range p.Jobs {
+			s.Jobs = append(s.Jobs, StartableJob{j.Name, j.Params})
+		}
+		out.Projects = append(out.Projects, s)
+	}
+	return &body[AllStarts]{out}, nil
 }
 
 type pullsIn struct {

@@ -8,9 +8,16 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/farm/access"
 	"github.com/weir-ci/weir/internal/farm/triage"
 	"github.com/weir-ci/weir/internal/server/rest"
 )
+
+// Episodes lists regressions.
+type Episodes interface {
+	// Episodes lists regressions, newest first.
+	Episodes(ctx context.Context, q triage.Query) (triage.Page, error)
+}
 
 // Triage is what people say of regressions, and the searches that they start.
 type Triage interface {
@@ -18,6 +25,8 @@ type Triage interface {
 	// Unacknowledge that nobody has any more.
 	Acknowledge(ctx context.Context, id weir.RegressionID, h triage.Hold) error
 	Unacknowledge(ctx context.Context, id weir.RegressionID, w weir.Word) error
+	// Assign says whose business an open regression is; an empty to: nobody's.
+	Assign(ctx context.Context, id weir.RegressionID, to string, w weir.Word) error
 	// Dismiss closes an open regression, Reopen searches a closed one again.
 	Dismiss(ctx context.Context, id weir.RegressionID, w weir.Word) error
 	Reopen(ctx context.Context, id weir.RegressionID, w weir.Word) error
@@ -34,17 +43,18 @@ type Triage interface {
 
 func (h *handler) triage(a *rest.API) {
 	post := func(id, path, summary string) huma.Operation {
-		return operation(http.MethodPost, id, "regressions/{id}/"+path, summary)
+		return operation(access.Triage, http.MethodPost, id, "regressions/{id}/"+path, summary)
 	}
 	rest.Register(a, post("acknowledge", "acknowledge", "Say that you have a regression in hand, for a while"), h.acknowledge)
 	rest.Register(a, post("unacknowledge", "unacknowledge", "Say that nobody has a regression in hand any more"), h.said(h.farm.Unacknowledge))
+	rest.Register(a, post("assign", "assign", "Say whose business a regression is"), h.assign)
 	rest.Register(a, post("dismiss", "dismiss", "Close a regression, or end a search"), h.said(h.farm.Dismiss))
 	rest.Register(a, post("reopen", "reopen", "Search a closed regression again"), h.said(h.farm.Reopen))
 	rest.Register(a, post("merge", "merge", "Hand the tests of a regression to another one"), h.merge)
 	split := post("split", "split", "Make a regression of its own of some tests")
 	split.MaxBodyBytes = maxSplitBody
 	rest.Register(a, split, h.split)
-	rest.Register(a, operation(http.MethodPost, "bisect", "bisections", "Ask which revision made a test bad, or mended a regression"), h.bisect)
+	rest.Register(a, operation(access.Triage, http.MethodPost, "bisect", "bisections", "Ask which revision made a test bad, or mended a regression"), h.bisect)
 	rest.Register(a, get("bisections", "bisections", "Searches that people asked for, or that follow from a regression, newest first"), h.bisections)
 }
 
@@ -82,6 +92,18 @@ type acknowledgeIn struct {
 func (h *handler) acknowledge(ctx context.Context, in *acknowledgeIn) (*body[done], error) {
 	return &body[done]{}, h.farm.Acknowledge(ctx, weir.RegressionID(in.ID),
 		triage.Hold{Word: in.Body.by(ctx), For: time.Duration(in.Body.Seconds) * time.Second, Until: in.Body.Until})
+}
+
+type assignIn struct {
+	ID   int64 `path:"id" minimum:"1" doc:"the regression"`
+	Body struct {
+		why
+		To string `json:"to,omitempty" doc:"a person's name; empty: it is nobody's business any more" maxLength:"100"`
+	}
+}
+
+func (h *handler) assign(ctx context.Context, in *assignIn) (*body[done], error) {
+	return &body[done]{}, h.farm.Assign(ctx, weir.RegressionID(in.ID), in.Body.To, in.Body.by(ctx))
 }
 
 type mergeIn struct {

@@ -22,7 +22,7 @@ func TestTriage(t *testing.T) {
 	ctx := t.Context()
 	for _, err := range []error{
 		c.AcknowledgeFor(ctx, 3, 48*time.Hour, "on it"), c.Acknowledge(ctx, 3, time.Date(2026, 3, 21, 12, 0, 0, 0, time.UTC), ""),
-		c.Unacknowledge(ctx, 3, "ill"), c.Dismiss(ctx, 3, "intended"), c.Reopen(ctx, 3, ""), c.Merge(ctx, 3, 2, "alike"),
+		c.Unacknowledge(ctx, 3, "ill"), c.Assign(ctx, 3, "bea", "hers"), c.Assign(ctx, 3, "", ""), c.Dismiss(ctx, 3, "intended"), c.Reopen(ctx, 3, ""), c.Merge(ctx, 3, 2, "alike"),
 	} {
 		if err != nil {
 			t.Error(err)
@@ -46,7 +46,7 @@ func TestTriage(t *testing.T) {
 	}
 	want := []string{
 		`acknowledge 3 for 48h0m0s "on it" otter`, `acknowledge 3 for 0s until 2026-03-21 12:00 "" otter`, `unacknowledge 3 "ill" otter`,
-		`dismiss 3 "intended" otter`, `reopen 3 "" otter`, `merge 3 into 2 "alike" otter`,
+		`assign 3 to "bea" "hers" otter`, `assign 3 to "" "" otter`, `dismiss 3 "intended" otter`, `reopen 3 "" otter`, `merge 3 into 2 "alike" otter`,
 		`split 3 [{Test:a b Builder:} {Test:s c Builder:mill/test linux/amd64}] "not alike" otter`,
 		`bisect {Word:{By:otter Why:bug 12 At:0001-01-01 00:00:00 +0000 UTC} Project:mill Test:s c Job:test Platform:linux/amd64 Builder:x ` +
 			`Of:brook Good:1.0 Bad:1.2 At:map[lib:v3]}`, `bisect --fix 3 otter`,
@@ -54,6 +54,49 @@ func TestTriage(t *testing.T) {
 	if !reflect.DeepEqual(f.Done, want) {
 		t.Errorf("the farm did\n%s\nwant\n%s", strings.Join(f.Done, "\n"), strings.Join(want, "\n"))
 	}
+}
+
+// TestEpisodes reads the list of regressions as pages do.
+func TestEpisodes(t *testing.T) {
+	t.Parallel()
+	f := servertest.Demo()
+	f.State.Regressions[1].Assigned.To = "bea"
+	c, url := serve(t, f)
+	for name, q := range map[string]struct {
+		client.RegressionQuery
+		want []weir.RegressionID
+	}{
+		"open":       {client.RegressionQuery{}, []weir.RegressionID{4, 3}},
+		"all":        {client.RegressionQuery{State: "all"}, []weir.RegressionID{5, 4, 3, 2}},
+		"closed":     {client.RegressionQuery{State: "closed"}, []weir.RegressionID{5, 2}},
+		"one state":  {client.RegressionQuery{State: "located"}, []weir.RegressionID{3}},
+		"project":    {client.RegressionQuery{State: "all", Project: "mill"}, []weir.RegressionID{5, 3}},
+		"blame":      {client.RegressionQuery{Blame: weir.BlameUpstream}, []weir.RegressionID{3}},
+		"hers":       {client.RegressionQuery{Assignee: "bea"}, []weir.RegressionID{4}},
+		"before":     {client.RegressionQuery{State: "all", Before: 4}, []weir.RegressionID{3, 2}},
+		"some of it": {client.RegressionQuery{State: "all", Limit: 1}, []weir.RegressionID{5}},
+	} {
+		list, err := c.FindRegressions(t.Context(), q.RegressionQuery)
+		var got []weir.RegressionID
+		for _, r := range list {
+			got = append(got, r.ID)
+		}
+		if err != nil || !reflect.DeepEqual(got, q.want) {
+			t.Errorf("%s: %v, %v, want %v", name, got, err, q.want)
+		}
+	}
+	resp, err := http.Get(url + "/api/v1/regressions?all=true&limit=3")
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if link := resp.Header.Get("Link"); !strings.Contains(link, "cursor=") || !strings.Contains(link, `rel="next"`) || !strings.Contains(link, "all=true") {
+		t.Errorf("the next part is at %q", link)
+	}
+	if resp, err = http.Get(url + "/api/v1/regressions?state=lost"); err != nil || resp.StatusCode != http.StatusUnprocessableEntity && resp.StatusCode != http.StatusBadRequest {
+		t.Errorf("a state that is none: %v, %v", resp.Status, err)
+	}
+	resp.Body.Close()
 }
 
 func TestBisections(t *testing.T) {

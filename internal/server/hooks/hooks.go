@@ -14,12 +14,15 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/farm/audit"
 	farmhooks "github.com/weir-ci/weir/internal/farm/hooks"
 	"github.com/weir-ci/weir/internal/hook"
 	"github.com/weir-ci/weir/internal/server/rest"
+	"github.com/weir-ci/weir/internal/server/session"
 )
 
 // Path is where it is.
@@ -43,11 +46,13 @@ type handler struct {
 	farm   Farm
 	log    *slog.Logger
 	places chan struct{}
+	acts   *audit.Recorder
 }
 
-// New makes the handler for Path and everything below it.
-func New(farm Farm, log *slog.Logger) http.Handler {
-	h := &handler{farm, log, make(chan struct{}, atOnce)}
+// New makes the handler for Path and everything below it. What a delivery sets off
+// is recorded in acts; nil: nowhere.
+func New(farm Farm, log *slog.Logger, acts *audit.Recorder) http.Handler {
+	h := &handler{farm, log, make(chan struct{}, atOnce), acts}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+Path, h.post)
 	mux.HandleFunc("POST "+Path+"/{dialect}", h.post)
@@ -78,6 +83,7 @@ func (h *handler) post(w http.ResponseWriter, r *http.Request) {
 		rest.WriteError(w, r, h.log, err)
 		return
 	}
+	h.record(r, receipt)
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusAccepted)
 	if err := json.NewEncoder(w).Encode(receipt); err != nil {
@@ -86,7 +92,7 @@ func (h *handler) post(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *handler) take(w http.ResponseWriter, r *http.Request) (farmhooks.Receipt, error) {
-	rest.Patience(w, readTime, writeTime)
+	r = rest.Patience(w, r, readTime, writeTime)
 	dialect := r.PathValue("dialect")
 	known := dialect
 	if known == "" {
@@ -114,6 +120,26 @@ func (h *handler) take(w http.ResponseWriter, r *http.Request) (farmhooks.Receip
 	}
 	return h.farm.Hook(r.Context(), dialect, r.Header, body)
 }
+
+// record notes a delivery of which something came.
+func (h *handler) record(r *http.Request, receipt farmhooks.Receipt) {
+	if receipt.Repeated || len(receipt.Projects) == 0 {
+		return
+	}
+	on := "project "
+	if len(receipt.Projects) > 1 {
+		on = "projects "
+	}
+	note := string(receipt.Kind)
+	if receipt.Number != "" {
+		note += " " + receipt.Number
+	}
+	h.acts.Record(r.Context(), audit.Act{Who: receipt.Dialect, Via: audit.ViaHook, From: session.From(r.RemoteAddr), Verb: "hook",
+		On: on + strings.Join(receipt.Projects[:min(len(receipt.Projects), maxNamed)], ", "), Note: note})
+}
+
+// maxNamed limits how many projects the record of a delivery names.
+const maxNamed = 10
 
 func tooLarge(limit int64) error {
 	return weir.Errorf(weir.TooLarge, "the body of this webhook may have at most %d MiB", limit>>20)

@@ -12,9 +12,11 @@ import (
 	"time"
 
 	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/farm/audit"
 	farmhooks "github.com/weir-ci/weir/internal/farm/hooks"
 	"github.com/weir-ci/weir/internal/hook"
 	"github.com/weir-ci/weir/internal/server/hooks"
+	"github.com/weir-ci/weir/internal/server/servertest"
 )
 
 // farm takes what a test says.
@@ -27,7 +29,7 @@ func (f farm) Hook(_ context.Context, dialect string, _ http.Header, body []byte
 func send(t *testing.T, f farm, method, path string, body io.Reader) *httptest.ResponseRecorder {
 	t.Helper()
 	w := httptest.NewRecorder()
-	hooks.New(f, slog.New(slog.DiscardHandler)).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), method, path, body))
+	hooks.New(f, slog.New(slog.DiscardHandler), nil).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), method, path, body))
 	return w
 }
 
@@ -79,7 +81,7 @@ func TestLargeBodies(t *testing.T) {
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/hook", body)
 	before := body.n
 	r.ContentLength = hook.MaxGitHub + 1
-	hooks.New(never, slog.New(slog.DiscardHandler)).ServeHTTP(w, r)
+	hooks.New(never, slog.New(slog.DiscardHandler), nil).ServeHTTP(w, r)
 	if w.Code != http.StatusRequestEntityTooLarge || body.n != before {
 		t.Errorf("%d after %d bytes", w.Code, body.n-before)
 	}
@@ -93,7 +95,7 @@ func TestManyAtOnce(t *testing.T) {
 		inside <- struct{}{}
 		<-leave
 		return farmhooks.Receipt{}, nil
-	}), slog.New(slog.DiscardHandler))
+	}), slog.New(slog.DiscardHandler), nil)
 	codes := make(chan int, 10)
 	for range 4 {
 		go func() {
@@ -101,7 +103,11 @@ func TestManyAtOnce(t *testing.T) {
 			h.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/hook", strings.NewReader("x"))) //nolint:noctx // ends with the test
 			codes <- w.Code
 		}()
-		<-inside
+		select {
+		case <-inside:
+		case code := <-codes:
+			t.Fatalf("one of the first four: %d", code)
+		}
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 	defer cancel()
@@ -115,5 +121,33 @@ func TestManyAtOnce(t *testing.T) {
 		if code := <-codes; code != http.StatusAccepted {
 			t.Errorf("got %d", code)
 		}
+	}
+}
+
+// TestWhatIsRecorded sends deliveries of which something comes, and others.
+func TestWhatIsRecorded(t *testing.T) {
+	t.Parallel()
+	acts := &servertest.Acts{}
+	record := audit.New(audit.Options{Store: acts})
+	var receipt farmhooks.Receipt
+	h := hooks.New(farm(func(string, []byte) (farmhooks.Receipt, error) { return receipt, nil }), slog.New(slog.DiscardHandler), record)
+	for _, receipt = range []farmhooks.Receipt{
+		{Dialect: "github", Kind: hook.Push, Projects: []string{"hello"}, Delivery: "secretish"},
+		{Dialect: "github", Kind: hook.Push, Projects: []string{"hello"}, Repeated: true},
+		{Dialect: "github", Kind: hook.Push, Why: "no project is of this repository"},
+		{Dialect: "gitlab", Kind: hook.Pull, Projects: []string{"a", "b"}, Number: "7"},
+	} {
+		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/hook?token=asecret", strings.NewReader("a body")))
+	}
+	list, err := acts.Acts(t.Context(), audit.Filter{})
+	if err != nil || len(list) != 2 {
+		t.Fatalf("recorded are %+v, %v", list, err)
+	}
+	first, second := list[1], list[0]
+	if first.Who != "github" || first.Via != audit.ViaHook || first.From != "192.0.2.1" || first.Verb != "hook" || first.On != "project hello" || first.Note != string(hook.Push) {
+		t.Errorf("recorded is %+v", first)
+	}
+	if second.On != "projects a, b" || second.Note != string(hook.Pull)+" 7" {
+		t.Errorf("recorded is %+v", second)
 	}
 }

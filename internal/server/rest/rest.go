@@ -11,6 +11,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"path"
@@ -28,6 +29,9 @@ import (
 
 // ProblemType is the content type of every error.
 const ProblemType = "application/problem+json"
+
+// TokenScheme is what the document calls the way in which callers show who they are.
+const TokenScheme = "token"
 
 // API is a set of operations on a mux. Make one with New.
 type API struct {
@@ -50,9 +54,12 @@ func New(mux *http.ServeMux, title, version, openAPI string, log *slog.Logger) *
 	config.AllowAdditionalPropertiesByDefault = true
 	config.FieldsOptionalByDefault = true
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
-		"admin": {Type: "http", Scheme: "bearer", Description: "a token made with: weir token add NAME --admin"}}
+		TokenScheme: {Type: "http", Scheme: "bearer", Description: "a token made with: weir token add NAME --right RIGHT, or --admin for all rights; each operation says which right it needs"}}
 	return &API{huma: humago.New(mux, config), log: log}
 }
+
+// Document is the OpenAPI document, as JSON.
+func (a *API) Document() ([]byte, error) { return json.Marshal(a.huma.OpenAPI()) }
 
 // schemaName keeps types apart that have one name in several packages, such as
 // Watch: those of the vocabulary have it, the others say where they are from.
@@ -78,6 +85,7 @@ func Register[In, Out any](a *API, op huma.Operation, handle func(context.Contex
 	}}
 	huma.Register(a.huma, op, func(ctx context.Context, in *In) (*Out, error) {
 		out, err := handle(ctx, in)
+		note(ctx, in, err)
 		if err != nil {
 			return nil, failure{Report(ctx, a.log, err)}
 		}
@@ -126,14 +134,53 @@ func NotFound(log *slog.Logger) http.Handler {
 }
 
 // Patience gives a request its own time limits in place of the server's: read
-// and write are how long reading the rest of the request and writing the
-// answer may take from now on.
-func Patience(w http.ResponseWriter, read, write time.Duration) {
+// and write are how long reading the rest of its body and writing the answer may
+// take from now on.
+//
+// Behind the body, net/http goes on to read the connection, to learn when the client
+// is gone. A limit that passed then would be taken for that: it would cancel the
+// request, and all that come behind it on the same connection. So there is none for
+// whoever reads the body of the request that is returned, which goes in place of r.
+func Patience(w http.ResponseWriter, r *http.Request, read, write time.Duration) *http.Request {
 	c := http.NewResponseController(w)
-	now := time.Now()
+	limit := time.Time{}
+	if r.Body != nil && r.Body != http.NoBody {
+		limit = time.Now().Add(read)
+		body := limited{r.Body, c}
+		r = r.WithContext(r.Context()) // the server goes by the body of its own request
+		r.Body = body
+	}
 	// A connection without deadlines (a test's recorder) needs none.
-	_ = c.SetReadDeadline(now.Add(read))
-	_ = c.SetWriteDeadline(now.Add(write))
+	_ = c.SetReadDeadline(limit)
+	Sending(w, write)
+	return r
+}
+
+// Receiving gives what is still to be read of a body another time limit than Patience
+// gave it. It is lifted in the same way: only the body of the request that Patience
+// returned may be read.
+func Receiving(w http.ResponseWriter, read time.Duration) {
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(read))
+}
+
+// Sending gives what is still to be sent of an answer a time limit of its own.
+func Sending(w http.ResponseWriter, write time.Duration) {
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(write))
+}
+
+// limited is a body that has to be read within some time.
+type limited struct {
+	io.ReadCloser
+	c *http.ResponseController
+}
+
+// Read reads the body, and lifts the limit at its end.
+func (l limited) Read(p []byte) (int, error) {
+	n, err := l.ReadCloser.Read(p)
+	if err == io.EOF {
+		_ = l.c.SetReadDeadline(time.Time{})
+	}
+	return n, err
 }
 
 // failure is a problem in the form that huma sends.

@@ -122,11 +122,16 @@ func demoRegressions() (located, searching weir.Regression) {
 		Checks: weir.Checks{Workers: []string{"garnet", "local"}, Tried: []weir.Combination{{Moved: []string{"brook"}, Build: 33, Said: weir.ObservedGood}},
 			Reverted: weir.Reversal{Build: 40, Said: weir.ObservedGood}},
 		Note: "good one revision before it in 2 builds, bad with it in 3 builds, on two projects"}
+	located.Belief = weir.Belief{Steps: []weir.StepBelief{{Position: 7, Probability: .019}, {Position: 8, Probability: .973}}, Nobody: .008}
 	located.Blame, located.Corners = weir.BlameUpstream, upstreamCorners(located, 40)
 	searching = weir.Regression{ID: Search, State: weir.Searching, Builder: builder("marsh"), Good: good,
 		Bad: weir.Evidence{Build: 43, Pins: pins("marsh")}, Path: legs, Victims: victims("marsh", 1),
 		Opened: noon().Add(-6 * time.Minute), Updated: noon().Add(-time.Minute), Suspects: weir.Span{First: 2, Last: 8},
 		Note: "2 probes are running, on positions 4 and 6"}
+	for i, p := range []float64{.16, .16, .14, .13, .12, .11, .1} {
+		searching.Belief.Steps = append(searching.Belief.Steps, weir.StepBelief{Position: i + 2, Probability: p})
+	}
+	searching.Belief.Nobody, searching.Belief.Environment = .07, .01
 	return located, searching
 }
 
@@ -221,8 +226,10 @@ func demoPast(id weir.BuildID) farm.BuildDetail {
 // demoRecent makes build j (0 is the newest) of the i-th builder.
 func demoRecent(b weir.Builder, i, j int) weir.Build {
 	outcomes := []weir.Outcome{weir.Passed, weir.Passed, weir.Passed, weir.Passed, weir.Broken, weir.Passed, weir.TimedOut, weir.Infra, weir.OutcomeCancelled}
-	build := weir.Build{ID: weir.BuildID(40 - j), Builder: b, State: weir.Finished, Outcome: outcomes[(i*5+j)%len(outcomes)],
-		Finished: noon().Add(-time.Duration(j+1) * 20 * time.Minute), Pins: pins(b.Project)}
+	build := weir.Build{ID: weir.BuildID(40 - j), Run: weir.RunID(40 - j), Cause: weir.CauseChange, Builder: b, State: weir.Finished, Outcome: outcomes[(i*5+j)%len(outcomes)],
+		Finished: noon().Add(-time.Duration(j+1) * 20 * time.Minute), Pins: pins(b.Project), Counts: weir.Counts{Pass: 1204, Fail: i, Skip: 12}}
+	build.Started = build.Finished.Add(-time.Duration(120+j*7%40) * time.Second)
+	build.Created = build.Started.Add(-time.Minute)
 	if j == 0 && i > 0 {
 		build.Outcome, build.Changes = weir.Failed, weir.VerdictCounts{NewlyFailing: 3 - i%2}
 	}

@@ -25,6 +25,8 @@ const (
 	// AdminToken belongs to Admin.
 	AdminToken = "let-me-decide"
 	Admin      = "otter"
+	// RightToken with the name of a right behind it has that right alone.
+	RightToken = "right-to-"
 )
 
 // Log is the log of one step: Lines lines, each made by Line when asked for,
@@ -89,12 +91,11 @@ func (f *Farm) Overview(context.Context) (farm.Overview, error) {
 	return f.State, f.Fail
 }
 
-// Front answers State, too.
-func (f *Farm) Front(ctx context.Context) (farm.Front, error) {
+// Front answers State, without its builders.
+func (f *Farm) Front(ctx context.Context) (farm.Overview, error) {
 	o, err := f.Overview(ctx)
-	front := farm.Front{Overview: o, Glances: farm.GlancesOf(o.Builders)}
-	front.Builders = nil
-	return front, err
+	o.Builders = nil
+	return o, err
 }
 
 // Builds lists the builds of Details.
@@ -239,6 +240,14 @@ func (f *Farm) Authenticate(_ context.Context, secret string) (string, error) {
 func (f *Farm) Worker(_ context.Context, name string) (weir.Worker, error) {
 	if name == "nobody" {
 		return weir.Worker{}, weir.Errorf(weir.NotFound, "worker %s has not said hello", name)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, w := range f.State.Workers {
+		if w.Name == name {
+			w.Owner = "ada@kern.example"
+			return w, nil
+		}
 	}
 	return weir.Worker{Name: name, Platform: "linux/amd64", Slots: 2, Owner: "ada@kern.example"}, nil
 }

@@ -22,7 +22,7 @@ func Many(n int) *Farm {
 			Project: project, Job: "test", Platform: "linux/amd64"}}}
 		bad := map[int]int{7: 3, 300: 4, 500: 1}[i]
 		for j := range 12 {
-			b := weir.Build{ID: weir.BuildID(100_000 + (12-j)*n + i), Run: 1, Cause: weir.CauseChange, Builder: row.Builder, Pins: weir.Pins{project: "4f2a91c3d05be7"},
+			b := weir.Build{ID: weir.BuildID(100_000 + (12-j)*n + i), Run: weir.RunID(12 - j), Cause: weir.CauseChange, Builder: row.Builder, Pins: weir.Pins{project: "4f2a91c3d05be7"},
 				State: weir.Finished, Outcome: weir.Passed, Judgement: weir.Settled, Created: f.Now.Add(-time.Duration(j+1) * time.Hour)}
 			b.Started, b.Finished = b.Created.Add(time.Second), b.Created.Add(time.Minute)
 			if j < bad {

@@ -2,6 +2,7 @@ package servertest
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/weir-ci/weir"
@@ -20,6 +21,33 @@ func (f *Farm) Acknowledge(_ context.Context, id weir.RegressionID, h triage.Hol
 // Unacknowledge notes that nobody has it any more.
 func (f *Farm) Unacknowledge(_ context.Context, id weir.RegressionID, w weir.Word) error {
 	return f.did("unacknowledge %d %q %s", id, w.Why, w.By)
+}
+
+// Assign notes whose business a regression is.
+func (f *Farm) Assign(_ context.Context, id weir.RegressionID, to string, w weir.Word) error {
+	return f.did("assign %d to %q %q %s", id, to, w.Why, w.By)
+}
+
+// Episodes lists the open regressions of State, and the closed ones.
+func (f *Farm) Episodes(_ context.Context, q triage.Query) (triage.Page, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var p triage.Page
+	all := append(append([]weir.Regression{}, f.State.Regressions...), f.State.Recent...)
+	slices.SortStableFunc(all, func(a, b weir.Regression) int { return int(b.ID - a.ID) })
+	for _, r := range all {
+		of := r.Culprit.Project == q.Project || slices.ContainsFunc(r.Victims, func(v weir.Victim) bool { return v.Builder.Project == q.Project })
+		switch {
+		case len(q.States) > 0 && !slices.Contains(q.States, r.State), q.Project != "" && !of, q.Blame != "" && r.Blame != q.Blame,
+			q.Assignee != "" && r.Assigned.To != q.Assignee && r.Acknowledged.By != q.Assignee, q.Before != 0 && r.ID >= q.Before:
+			continue
+		case q.Limit > 0 && len(p.List) == q.Limit:
+			p.Next = p.List[q.Limit-1].ID
+			return p, f.Fail
+		}
+		p.List = append(p.List, r)
+	}
+	return p, f.Fail
 }
 
 // Dismiss notes that a regression was closed.

@@ -59,6 +59,11 @@ func (s *Site) events(w http.ResponseWriter, r *http.Request) {
 		s.Fail(w, r, err)
 		return
 	}
+	// What is told is what comes after the page was made, not after the stream began.
+	turn, err := strconv.ParseInt(r.URL.Query().Get("turn"), 10, 64)
+	if err != nil {
+		turn = s.farm.Setup().Turn
+	}
 	header := w.Header()
 	header.Set("Content-Type", "text/event-stream")
 	header.Set("Cache-Control", "no-store")
@@ -67,7 +72,6 @@ func (s *Site) events(w http.ResponseWriter, r *http.Request) {
 	if stream.comment("weir") != nil {
 		return
 	}
-	turn := s.farm.Setup().Turn
 	beat, look := time.NewTicker(heartbeat), time.NewTicker(recheck)
 	defer beat.Stop()
 	defer look.Stop()
@@ -83,7 +87,7 @@ func (s *Site) events(w http.ResponseWriter, r *http.Request) {
 		events, err := s.farm.Events(ctx, last)
 		if err != nil {
 			if ctx.Err() == nil {
-				s.log.WarnContext(ctx, "events cannot be read", "error", err)
+				s.Log().WarnContext(ctx, "events cannot be read", "error", err)
 			}
 			return // the browser comes back by itself
 		}

@@ -44,27 +44,23 @@ type PullLine struct {
 type ForceLink struct{ Project, URL string }
 
 // maxForceLinks is how many projects the page lists.
-const maxForceLinks = 200
+const (
+	maxForceLinks = 200
+	maxFilter     = 100 // characters
+)
 
-func (s *Site) starts(w http.ResponseWriter, r *http.Request) {
-	after, err := s.farm.LastEvent(r.Context())
-	if err != nil {
-		s.Fail(w, r, err)
-		return
-	}
+func (s *Site) starts(r *http.Request) (page.Shown, error) {
 	ticks, err := s.farm.Upcoming(r.Context())
 	if err != nil {
-		s.Fail(w, r, err)
-		return
+		return page.Shown{}, err
 	}
 	pulls, err := s.farm.Pulls(r.Context(), "", "")
 	if err != nil {
-		s.Fail(w, r, err)
-		return
+		return page.Shown{}, err
 	}
-	v := startsView(ticks, pulls, s.farm.Forceable(), page.Clean(strings.TrimSpace(r.URL.Query().Get("q")), maxFilter), s.now())
-	v.Who = s.who(r)
-	s.render(w, r, http.StatusOK, s.page(r, "Starts", "starts", "run,proposal", after), startsPage(v))
+	v := startsView(ticks, pulls, s.farm.Forceable(), page.Clean(strings.TrimSpace(r.URL.Query().Get("q")), maxFilter), s.Now())
+	v.Who = s.Who(r)
+	return page.Shown{Title: "Starts", Section: "starts", Topics: "run,proposal", Content: startsPage(v)}, nil
 }
 
 func startsView(ticks []starts.Tick, pulls []weir.Proposal, projects []farm.Forceable, filter string, now time.Time) StartsView {
@@ -78,12 +74,12 @@ func startsView(ticks []starts.Tick, pulls []weir.Proposal, projects []farm.Forc
 			Title: page.OneLine(p.Title, page.MaxSubject), URL: webURL(p.URL), Author: page.OneLine(p.Author, page.MaxName), Head: weir.ShortRevision(p.Head),
 			Full: p.Head, State: string(p.State), Held: p.State == weir.ProposalHeld || p.State == weir.ProposalRefused, Fork: p.Fork, Updated: page.At(p.Updated, now)}
 		if p.Run > 0 {
-			line.RunURL = runURL(p.Run)
+			line.RunURL = page.RunURL(p.Run)
 		}
 		v.Pulls = append(v.Pulls, line)
 	}
 	for _, p := range projects {
-		if !strings.Contains(strings.ToLower(p.Project), strings.ToLower(filter)) {
+		if !p.Named(filter) {
 			continue
 		}
 		if len(v.Projects) == maxForceLinks {
@@ -126,17 +122,16 @@ type ParamField struct {
 	Number, Bool, Required     bool
 }
 
-func (s *Site) forcePage(w http.ResponseWriter, r *http.Request) {
+func (s *Site) forcePage(r *http.Request) (page.Shown, error) {
 	name := r.PathValue("project")
 	for _, p := range s.farm.Forceable() {
 		if p.Project == name {
 			v := forceView(p)
-			v.Who = s.who(r)
-			s.render(w, r, http.StatusOK, s.page(r, "Force "+page.OneLine(name, page.MaxName), "starts", "", 0), forcePage(v))
-			return
+			v.Who = s.Who(r)
+			return page.Shown{Title: "Force " + page.OneLine(name, page.MaxName), Section: "starts", Content: forcePage(v)}, nil
 		}
 	}
-	s.Fail(w, r, weir.Errorf(weir.NotFound, "there is no project %.80q with jobs that people can start", name))
+	return page.Shown{}, weir.Errorf(weir.NotFound, "there is no project %.80q with jobs that people can start", name)
 }
 
 func forceView(p farm.Forceable) ForceView {

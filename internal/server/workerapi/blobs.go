@@ -68,7 +68,8 @@ type slowReader struct {
 
 // Read reads the body and puts the deadline off.
 func (s slowReader) Read(p []byte) (int, error) {
-	rest.Patience(s.w, blobQuiet, blobQuiet+answerTime)
+	rest.Receiving(s.w, blobQuiet)
+	rest.Sending(s.w, blobQuiet+answerTime)
 	return s.body.Read(p)
 }
 
@@ -77,7 +78,7 @@ type slowWriter struct{ http.ResponseWriter }
 
 // Write sends p and puts the deadline off.
 func (s slowWriter) Write(p []byte) (int, error) {
-	rest.Patience(s.ResponseWriter, blobQuiet, blobQuiet)
+	rest.Sending(s.ResponseWriter, blobQuiet)
 	return s.ResponseWriter.Write(p)
 }
 

@@ -90,7 +90,7 @@ func (h *handler) authenticated(next http.Handler) http.Handler {
 			rest.WriteError(w, r, h.log, err)
 			return
 		}
-		rest.Patience(w, messageTime, messageTime+protocol.MaxLeaseWait+answerTime)
+		r = rest.Patience(w, r, messageTime, messageTime+protocol.MaxLeaseWait+answerTime)
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), workerKey{}, name)))
 	})
 }

@@ -16,7 +16,7 @@ import (
 
 const (
 	// startTimeout limits initdb and the server's start.
-	startTimeout = 2 * time.Minute
+	startTimeout = 5 * time.Minute
 	// superuser owns a private cluster.
 	superuser = "weir"
 	// maxReport limits, in bytes, what is read of a keeper's complaint.

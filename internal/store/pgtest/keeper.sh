@@ -36,7 +36,7 @@ tries=0
 until "$bin/pg_isready" -q -h "$dir" -U "$user" -d postgres; do
 	kill -0 "$pid" 2>/dev/null || fail "PostgreSQL did not start:"
 	tries=$((tries + 1))
-	[ "$tries" -lt 1000 ] || fail "PostgreSQL does not answer:"
+	[ "$tries" -lt 4000 ] || fail "PostgreSQL does not answer:"
 	sleep 0.05
 done
 echo ready

@@ -52,8 +52,9 @@ import (
 // cluster, as a URL or in keyword=value form.
 const Env = "WEIR_TEST_POSTGRES"
 
-// adminTimeout limits making or dropping one database.
-const adminTimeout = time.Minute
+// adminTimeout limits making or dropping one database, on a machine that has far
+// more to do.
+const adminTimeout = 5 * time.Minute
 
 // shared is the private cluster of this test process. It is the one thing in
 // this package that outlives a test: starting a cluster takes a second, so all
@@ -94,20 +95,36 @@ func DSN(tb testing.TB) string {
 			tb.Fatalf("a test needs PostgreSQL: %v", err)
 		}
 	}
-	name := "weir_" + strings.ToLower(rand.Text())
-	dsn, err := withDatabase(admin, name)
+	dsn, drop, err := Make(admin)
 	if err != nil {
 		tb.Fatalf("%s: %v", Env, err)
 	}
-	if err := createDatabase(admin, name); err != nil {
-		tb.Fatalf("make database %s: %v", name, err)
-	}
 	tb.Cleanup(func() {
-		if err := dropDatabase(admin, name); err != nil {
-			tb.Errorf("drop database %s: %v", name, err)
+		if err := drop(); err != nil {
+			tb.Error(err)
 		}
 	})
 	return dsn
+}
+
+// Make makes an empty database on the cluster of a superuser, and returns its
+// address as DSN does, for programs that are not tests. Drop removes it and cuts
+// connections to it.
+func Make(admin string) (dsn string, drop func() error, err error) {
+	name := "weir_" + strings.ToLower(rand.Text())
+	if dsn, err = withDatabase(admin, name); err != nil {
+		return "", nil, err
+	}
+	if err := createDatabase(admin, name); err != nil {
+		return "", nil, fmt.Errorf("make database %s: %w", name, err)
+	}
+	drop = func() error {
+		if err := dropDatabase(admin, name); err != nil {
+			return fmt.Errorf("drop database %s: %w", name, err)
+		}
+		return nil
+	}
+	return dsn, drop, nil
 }
 
 // sharedDSN starts the private cluster unless it runs already.

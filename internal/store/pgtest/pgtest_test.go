@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -91,9 +92,12 @@ func TestKilledProcessLeavesNothing(t *testing.T) {
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}
+			defer time.AfterFunc(startTimeout, func() { _ = cmd.Process.Kill() }).Stop() // then its output ends
 			line, err := bufio.NewReader(out).ReadString('\n')
 			dir, dsn, ok := strings.Cut(strings.TrimSpace(line), " ")
 			if err != nil || !ok || !filepath.IsAbs(dir) {
+				_ = cmd.Process.Kill()
+				_ = cmd.Wait()
 				t.Fatalf("child said %q, %v", line, err)
 			}
 			var conn *pgx.Conn
@@ -105,8 +109,10 @@ func TestKilledProcessLeavesNothing(t *testing.T) {
 			}
 			_ = cmd.Wait()
 			if conn != nil { // the server hangs up when it is stopped
+				ctx, cancel := context.WithTimeout(t.Context(), adminTimeout)
+				defer cancel()
 				for err = nil; err == nil; {
-					_, err = conn.WaitForNotification(t.Context())
+					_, err = conn.WaitForNotification(ctx)
 				}
 			}
 			awaitGone(t, dir)
@@ -179,12 +185,13 @@ func TestWithDatabase(t *testing.T) {
 // last, so nothing else is left either.
 func awaitGone(t *testing.T, dir string) {
 	t.Helper()
-	for t.Context().Err() == nil {
+	for over := time.Now().Add(adminTimeout); ; {
 		if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
 			return
 		}
-		if err := exec.Command("sleep", "0.02").Run(); err != nil {
-			t.Fatal(err)
+		if time.Now().After(over) {
+			t.Fatalf("%s is still there", dir)
 		}
+		<-time.After(20 * time.Millisecond)
 	}
 }

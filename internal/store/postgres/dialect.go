@@ -24,16 +24,19 @@ func dialect() sqltx.Dialect {
 		Name: "PostgreSQL",
 		// Not FOR UPDATE: rows that refer to the locked one may be added
 		// meanwhile, and the lock does not hold them up.
-		Lock:         ` FOR NO KEY UPDATE OF b`,
-		LockSkip:     ` FOR NO KEY UPDATE OF b SKIP LOCKED`,
-		Elements:     `json_array_elements(CAST(CAST(%s AS TEXT) AS JSON))`,
-		Item:         `value->>%d`,
-		ItemInt:      `CAST(value->>%d AS BIGINT)`,
+		Lock:     ` FOR NO KEY UPDATE OF b`,
+		LockSkip: ` FOR NO KEY UPDATE OF b SKIP LOCKED`,
+		Elements: `json_array_elements(CAST(CAST(%s AS TEXT) AS JSON))`,
+		Item:     `value->>%d`,
+		ItemInt:  `CAST(value->>%d AS BIGINT)`,
+		// The offset keeps the planner from making a join of it that reads whole tables.
+		Each:         ` CROSS JOIN LATERAL (SELECT * FROM %[1]s %[2]s WHERE %[3]s OFFSET 0) %[2]s `,
 		BeforeEvents: beforeEvents,
 		Share:        true,
 		Impatient:    `SET LOCAL lock_timeout = '` + patience + `'`,
 		Undone:       undone,
 		Numbers:      `SELECT nextval(CAST('%s_id_seq' AS REGCLASS)) FROM generate_series(1, CAST($1 AS INT))`,
+		Bytes:        `SELECT pg_database_size(current_database())`,
 		Classify:     classify,
 	}
 }

@@ -28,7 +28,10 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/store"
+	"github.com/weir-ci/weir/internal/store/sqlaudit"
+	"github.com/weir-ci/weir/internal/store/sqlboards"
 	"github.com/weir-ci/weir/internal/store/sqlconfig"
+	"github.com/weir-ci/weir/internal/store/sqlfind"
 	"github.com/weir-ci/weir/internal/store/sqlinquiry"
 	"github.com/weir-ci/weir/internal/store/sqlstore"
 	"github.com/weir-ci/weir/internal/store/sqltx"
@@ -49,6 +52,9 @@ type Store struct {
 	*sqlstore.Store
 	sqlinquiry.Conclusions
 	sqlconfig.Settings
+	sqlboards.Boards
+	sqlaudit.Audit
+	sqlfind.Finder
 	schema sqltx.Schema
 	close  func() error
 }
@@ -83,7 +89,7 @@ func Open(ctx context.Context, dsn string) (store.Store, error) {
 	db := stdlib.OpenDBFromPool(pool)
 	on := sqltx.NewOn(backend{pool}, db, dialect())
 	s := &Store{
-		Store: sqlstore.New(on), Conclusions: sqlinquiry.New(on), Settings: sqlconfig.New(on),
+		Store: sqlstore.New(on), Conclusions: sqlinquiry.New(on), Settings: sqlconfig.New(on), Boards: sqlboards.New(on), Audit: sqlaudit.New(on), Finder: sqlfind.New(on),
 		schema: sqltx.Schema{Dialect: goose.DialectPostgres, Files: files, Options: []goose.ProviderOption{goose.WithSessionLocker(locker)}},
 	}
 	if err := s.CheckVersion(ctx, s.schema.Newest()); err != nil {
@@ -151,7 +157,12 @@ func explainOpen(cfg *pgx.ConnConfig, err error) error {
 }
 
 // Migrate brings the schema to the newest version.
-func (s *Store) Migrate(ctx context.Context) error { return s.Store.Migrate(ctx, s.schema) }
+func (s *Store) Migrate(ctx context.Context) error {
+	if err := s.Store.Migrate(ctx, s.schema); err != nil {
+		return err
+	}
+	return sqlfind.CatchUp(ctx, s.DB)
+}
 
 // Close stops listening and closes all connections. Closing twice does nothing.
 func (s *Store) Close() error {

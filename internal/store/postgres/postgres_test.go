@@ -18,6 +18,10 @@ import (
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
+// patience ends a wait that would not end by itself. No test waits so long
+// unless something is wrong.
+const patience = 5 * time.Minute
+
 func TestStore(t *testing.T) {
 	t.Parallel()
 	used := databases{t: t, free: make(chan string, 64)}
@@ -68,7 +72,7 @@ func (d databases) get(t *testing.T) string {
 
 // empty removes all rows and lets all numbers begin at 1 again.
 func empty(t *testing.T, dsn string) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	conn, err := pgx.Connect(ctx, dsn)
 	if err != nil {
@@ -176,7 +180,7 @@ func TestListenAgain(t *testing.T) {
 	if err := waiter.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	wake, end := waiter.Wake()
 	defer end()

@@ -42,7 +42,7 @@ func (s Conclusions) Advance(ctx context.Context, u store.RegressionUpdate) erro
 		next := old
 		next.State, next.Suspects, next.Culprit, next.Note = u.Regression.State, u.Regression.Suspects, u.Regression.Culprit, u.Regression.Note
 		next.Blame, next.Corners, next.Checks = u.Regression.Blame, u.Regression.Corners, u.Regression.Checks
-		next.Follows, next.Confirmed = u.Regression.Follows, u.Regression.Confirmed
+		next.Follows, next.Confirmed, next.Belief = u.Regression.Follows, u.Regression.Confirmed, u.Regression.Belief
 		next.Victims = uniqueVictims(u.Regression.Victims)
 		next.Updated = laterThan(old.Updated, now)
 		if !next.State.Open() {

@@ -87,12 +87,6 @@ func flakyTests(recorded, flaked, limit string) string {
 		ORDER BY k.at DESC, k.builder_id, k.suite, k.name LIMIT ` + limit
 }
 
-const seenColumns = `f.build_id, f.bad, f.inputs, f.number, f.at, ` + placeColumns
-
-func seenDest(r *store.SeenRun, bad *int) []any {
-	return append([]any{&r.Build, bad, &r.Inputs, &r.Number, sqltx.Time(&r.At)}, placeDest(&r.Place)...)
-}
-
 // readFlakeRuns reads the runs of tests into them.
 func (c conn) readFlakeRuns(tests []store.FlakyTest) error {
 	rows := make([][]any, len(tests))
@@ -106,27 +100,15 @@ func (c conn) readFlakeRuns(tests []store.FlakyTest) error {
 	_, err = sqltx.Collect(c, func(row sqltx.Scanner) (none struct{}, err error) {
 		var at, bad int
 		var r store.SeenRun
-		if err = row.Scan(append([]any{&at}, seenDest(&r, &bad)...)...); err == nil && at >= 0 && at < len(tests) {
+		if err = row.Scan(append([]any{&at, &r.Build, &bad, &r.Inputs, &r.Number, sqltx.Time(&r.At)}, placeDest(&r.Place)...)...); err == nil && at >= 0 && at < len(tests) {
 			r.Bad = bad != 0
 			tests[at].Runs = append(tests[at].Runs, r)
 		}
 		return none, err
-	}, `SELECT q.at_index, `+seenColumns+` FROM `+c.Table(1, "q", "at_index int", "builder_id int", "suite", "name")+`
+	}, `SELECT q.at_index, f.build_id, f.bad, f.inputs, f.number, f.at, `+placeColumns+` FROM `+c.Table(1, "q", "at_index int", "builder_id int", "suite", "name")+`
 		JOIN flake_runs f ON f.builder_id = q.builder_id AND f.suite = q.suite AND f.name = q.name
 		JOIN builds b ON b.id = f.build_id`+ranIn+` ORDER BY q.at_index, f.build_id`, data)
 	return err
-}
-
-// FlakeRuns lists the recorded runs of one test, oldest first.
-func (s Conclusions) FlakeRuns(ctx context.Context, builder weir.BuilderID, test weir.TestID) ([]store.SeenRun, error) {
-	return sqltx.List(ctx, s.db, "list runs of a flaky test", func(row sqltx.Scanner) (r store.SeenRun, err error) {
-		var bad int
-		err = row.Scan(seenDest(&r, &bad)...)
-		r.Bad = bad != 0
-		return r, err
-	}, `SELECT `+seenColumns+` FROM flake_runs f JOIN builds b ON b.id = f.build_id`+ranIn+`
-		WHERE f.builder_id = $1 AND f.suite = $2 AND f.name = $3 ORDER BY f.build_id`,
-		int64(builder), sqltx.Clean(test.Suite), sqltx.Clean(test.Name))
 }
 
 // SettledRuns lists the newest settled builds of builders, with where they ran.
@@ -220,38 +202,44 @@ func (t *tx) saveFlakeRuns(builder weir.BuilderID, runs []store.FlakeRun) error 
 		}
 		if err := t.InChunks(rows, func(data string) error {
 			table := t.Table(2, "q", "suite", "name", "build_id int", "bad int")
-			if err := t.Put(`INSERT INTO flake_runs (builder_id, suite, name, build_id, bad, inputs, number, at)
+			return t.Put(`INSERT INTO flake_runs (builder_id, suite, name, build_id, bad, inputs, number, at)
 				SELECT b.builder_id, q.suite, q.name, b.id, q.bad, b.pins_key, COALESCE((SELECT n.number FROM builds n
 					WHERE n.builder_id = b.builder_id AND n.number > 0 AND n.id <= b.id ORDER BY n.number DESC LIMIT 1), 0), b.finished
 				FROM `+table+` JOIN builds b ON b.id = q.build_id AND b.builder_id = $1
-				WHERE b.finished > 0`+condition+` ON CONFLICT (builder_id, suite, name, build_id) DO NOTHING`, int64(builder), data); err != nil {
-				return err
-			}
-			return t.trimFlakeRuns(builder, table, data)
+				WHERE b.finished > 0`+condition+` ON CONFLICT (builder_id, suite, name, build_id) DO NOTHING`, int64(builder), data)
 		}); err != nil {
 			return err
 		}
 	}
-	return nil
+	return t.trimFlakeRuns(builder, runs)
 }
 
-// trimFlakeRuns removes the oldest runs of tests that have too many. The tests
-// are in the table, which is parameter 2.
-func (t *tx) trimFlakeRuns(builder weir.BuilderID, table, data string) error {
-	full, err := sqltx.Collect(t, func(row sqltx.Scanner) (id weir.TestID, err error) {
-		err = row.Scan(&id.Suite, &id.Name)
-		return id, err
-	}, `SELECT f.suite, f.name FROM (SELECT DISTINCT q.suite, q.name FROM `+table+`) k
-		JOIN flake_runs f ON f.builder_id = $1 AND f.suite = k.suite AND f.name = k.name
-		GROUP BY f.suite, f.name HAVING COUNT(*) > $3`, int64(builder), data, store.MaxFlakeRuns)
-	for _, test := range full {
-		if err := t.Put(`DELETE FROM flake_runs WHERE builder_id = $1 AND suite = $2 AND name = $3 AND build_id <=
-			(SELECT f.build_id FROM flake_runs f WHERE f.builder_id = $1 AND f.suite = $2 AND f.name = $3 ORDER BY f.build_id DESC LIMIT 1 OFFSET $4)`,
-			int64(builder), test.Suite, test.Name, store.MaxFlakeRuns); err != nil {
-			return err
+// trimFlakeRuns removes the oldest runs of tests that have too many.
+func (t *tx) trimFlakeRuns(builder weir.BuilderID, runs []store.FlakeRun) error {
+	seen := make(map[weir.TestID]bool, len(runs))
+	var rows [][]any
+	for _, r := range runs {
+		if !seen[r.Test] {
+			seen[r.Test] = true
+			rows = append(rows, []any{r.Test.Suite, r.Test.Name})
 		}
 	}
-	return err
+	return t.InChunks(rows, func(data string) error {
+		// Counted test by test: joined, SQLite reads the list again for each run of the builder.
+		full, err := sqltx.Collect(t, func(row sqltx.Scanner) (id weir.TestID, err error) {
+			err = row.Scan(&id.Suite, &id.Name)
+			return id, err
+		}, `SELECT q.suite, q.name FROM `+t.Table(2, "q", "suite", "name")+` WHERE (SELECT COUNT(*) FROM flake_runs f
+			WHERE f.builder_id = $1 AND f.suite = q.suite AND f.name = q.name) > $3`, int64(builder), data, store.MaxFlakeRuns)
+		for _, test := range full {
+			if err := t.Put(`DELETE FROM flake_runs WHERE builder_id = $1 AND suite = $2 AND name = $3 AND build_id <=
+				(SELECT f.build_id FROM flake_runs f WHERE f.builder_id = $1 AND f.suite = $2 AND f.name = $3 ORDER BY f.build_id DESC LIMIT 1 OFFSET $4)`,
+				int64(builder), test.Suite, test.Name, store.MaxFlakeRuns); err != nil {
+				return err
+			}
+		}
+		return err
+	})
 }
 
 // renameFlakes gives the runs of tests, and what was told of them, the names

@@ -23,10 +23,14 @@ type life struct {
 	Confirmed    weir.BuildID         `json:"confirmed,omitempty"`
 	Asked        weir.Word            `json:"asked,omitzero"`
 	Acknowledged weir.Acknowledgement `json:"acknowledged,omitzero"`
+	Assigned     weir.Assignment      `json:"assigned,omitzero"`
+	Belief       weir.Belief          `json:"belief,omitzero"`
 	FixedBy      weir.Fix             `json:"fixed_by,omitzero"`
 }
 
-func lifeOf(r weir.Regression) life { return life{r.Confirmed, r.Asked, r.Acknowledged, r.FixedBy} }
+func lifeOf(r weir.Regression) life {
+	return life{r.Confirmed, r.Asked, r.Acknowledged, r.Assigned, r.Belief, r.FixedBy}
+}
 
 func scanRegression(row sqltx.Scanner) (r weir.Regression, err error) {
 	var l life
@@ -35,6 +39,7 @@ func scanRegression(row sqltx.Scanner) (r weir.Regression, err error) {
 		&r.Suspects.First, &r.Suspects.Last, &r.Note, &r.MergedInto, &r.Blame, sqltx.JSON(&r.Corners),
 		&r.Aim, &r.Of, &r.Follows, sqltx.JSON(&l), sqltx.JSON(&r.Checks)}, sqlroster.BuilderDest(&r.Builder)...)...)
 	r.Confirmed, r.Asked, r.Acknowledged, r.FixedBy = l.Confirmed, l.Asked, l.Acknowledged, l.FixedBy
+	r.Assigned, r.Belief = l.Assigned, l.Belief
 	return r, err
 }
 
@@ -55,15 +60,26 @@ func (c conn) regressions(rest string, args ...any) ([]weir.Regression, error) {
 		weir.Victim
 	}
 	victims, err := sqltx.Collect(c, func(row sqltx.Scanner) (v victim, err error) {
-		err = row.Scan(append([]any{&v.regression, &v.Test.Suite, &v.Test.Name, &v.Verdict, &v.Cause, &v.Message,
-			&v.Signature, &v.Was.Suite, &v.Was.Name, &v.Build, &v.FixedIn}, sqlroster.BuilderDest(&v.Builder)...)...)
+		err = row.Scan(&v.regression, &v.Test.Suite, &v.Test.Name, &v.Verdict, &v.Cause, &v.Message,
+			&v.Signature, &v.Was.Suite, &v.Was.Name, &v.Build, &v.FixedIn, &v.Builder.ID)
 		return v, err
 	}, `SELECT v.regression_id, v.suite, v.name, v.verdict, v.cause, v.message,
-			v.signature, v.was_suite, v.was_name, v.build_id, v.fixed_in,
-			r.id, r.project, r.job, r.cell, r.platform, r.branch, r.upstreams
-		FROM victims v JOIN builders r ON r.id = v.builder_id
-		WHERE v.regression_id IN `+c.In(1)+` ORDER BY v.regression_id, v.ordinal`, sqltx.IDs(ids))
+			v.signature, v.was_suite, v.was_name, v.build_id, v.fixed_in, v.builder_id
+		FROM victims v WHERE v.regression_id IN `+c.In(1)+` ORDER BY v.regression_id, v.ordinal`, sqltx.IDs(ids))
+	if err != nil {
+		return nil, err
+	}
+	builders, err := sqltx.Collect(c, func(row sqltx.Scanner) (b weir.Builder, err error) {
+		err = row.Scan(sqlroster.BuilderDest(&b)...)
+		return b, err
+	}, `SELECT r.id, r.project, r.job, r.cell, r.platform, r.branch, r.upstreams FROM builders r
+		WHERE r.id IN (SELECT v.builder_id FROM victims v WHERE v.regression_id IN `+c.In(1)+`)`, sqltx.IDs(ids))
+	of := make(map[weir.BuilderID]weir.Builder, len(builders)) // most victims share theirs
+	for _, b := range builders {
+		of[b.ID] = b
+	}
 	for _, v := range victims {
+		v.Victim.Builder = of[v.Builder.ID]
 		r := &all[index[v.regression]]
 		r.Victims = append(r.Victims, v.Victim)
 	}
@@ -91,8 +107,8 @@ func (t *tx) lockRegressions(ids []weir.RegressionID) (map[weir.RegressionID]wei
 	return locked, err
 }
 
-// Regressions lists regressions, newest first.
-func (s Conclusions) Regressions(ctx context.Context, f store.RegressionFilter) (all []weir.Regression, err error) {
+// which is the condition that a filter makes, but for its Before and Limit.
+func which(f store.RegressionFilter) *sqltx.Where {
 	q := &sqltx.Where{}
 	sqltx.WhereIn(q, `b.state`, f.States)
 	if f.Builder != 0 {
@@ -113,12 +129,31 @@ func (s Conclusions) Regressions(ctx context.Context, f store.RegressionFilter) 
 	default:
 		q.And(`b.aim = ?`, string(weir.AimBreak))
 	}
+	return q
+}
+
+// Regressions lists regressions, newest first.
+func (s Conclusions) Regressions(ctx context.Context, f store.RegressionFilter) (all []weir.Regression, err error) {
+	q := which(f)
+	if f.Before != 0 {
+		q.And(`b.id < ?`, int64(f.Before))
+	}
 	limit := q.Arg(sqltx.Limit(f.Limit, sqltx.StandardList, sqltx.LongestList))
 	err = s.snapshot(ctx, "list regressions", func(c conn) error {
 		all, err = c.regressions(q.String()+` ORDER BY b.id DESC LIMIT `+limit, q.Args()...)
 		return err
 	})
 	return all, err
+}
+
+// CountRegressions counts regressions, and what they have made bad.
+func (s Conclusions) CountRegressions(ctx context.Context, f store.RegressionFilter) (n store.RegressionCount, err error) {
+	q := which(f)
+	err = s.snapshot(ctx, "count regressions", func(c conn) error {
+		return c.Row(`SELECT count(*), CAST(coalesce(sum((SELECT count(*) FROM victims v WHERE v.regression_id = b.id AND v.fixed_in = 0)), 0) AS BIGINT)
+			FROM regressions b`+q.String(), q.Args()...).Scan(&n.Regressions, &n.Tests)
+	})
+	return n, err
 }
 
 // Regression finds one, with its victims; NotFound if there is none.
@@ -193,9 +228,11 @@ func (t *tx) saveRegression(r weir.Regression) error {
 			return err
 		}
 	}
-	life, err := sqltx.EncodeNonzero(lifeOf(r))
-	if err != nil {
-		return err
+	life := ""
+	if l := lifeOf(r); !reflect.ValueOf(l).IsZero() {
+		if life, err = sqltx.Encode(l); err != nil {
+			return err
+		}
 	}
 	t.TellID(weir.EventRegression, int64(r.ID))
 	err = t.Put(`UPDATE regressions SET state = $2, updated = $3, closed = $4, culprit_project = $5, culprit = $6,

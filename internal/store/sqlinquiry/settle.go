@@ -7,6 +7,7 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/store"
+	"github.com/weir-ci/weir/internal/store/sqlfind"
 	"github.com/weir-ci/weir/internal/store/sqlstore"
 	"github.com/weir-ci/weir/internal/store/sqltx"
 )
@@ -217,7 +218,10 @@ func (t *tx) saveStates(builder weir.BuilderID, st store.Settlement) error {
 			return err
 		}
 	}
-	return nil
+	if err := sqlfind.Learn(t.Tx, builder, st.States); err != nil {
+		return err
+	}
+	return sqlfind.Forget(t.Tx, builder, st.Forget)
 }
 
 const (

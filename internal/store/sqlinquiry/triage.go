@@ -79,6 +79,28 @@ func (s Conclusions) Acknowledge(ctx context.Context, id weir.RegressionID, a we
 	})
 }
 
+// Assign says whose business an open regression is.
+func (s Conclusions) Assign(ctx context.Context, id weir.RegressionID, a weir.Assignment) error {
+	if len(a.To) > weir.MaxAssignee {
+		return weir.Errorf(weir.Invalid, "the name of an assignee is %d bytes long, allowed are %d", len(a.To), weir.MaxAssignee)
+	}
+	a.By, a.Why, a.To, a.At = sqltx.Clip(a.By, weir.MaxReason), sqltx.Clip(a.Why, weir.MaxReason), sqltx.Clean(a.To), sqltx.TimeOf(sqltx.Micros(a.At))
+	return s.say(ctx, "assign a regression", id, a.Word, func(_ *tx, r *weir.Regression, said *weir.Transition) error {
+		if !r.State.Open() {
+			return closed(*r)
+		}
+		said.Kind, r.Assigned = weir.WasAssigned, a
+		said.Note = "to " + a.To
+		if a.To == "" {
+			said.Note, r.Assigned = "to nobody", weir.Assignment{}
+		}
+		if a.Why != "" {
+			said.Note += ": " + a.Why
+		}
+		return nil
+	})
+}
+
 // Dismiss closes an open regression.
 func (s Conclusions) Dismiss(ctx context.Context, id weir.RegressionID, w weir.Word) error {
 	return s.say(ctx, "close a regression", id, w, func(_ *tx, r *weir.Regression, said *weir.Transition) error {
@@ -116,7 +138,7 @@ func (s Conclusions) Reopen(ctx context.Context, id weir.RegressionID, w weir.Wo
 func unclose(r *weir.Regression) {
 	r.State, r.Closed, r.Culprit, r.Follows = weir.Searching, time.Time{}, weir.Culprit{}, 0
 	r.Blame, r.Corners, r.Checks, r.FixedBy = weir.BlameNone, nil, weir.Checks{}, weir.Fix{}
-	r.Acknowledged = weir.Acknowledgement{}
+	r.Acknowledged, r.Belief = weir.Acknowledgement{}, weir.Belief{}
 	r.Suspects = weir.Span{First: 1, Last: weir.Steps(r.Path)}
 }
 

@@ -126,20 +126,6 @@ func BenchmarkBuilderHeads(b *testing.B) {
 	}
 }
 
-// BenchmarkGlances reads no more of the same than its page shows.
-func BenchmarkGlances(b *testing.B) {
-	s := openTest(b, filepath.Join(b.TempDir(), "weir.db"))
-	if err := errors.Join(s.Migrate(b.Context()), fill(b, s)); err != nil {
-		b.Fatal(err)
-	}
-	for b.Loop() {
-		list, err := s.Glances(b.Context(), 12)
-		if err != nil || len(list) != 1000 || len(list[999].Recent) != 12 {
-			b.Fatal(len(list), err)
-		}
-	}
-}
-
 func fill(b *testing.B, s *Store) error {
 	_, err1 := s.writer.ExecContext(b.Context(), `INSERT INTO runs (cause, project, reason, created, regression_id) VALUES ('change', 'p', '', 1, 0)`)
 	_, err2 := s.writer.ExecContext(b.Context(), `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)

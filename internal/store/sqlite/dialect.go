@@ -33,9 +33,11 @@ func dialect() sqltx.Dialect {
 	return sqltx.Dialect{
 		Name:     "SQLite",
 		Elements: `json_each(%s)`,
+		Each:     ` CROSS JOIN %[1]s %[2]s ON %[3]s `,
 		Item:     `json_extract(value, '$[%d]')`,
 		ItemInt:  `json_extract(value, '$[%d]')`,
 		Together: true,
+		Bytes:    `SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()`,
 		Classify: classify,
 	}
 }

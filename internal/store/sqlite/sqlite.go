@@ -28,7 +28,10 @@ import (
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/store"
+	"github.com/weir-ci/weir/internal/store/sqlaudit"
+	"github.com/weir-ci/weir/internal/store/sqlboards"
 	"github.com/weir-ci/weir/internal/store/sqlconfig"
+	"github.com/weir-ci/weir/internal/store/sqlfind"
 	"github.com/weir-ci/weir/internal/store/sqlinquiry"
 	"github.com/weir-ci/weir/internal/store/sqlstore"
 	"github.com/weir-ci/weir/internal/store/sqltx"
@@ -50,6 +53,9 @@ type Store struct {
 	*sqlstore.Store
 	sqlinquiry.Conclusions
 	sqlconfig.Settings
+	sqlboards.Boards
+	sqlaudit.Audit
+	sqlfind.Finder
 	schema sqltx.Schema
 	writer *sql.DB
 	reader *sql.DB
@@ -81,7 +87,7 @@ func open(ctx context.Context, path string) (*Store, error) {
 	if err != nil {
 		return nil, explainOpen(path, err)
 	}
-	reads, err := newConnector(dsn(full, "_pragma", "query_only(1)"))
+	reads, err := newConnector(dsn(full, "_pragma", "query_only(1)", "_pragma", "cache_size(-16384)"))
 	if err != nil {
 		return nil, explainOpen(path, err)
 	}
@@ -91,7 +97,7 @@ func open(ctx context.Context, path string) (*Store, error) {
 	s.reader.SetMaxIdleConns(max(4, runtime.NumCPU()))
 	s.close = sync.OnceValue(func() error { return errors.Join(s.reader.Close(), s.writer.Close()) })
 	db := sqltx.New(s.writer, s.reader, dialect())
-	s.Store, s.Conclusions, s.Settings = sqlstore.New(db), sqlinquiry.New(db), sqlconfig.New(db)
+	s.Store, s.Conclusions, s.Settings, s.Boards, s.Audit, s.Finder = sqlstore.New(db), sqlinquiry.New(db), sqlconfig.New(db), sqlboards.New(db), sqlaudit.New(db), sqlfind.New(db)
 	if err := s.writer.PingContext(ctx); err != nil {
 		return nil, errors.Join(explainOpen(path, err), s.close())
 	}
@@ -118,7 +124,12 @@ func dsn(path string, options ...string) string {
 }
 
 // Migrate brings the schema to the newest version.
-func (s *Store) Migrate(ctx context.Context) error { return s.Store.Migrate(ctx, s.schema) }
+func (s *Store) Migrate(ctx context.Context) error {
+	if err := s.Store.Migrate(ctx, s.schema); err != nil {
+		return err
+	}
+	return sqlfind.CatchUp(ctx, s.DB)
+}
 
 // Close lets the file go. Closing twice does nothing.
 func (s *Store) Close() error {

@@ -2,6 +2,7 @@ package sqlroster
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 	"unicode/utf8"
@@ -190,16 +191,15 @@ func (c conn) tip(project, branch string) (weir.Tip, error) {
 }
 
 func (c conn) tips(where string, args ...any) ([]weir.Tip, error) {
+	at := func(alias, position string) string {
+		return c.Each("revisions", alias, fmt.Sprintf("%[1]s.project = s.project AND %[1]s.branch = s.branch AND %[1]s.position = %[2]s", alias, position))
+	}
 	return sqltx.Collect(c, func(r sqltx.Scanner) (t weir.Tip, err error) {
 		err = r.Scan(slices.Concat([]any{&t.Project, &t.Branch}, revisionDest(&t.First), revisionDest(&t.Revision), revisionDest(&t.Due))...)
 		return t, err
 	}, `SELECT s.project, s.branch, f.id, f.position, f.author, f.time, f.message, f.skipped,
 			l.id, l.position, l.author, l.time, l.message, l.skipped, d.id, d.position, d.author, d.time, d.message, d.skipped
-		FROM sources s
-		JOIN revisions f ON f.project = s.project AND f.branch = s.branch AND f.position = 1
-		JOIN revisions l ON l.project = s.project AND l.branch = s.branch AND l.position = s.tip
-		JOIN revisions d ON d.project = s.project AND d.branch = s.branch AND d.position = s.due `+where+`
-		ORDER BY s.project, s.branch`, args...)
+		FROM sources s`+at("f", "1")+at("l", "s.tip")+at("d", "s.due")+where+` ORDER BY s.project, s.branch`, args...)
 }
 
 // RecordPollError notes why a poll came back empty-handed.

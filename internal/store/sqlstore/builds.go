@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/store"
@@ -135,6 +136,9 @@ func (s *Store) ListBuilds(ctx context.Context, f store.BuildFilter) ([]weir.Bui
 		q.And(`b.retry_of > 0 AND b.retry_of = ?`, int64(f.RetryOf)) // as its index has it
 	}
 	sqltx.WhereIn(q, `b.state`, f.States)
+	if len(f.States) > 0 && !slices.ContainsFunc(f.States, weir.State.Final) {
+		q.Always(`b.finished = 0`) // as their index has it
+	}
 	if f.Before != 0 {
 		q.And(`b.id < ?`, int64(f.Before))
 	}

@@ -1,9 +1,9 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
-	"strconv"
-	"strings"
+	"slices"
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/store"
@@ -83,44 +83,10 @@ func (c conn) newestOnDisplay(recent int) ([]weir.Build, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.builds(`JOIN `+c.Table(1, "q", "builder int", "oldest int")+` ON q.builder = b.builder_id AND b.id >= q.oldest
-		WHERE `+onDisplay+` ORDER BY b.id DESC`, data)
-}
-
-// Glances lists every builder with a glance at its newest builds on display:
-// one row a builder, in which the builds are one text.
-func (s *Store) Glances(ctx context.Context, recent int) ([]store.Glance, error) {
-	return sqltx.List(ctx, s.DB, "look at builders", scanGlance, `SELECT y.id, y.project, y.job, y.cell, y.platform, y.branch, y.upstreams,
-			n.recent, COALESCE(b.pins, '{}'), COALESCE(b.created, 0), COALESCE(b.started, 0), COALESCE(b.finished, 0), COALESCE(b.changes, '')
-		FROM (SELECT q.id, COALESCE((SELECT string_agg(CAST(w.id AS TEXT) || ' ' || w.state || ' ' || w.outcome, ',' ORDER BY w.id DESC)
-			FROM (SELECT b.id, b.state, b.outcome FROM builds b WHERE b.builder_id = q.id AND `+onDisplay+` ORDER BY b.id DESC LIMIT $1) w), '') AS recent,
-			(SELECT b.id FROM builds b WHERE b.builder_id = q.id AND `+onDisplay+` ORDER BY b.id DESC LIMIT 1) AS newest
-			FROM builders q) n
-		JOIN builders y ON y.id = n.id LEFT JOIN builds b ON b.id = n.newest
-		ORDER BY y.project, y.job, y.cell, y.branch, y.platform, y.upstreams`, min(max(recent, 1), sqltx.LongestList))
-}
-
-func scanGlance(r sqltx.Scanner) (g store.Glance, err error) {
-	var recent string
-	var pins weir.Pins
-	if err := r.Scan(append(sqlroster.BuilderDest(&g.Builder), &recent, sqltx.JSON(&pins), sqltx.Time(&g.Created), sqltx.Time(&g.Started),
-		sqltx.Time(&g.Finished), sqltx.JSON(&g.Changes))...); err != nil {
-		return g, err
-	}
-	g.Revision = pins[g.Builder.Project]
-	for text := range strings.SplitSeq(recent, ",") {
-		id, rest, found := strings.Cut(text, " ")
-		if !found { // no build
-			break
-		}
-		state, outcome, _ := strings.Cut(rest, " ")
-		n, err := strconv.ParseInt(id, 10, 64)
-		if err != nil {
-			return g, err
-		}
-		g.Recent = append(g.Recent, store.BuildGlance{ID: weir.BuildID(n), State: weir.State(state), Outcome: weir.Outcome(outcome)})
-	}
-	return g, nil
+	builds, err := sqltx.Collect(c, scanBuild, `SELECT `+buildColumns+` FROM `+c.Table(1, "q", "builder int", "oldest int")+
+		c.Each("builds", "b", `b.builder_id = q.builder AND b.id >= q.oldest AND `+onDisplay)+`JOIN builders r ON r.id = b.builder_id`, data)
+	slices.SortFunc(builds, func(a, b weir.Build) int { return cmp.Compare(b.ID, a.ID) }) // a database would do it on disk
+	return builds, err
 }
 
 // QueueDepth counts builds by unfinished state.

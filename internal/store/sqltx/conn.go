@@ -100,11 +100,21 @@ func (c Conn) Numbers(table string) string {
 	return fmt.Sprintf(c.d.Numbers, table)
 }
 
+// Bytes is Dialect.Bytes.
+func (c Conn) Bytes() string { return c.d.Bytes }
+
 // Table renders a table expression over the JSON array of arrays in parameter
 // $p: one row per inner array, with the columns named. A name that ends with
 // " int" is an integer, everything else is text.
 func (c Conn) Table(p int, alias string, columns ...string) string {
 	return c.d.table(p, alias, columns)
+}
+
+// Each joins to each row of what stands before it in a query the rows of a table that
+// meet a condition, by an index, one row after the other. It is for where that is
+// known to be few: a database that guesses wrong reads all of the table instead.
+func (c Conn) Each(table, alias, condition string) string {
+	return fmt.Sprintf(c.d.Each, table, alias, condition)
 }
 
 // In renders a subquery of the integers in the JSON array in parameter $p; IDs

@@ -30,6 +30,9 @@ type Dialect struct {
 	// Item is an expression for item %d of the JSON array in column value, as
 	// text; ItemInt the same as an integer.
 	Item, ItemInt string
+	// Each joins to each row before it the rows of table %[1]s, called %[2]s, that
+	// meet condition %[3]s, and goes down an index for each of them.
+	Each string
 	// BeforeEvents puts the statement that runs right before a transaction
 	// writes its events, which is the last thing it does. It sees to it that
 	// numbers become visible in order; nil where the database writes one
@@ -48,6 +51,8 @@ type Dialect struct {
 	// Numbers is a query of $1 new numbers for rows of table %s, where that is
 	// faster than to be told the number of a row that was added; or empty.
 	Numbers string
+	// Bytes is a query of how large the database is, in bytes.
+	Bytes string
 	// Classify tells what an error means.
 	Classify func(error) Failure
 }

@@ -26,6 +26,9 @@ func (w *Where) And(condition string, v any) {
 	w.conditions = append(w.conditions, strings.ReplaceAll(condition, "?", w.Arg(v)))
 }
 
+// Always adds a condition without parameters.
+func (w *Where) Always(condition string) { w.conditions = append(w.conditions, condition) }
+
 // WhereIn adds the condition that a column has one of the values, if there are any.
 func WhereIn[T ~string](w *Where, column string, values []T) {
 	if len(values) == 0 {

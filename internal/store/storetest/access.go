@@ -1,7 +1,9 @@
 package storetest
 
 import (
+	"slices"
 	"sync/atomic"
+	"time"
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/store"
@@ -10,6 +12,7 @@ import (
 func accessTests() []subtest {
 	return []subtest{
 		{"added, found, listed, revoked", testTokens},
+		{"rights", testRights},
 		{"a name is taken once", testTokenRace},
 	}
 }
@@ -38,6 +41,29 @@ func testTokens(f *fixture) {
 	equal(f, "listed", must[[]store.Token](f)(f.Tokens(f.ctx)), []store.Token{adam})
 	f.ok(f.AddToken(f.ctx, store.Token{Name: "zoe", Hash: "dd44", Created: f.now()}))
 	equal(f, "a name that is free again", must[store.Token](f)(f.FindToken(f.ctx, "dd44")).Name, "zoe")
+}
+
+func testRights(f *fixture) {
+	tok := store.Token{Name: "ci", Hash: "aa11", Created: f.now(), Scope: store.ScopeAPI, Expires: f.now().Add(time.Hour),
+		Rights: []store.Right{store.RightTriage, store.RightBuild, store.RightTriage}}
+	f.ok(f.AddToken(f.ctx, tok))
+	equal(f, "the caller's list", len(tok.Rights), 3)
+	tok.Rights = []store.Right{store.RightBuild, store.RightTriage}
+	equal(f, "found", must[store.Token](f)(f.FindToken(f.ctx, "aa11")), tok)
+	reads := store.Token{Name: "reads", Hash: "bb22", Created: f.now(), Scope: store.ScopeAPI}
+	f.ok(f.AddToken(f.ctx, reads))
+	every := store.Token{Name: "every", Hash: "cc33", Created: f.now(), Scope: store.ScopeAPI, Rights: store.Rights()}
+	f.ok(f.AddToken(f.ctx, every))
+	slices.Sort(every.Rights)
+	tok.Hash, reads.Hash, every.Hash = "", "", ""
+	equal(f, "listed", must[[]store.Token](f)(f.Tokens(f.ctx)), []store.Token{tok, every, reads})
+	for _, bad := range []store.Token{
+		{Scope: store.ScopeAPI, Rights: []store.Right{"everything"}}, {Scope: store.ScopeAPI, Rights: []store.Right{"build triage"}},
+		{Scope: store.ScopeAPI, Rights: []store.Right{""}}, {Scope: store.ScopeAdmin, Rights: []store.Right{store.RightBuild}}, {Rights: []store.Right{store.RightBuild}},
+	} {
+		bad.Name, bad.Hash, bad.Created = "bad", "dd44", f.now()
+		f.code(f.AddToken(f.ctx, bad), weir.Invalid)
+	}
 }
 
 func testTokenRace(f *fixture) {

@@ -20,6 +20,7 @@ func advanceTests() []subtest {
 		{"a bad merge changes nothing", testBadMerge},
 		{"blame and corners", testBlame},
 		{"acknowledging", testAcknowledge},
+		{"assigning", testAssign},
 		{"dismissing and reopening", testDismissReopen},
 		{"bad again", testBadAgain},
 		{"merging by hand", testMergeByHand},

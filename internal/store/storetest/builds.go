@@ -166,28 +166,12 @@ func testBuilderHeads(f *fixture) {
 				equal(f, "a recent build", b, f.get(b.ID))
 			}
 		}
-		equal(f, "glances", must[[]store.Glance](f)(f.Glances(f.ctx, recent)), glancesOf(must[[]store.BuilderHead](f)(f.BuilderHeads(f.ctx, recent))))
 		return got
 	}
 	for _, recent := range []int{1, 3, 5, 50} {
 		equal(f, fmt.Sprint("recent ", recent), heads(recent), map[weir.BuilderID][]weir.BuildID{
 			a.ID: want[:min(recent, len(want))], b.ID: {doubted}, idle.ID: {}})
 	}
-}
-
-// glancesOf says what Glances must answer where BuilderHeads answers heads.
-func glancesOf(heads []store.BuilderHead) (want []store.Glance) {
-	for _, h := range heads {
-		g := store.Glance{Builder: h.Builder}
-		for i, b := range h.Recent {
-			if i == 0 {
-				g.Revision, g.Created, g.Started, g.Finished, g.Changes = b.Revision(), b.Created, b.Started, b.Finished, b.Changes
-			}
-			g.Recent = append(g.Recent, store.BuildGlance{ID: b.ID, State: b.State, Outcome: b.Outcome})
-		}
-		want = append(want, g)
-	}
-	return want
 }
 
 func testQueueDepth(f *fixture) {

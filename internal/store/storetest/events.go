@@ -209,7 +209,7 @@ func (f *fixture) writeEvents(s store.Store, b weir.Builder, n int) error {
 }
 
 // wakeTimeout limits how long a wake-up may take before the test gives up.
-const wakeTimeout = 20 * time.Second
+const wakeTimeout = 3 * time.Minute
 
 // wakeTest waits on one handle for what another one writes. A wake-up may be
 // missed, so the writer goes on until it is heard.

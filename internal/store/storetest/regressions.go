@@ -29,6 +29,7 @@ func testRegressionFilter(f *fixture) {
 		want   []weir.RegressionID
 	}{
 		"all":               {store.RegressionFilter{}, []weir.RegressionID{three.ID, two.ID, one.ID}},
+		"before":            {store.RegressionFilter{Before: three.ID, Builder: a.ID}, []weir.RegressionID{one.ID}},
 		"limit":             {store.RegressionFilter{Limit: 2}, []weir.RegressionID{three.ID, two.ID}},
 		"states":            {store.RegressionFilter{States: []weir.RegressionState{weir.Located, weir.Merged}}, []weir.RegressionID{two.ID}},
 		"two states":        {store.RegressionFilter{States: []weir.RegressionState{weir.Located, weir.Searching}}, []weir.RegressionID{three.ID, two.ID, one.ID}},
@@ -44,7 +45,15 @@ func testRegressionFilter(f *fixture) {
 			got = append(got, r.ID)
 		}
 		equal(f, name, got, c.want)
+		if n := must[store.RegressionCount](f)(f.CountRegressions(f.ctx, c.filter)); c.filter.Limit == 0 && c.filter.Before == 0 &&
+			(n.Regressions != len(c.want) || n.Tests != len(c.want)) {
+			f.T.Errorf("%s: counted %+v of %v", name, n, c.want)
+		}
 	}
+	one = must[weir.Regression](f)(f.Regression(f.ctx, one.ID))
+	one.Victims[0].FixedIn = one.Bad.Build
+	f.ok(f.Advance(f.ctx, store.RegressionUpdate{Regression: one, Now: f.now()}))
+	equal(f, "what is good again", must[store.RegressionCount](f)(f.CountRegressions(f.ctx, store.RegressionFilter{})), store.RegressionCount{Regressions: 3, Tests: 2})
 }
 
 func testRegressionNotFound(f *fixture) {

@@ -86,6 +86,7 @@ func runGroups(t *testing.T, open func(t *testing.T) *fixture) {
 		{"starts", startsTests()},
 		{"yields", yieldTests()},
 		{"configs", configTests()},
+		{"boards", boardTests()},
 		{"share", shareTests()},
 		{"supersede", supersedeTests()},
 		{"cancel", cancelTests()},
@@ -108,6 +109,8 @@ func runGroups(t *testing.T, open func(t *testing.T) *fixture) {
 		{"overview", overviewTests()},
 		{"events", eventsTests()},
 		{"access", accessTests()},
+		{"audit", auditTests()},
+		{"finder", finderTests()},
 		{"hostile", hostileTests()},
 	} {
 		for _, s := range group.tests {

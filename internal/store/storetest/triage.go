@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"strings"
 	"time"
 
 	"github.com/weir-ci/weir"
@@ -52,6 +53,33 @@ func testAcknowledge(f *fixture) {
 	f.last(r.ID, weir.Transition{Kind: weir.WasUnacknowledged, To: weir.Searching, By: "ann"})
 	f.ok(f.Dismiss(f.ctx, r.ID, f.word("no")))
 	f.code(f.Acknowledge(f.ctx, r.ID, a), weir.Conflict)
+}
+
+func testAssign(f *fixture) {
+	r := f.open(f.builder("a"), 1, "t1")
+	a := weir.Assignment{Word: f.word("she knows it"), To: "bea"}
+	f.ok(f.Assign(f.ctx, r.ID, a))
+	equal(f, "assignment", f.read(r.ID).Assigned, a)
+	f.last(r.ID, weir.Transition{Kind: weir.WasAssigned, To: weir.Searching, By: "ann", Note: "to bea: she knows it"})
+
+	f.code(f.Assign(f.ctx, r.ID, weir.Assignment{Word: f.word(""), To: strings.Repeat("x", weir.MaxAssignee+1)}), weir.Invalid)
+	f.code(f.Assign(f.ctx, r.ID, weir.Assignment{To: "bea"}), weir.Invalid)
+	f.code(f.Assign(f.ctx, r.ID+100, a), weir.NotFound)
+
+	// It stays through a search, with what the search believes, and through a reopening.
+	got := f.read(r.ID)
+	got.Belief = weir.Belief{Steps: []weir.StepBelief{{Position: 1, Probability: 0.75}}, Nobody: 0.25}
+	f.advance(store.RegressionUpdate{Regression: got})
+	equal(f, "belief", f.read(r.ID).Belief, got.Belief)
+	f.ok(f.Dismiss(f.ctx, r.ID, f.word("no")))
+	f.code(f.Assign(f.ctx, r.ID, a), weir.Conflict)
+	f.ok(f.Reopen(f.ctx, r.ID, f.word("yes")))
+	equal(f, "still hers", f.read(r.ID).Assigned, a)
+	equal(f, "believed once more", f.read(r.ID).Belief, weir.Belief{})
+
+	f.ok(f.Assign(f.ctx, r.ID, weir.Assignment{Word: f.word("")}))
+	equal(f, "taken back", f.read(r.ID).Assigned, weir.Assignment{})
+	f.last(r.ID, weir.Transition{Kind: weir.WasAssigned, To: weir.Searching, By: "ann", Note: "to nobody"})
 }
 
 func testDismissReopen(f *fixture) {

@@ -48,6 +48,16 @@ func Populate(t *testing.T, s store.Store) {
 	f.populateLife()
 	f.populateQueue()
 	f.populateStarts()
+	f.populatePages()
+}
+
+// populatePages makes what version 12 of the schema brought: who did what, what
+// tokens may do. Words of tests are there already.
+func (f *fixture) populatePages() {
+	f.Helper()
+	f.ok(f.AddToken(f.ctx, store.Token{Name: "ci", Hash: "cc33", Created: f.now(), Scope: store.ScopeAPI, Rights: []store.Right{store.RightBuild, store.RightTriage}}))
+	f.act("ann", "cancel", "build 3")
+	f.ok(f.RecordAct(f.ctx, store.Act{At: f.now(), Who: "ci", Via: store.ViaAPI, Verb: "pause", On: "worker w1", Note: "hot", Code: "forbidden"}))
 }
 
 // populateStarts makes what version 11 of the schema brought: jobs after jobs,
@@ -147,6 +157,8 @@ func Reading(t *testing.T, s store.Store) []byte {
 		"due tags":    must[[]store.Tag](f)(f.DueTags(f.ctx, 0)),
 		"proposals":   must[[]weir.Proposal](f)(f.Proposals(f.ctx, store.ProposalFilter{})),
 		"configs":     must[[]store.Config](f)(f.Configs(f.ctx, 0)),
+		"acts":        must[[]store.Act](f)(f.Acts(f.ctx, store.ActFilter{})),
+		"tests":       must[[]store.FoundTest](f)(f.FindTests(f.ctx, []string{"t"}, 100)),
 		"recipes":     must[[]store.RepositoryRecipe](f)(f.Recipes(f.ctx)),
 	}
 	for _, r := range must[[]weir.Regression](f)(f.Regressions(f.ctx, store.RegressionFilter{})) {
@@ -198,6 +210,7 @@ func Upgraded(t *testing.T, s store.Store, before []byte) {
 	}
 	told(t, "the store", then, now)
 	f := newFixture(t, s)
+	f.findable()
 	f.ticks.Add(int64(24 * time.Hour / time.Millisecond))
 	f.invariants()
 	must[[]weir.AttemptID](f)(f.Expire(f.ctx, f.now()))
@@ -208,6 +221,21 @@ func Upgraded(t *testing.T, s store.Store, before []byte) {
 	}
 	f.change(f.builder("b"), 9)
 	f.invariants()
+}
+
+// findable checks that every test of a baseline is found by its name.
+func (f *fixture) findable() {
+	f.Helper()
+	for _, b := range must[[]weir.Builder](f)(f.Builders(f.ctx, 0, 0)) {
+		states, _, err := f.Baseline(f.ctx, b.ID)
+		f.ok(err)
+		for _, st := range states {
+			want := store.FoundTest{Project: b.Project, Job: b.Job, Test: st.Test}
+			if found := must[[]store.FoundTest](f)(f.FindTests(f.ctx, []string{st.Test.Suite, st.Test.Name}, 100)); !slices.Contains(found, want) {
+				f.Errorf("%+v is not found, only %+v", want, found)
+			}
+		}
+	}
 }
 
 // told checks that everything in then is in now too. New fields may have come.

@@ -3,6 +3,7 @@ package findings
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/weir-ci/weir"
@@ -15,8 +16,38 @@ import (
 type FlakyView struct {
 	Title            string
 	Project          string // empty: all
+	Filter           page.FilterView
 	New, Open, Quiet []FlakyCard
 	Omitted          string // "and 12 more"; empty if all are listed
+	None             page.EmptyView
+}
+
+// FlakyFilter is what the address of the page asks for.
+type FlakyFilter struct {
+	Project string // empty: all
+	flaky.Narrow
+}
+
+func flakyFilterOf(in url.Values) FlakyFilter {
+	return FlakyFilter{in.Get("project"), flaky.Narrow{State: in.Get("state"), Platform: weir.Platform(in.Get("platform")), Text: in.Get("q")}}
+}
+
+// view offers the values that are among some tests.
+func (f FlakyFilter) view(l flaky.List, found int) page.FilterView {
+	var projects, platforms []string
+	for _, t := range slices.Concat(l.New, l.Open, l.Quiet) {
+		projects, platforms = appendNew(projects, t.Builder.Project), appendNew(platforms, string(t.Builder.Platform))
+	}
+	v := page.FilterView{Action: "/flaky", Value: page.OneLine(f.Text, page.MaxName), Label: "Part of a test's name", Placeholder: "Part of a test's name",
+		Choices: []page.Choice{
+			{Name: "project", Label: "Project", Options: chosen(options("all projects", projects), f.Project)},
+			{Name: "state", Label: "State", Options: chosen([]page.Option{{Value: "", Text: "any state"}, {Value: "new", Text: "new this week"},
+				{Value: "open", Text: "known"}, {Value: "quiet", Text: "quiet"}}, f.State)},
+			{Name: "platform", Label: "Platform", Options: chosen(options("all platforms", platforms), string(f.Platform))}}}
+	if f != (FlakyFilter{}) {
+		v.Clear, v.Found = "/flaky", page.Count(found, "test", "tests")
+	}
+	return v
 }
 
 // FlakyCard is one flaky test.
@@ -55,10 +86,16 @@ type FlakyRunLine struct {
 func FlakyURL(project string) string { return "/flaky?" + url.Values{"project": {project}}.Encode() }
 
 // NewFlakyView makes the page of flaky tests, as seen from now.
-func NewFlakyView(l flaky.List, now time.Time) FlakyView {
-	v := FlakyView{Title: "Flaky tests", Project: page.OneLine(l.Project, page.MaxName)}
+func NewFlakyView(all flaky.List, f FlakyFilter, now time.Time) FlakyView {
+	l := all.Only(f.Narrow)
+	v := FlakyView{Title: "Flaky tests", Project: page.OneLine(l.Project, page.MaxName), Filter: f.view(all, len(l.New)+len(l.Open)+len(l.Quiet))}
 	if v.Project != "" {
 		v.Title += " of " + v.Project
+	}
+	v.None = page.EmptyView{Text: "No test is flaky.", Good: true,
+		Next: "A test is when it was good and bad at the same revisions: the farm runs again what is newly bad, and hears its searches."}
+	if f.Narrow != (flaky.Narrow{}) {
+		v.None = page.EmptyView{Text: "No flaky test is one of those.", URL: "/flaky", Link: "See all of them"}
 	}
 	for _, part := range []struct {
 		from []flaky.Test

@@ -20,7 +20,7 @@ func TestFlakyView(t *testing.T) {
 		Seen: []flaky.Sighting{{At: now, Runs: []flaky.TestRun{{Build: 7, Bad: true, Worker: "a"}, {Build: 8}}}}}
 	quiet := test
 	quiet.Mark = flake.Mark{State: flake.Quiet, Reason: "silent"}
-	v := NewFlakyView(flaky.List{Project: "mill", New: []flaky.Test{test}, Quiet: []flaky.Test{quiet}, Omitted: 1}, now)
+	v := NewFlakyView(flaky.List{Project: "mill", New: []flaky.Test{test}, Quiet: []flaky.Test{quiet}, Omitted: 1}, FlakyFilter{Project: "mill"}, now)
 	c := v.New[0]
 	if v.Title != "Flaky tests of mill" || v.Omitted != "and 1 more, which have not flaked for longer" || len(v.Open) != 0 || len(v.Quiet) != 1 {
 		t.Errorf("%+v", v)

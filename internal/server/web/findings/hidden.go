@@ -25,7 +25,7 @@ type HiddenGroup struct {
 type HiddenLine struct {
 	Test     string
 	URL      string    // of its history
-	Was      page.Mark // what it was when it ran
+	Was      page.Mark // what it was when it ran, drawn as what does not run
 	Since    string    // "build 12"
 	SinceURL string
 }
@@ -50,7 +50,11 @@ func NewHiddenView(b weir.Build, tests []weir.TestState) HiddenView {
 		if !was.Bad() {
 			was = weir.Pass // only what was good becomes absent or skipped
 		}
-		g.Tests = append(g.Tests, HiddenLine{Test: page.TestName(s.Test), URL: page.TestURL(b.Builder, s.Test), Was: page.StatusMark(was),
+		kind := page.KindGone // whatever it was: what it is now is unknown
+		if s.Cause == weir.SkippedTest {
+			kind = page.KindSkip
+		}
+		g.Tests = append(g.Tests, HiddenLine{Test: page.TestName(s.Test), URL: page.TestURL(b.Builder, s.Test), Was: page.Mark{Kind: kind, Word: page.StatusMark(was).Word},
 			Since: fmt.Sprintf("build %d", s.Masked), SinceURL: page.BuildURL(s.Masked)})
 	}
 	if more := b.Ledger.Hidden - len(tests); more > 0 && len(tests) > 0 {

@@ -60,7 +60,7 @@ func TestSegmentMarks(t *testing.T) {
 
 func TestPastViewOfNothing(t *testing.T) {
 	t.Parallel()
-	v := NewHistoryView(farm.TestHistory{Builders: []farm.BuilderHistory{{}}}, time.Now())
+	v := NewHistoryView(farm.TestHistory{Builders: []farm.BuilderHistory{{}}}, nil, time.Now())
 	p := v.Builders[0]
 	if p.Since != "" || p.Rate != "" || p.Began != "" || len(p.Changes) != 0 || p.Mark.Word != "unknown" || v.Where != "" {
 		t.Errorf("%+v", p)

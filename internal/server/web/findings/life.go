@@ -63,6 +63,7 @@ var stepMarks = map[weir.TransitionKind]page.Mark{
 	weir.WasSplit:          {Kind: page.KindNone, Word: "split"},
 	weir.WasAcknowledged:   {Kind: page.KindWait, Word: "taken in hand"},
 	weir.WasUnacknowledged: {Kind: page.KindNone, Word: "out of hand"},
+	weir.WasAssigned:       {Kind: page.KindNone, Word: "assigned"},
 	weir.WasJudged:         {Kind: page.KindNone, Word: "more is known"},
 }
 
@@ -109,7 +110,7 @@ func commands(r weir.Regression, now time.Time) []string {
 	case !r.State.Open():
 		return []string{on("reopen", " --why TEXT")}
 	}
-	list := []string{on("acknowledge", " --for 7d --why TEXT"), on("dismiss", " --why TEXT"), on("merge", " INTO")}
+	list := []string{on("acknowledge", " --for 7d --why TEXT"), on("assign", " NAME"), on("dismiss", " --why TEXT"), on("merge", " INTO")}
 	if r.Acknowledged.In(now) {
 		list[0] = on("unacknowledge", "")
 	}
@@ -140,6 +141,33 @@ func InHandLast(cards []RegressionCard) (others, held []RegressionCard) {
 	held = slices.DeleteFunc(slices.Clone(cards), func(c RegressionCard) bool { return c.InHand == nil })
 	others = slices.DeleteFunc(slices.Clone(cards), func(c RegressionCard) bool { return c.InHand != nil })
 	return others, held
+}
+
+// KnownAfter is how long a regression whose culprit is told is news: since its story
+// last went on, be it that it was opened, the culprit found, or another project hit.
+const KnownAfter = 24 * time.Hour
+
+// known reports whether an open regression is news to nobody: somebody has it in
+// hand, it is somebody's business, or it has been told long enough who did it.
+func known(r weir.Regression, now time.Time) bool {
+	told := r.State == weir.Located || r.State == weir.Narrowed
+	last := r.Opened
+	if r.Updated.After(last) {
+		last = r.Updated
+	}
+	return r.Acknowledged.In(now) || r.Assigned.To != "" || told && now.Sub(last) >= KnownAfter
+}
+
+// KnownLast takes the cards out that are news to nobody.
+func KnownLast(cards []RegressionCard) (news, known []RegressionCard) {
+	for _, c := range cards {
+		if c.Known {
+			known = append(known, c)
+		} else {
+			news = append(news, c)
+		}
+	}
+	return news, known
 }
 
 // AskView says what a search is for, and who wants to know.

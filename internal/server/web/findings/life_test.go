@@ -7,13 +7,14 @@ import (
 	"time"
 
 	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/farm/triage"
 	"github.com/weir-ci/weir/internal/server/servertest"
 )
 
 func TestLifeView(t *testing.T) {
 	t.Parallel()
 	f := servertest.Held()
-	v := NewRegressionView(f.Cases[servertest.Culprit], f.Now)
+	v := NewRegressionView(f.Cases[servertest.Culprit], "", f.Now)
 	if h := v.Card.InHand; h == nil || h.By != "otter" || h.Until != "2026-03-20" || h.Why != "a fix is in review" || h.Since.Rel != "10 min ago" {
 		t.Errorf("in hand: %+v", h)
 	}
@@ -33,15 +34,15 @@ func TestLifeView(t *testing.T) {
 	if len(v.Life.Searches) != 1 || v.Life.Searches[0].URL != "/regressions/79" || v.Life.Searches[0].By != "otter" || v.Life.Searches[0].For != "what broke 1 test of mill" {
 		t.Errorf("searches: %+v", v.Life.Searches)
 	}
-	later := NewRegressionView(f.Cases[servertest.Culprit], f.Now.Add(7*24*time.Hour))
+	later := NewRegressionView(f.Cases[servertest.Culprit], "", f.Now.Add(7*24*time.Hour))
 	if later.Card.InHand != nil || !strings.Contains(later.Life.Commands[0], "acknowledge 3 --for") {
 		t.Errorf("when the time is up: %+v, %q", later.Card.InHand, later.Life.Commands)
 	}
-	asked := NewRegressionView(f.Cases[servertest.Asked], f.Now)
+	asked := NewRegressionView(f.Cases[servertest.Asked], "", f.Now)
 	if asked.Ask == nil || asked.Ask.By != "otter" || asked.Ask.Of != "/regressions/3" || asked.Card.Title != "What broke 1 test of mill?" || asked.Good.Build != 0 || asked.Repro != "" {
 		t.Errorf("a search: %+v", asked)
 	}
-	if plain := NewRegressionView(f.Cases[servertest.Search], f.Now); plain.Ask != nil || plain.Card.InHand != nil {
+	if plain := NewRegressionView(f.Cases[servertest.Search], "", f.Now); plain.Ask != nil || plain.Card.InHand != nil {
 		t.Errorf("an open episode: %+v", plain)
 	}
 }
@@ -49,7 +50,7 @@ func TestLifeView(t *testing.T) {
 func TestInHandLast(t *testing.T) {
 	t.Parallel()
 	f := servertest.Held()
-	v := NewRegressionsView(f.State.Regressions, f.Now)
+	v := NewRegressionsView(ListQuery{}, triage.Page{List: f.State.Regressions}, triage.Page{}, "", f.Now)
 	if len(v.Open) != 1 || v.Open[0].ID != servertest.Search || len(v.InHand) != 1 || v.InHand[0].ID != servertest.Culprit {
 		t.Errorf("open %+v, in hand %+v", v.Open, v.InHand)
 	}
@@ -65,8 +66,8 @@ func TestCommands(t *testing.T) {
 		r    weir.Regression
 		want string
 	}{
-		{weir.Regression{State: weir.Located}, "acknowledge dismiss merge"},
-		{weir.Regression{State: weir.Searching, Acknowledged: held, Victims: two}, "unacknowledge dismiss merge split"},
+		{weir.Regression{State: weir.Located}, "acknowledge assign dismiss merge"},
+		{weir.Regression{State: weir.Searching, Acknowledged: held, Victims: two}, "unacknowledge assign dismiss merge split"},
 		{weir.Regression{State: weir.Recovered}, "reopen bisect"}, {weir.Regression{State: weir.Dismissed}, "reopen"}, {weir.Regression{State: weir.Merged}, ""},
 		{weir.Regression{State: weir.Searching, Aim: weir.AimAsked, Victims: two}, "dismiss"}, {weir.Regression{State: weir.Recovered, Aim: weir.AimFix}, "reopen"},
 	} {
@@ -90,6 +91,33 @@ func TestEveryStepHasAMark(t *testing.T) {
 	for _, k := range weir.TransitionKinds() {
 		if stepMarks[k].Word == "" {
 			t.Errorf("%s has no mark", k)
+		}
+	}
+}
+
+// TestKnownLast: what is news is told from what is known.
+func TestKnownLast(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 3, 14, 12, 0, 0, 0, time.UTC)
+	word := weir.Word{By: "otter", At: now}
+	old := now.Add(-KnownAfter)
+	for name, c := range map[string]struct {
+		r    weir.Regression
+		news bool
+	}{
+		"just found":         {weir.Regression{State: weir.Located, Opened: now}, true},
+		"told for a day":     {weir.Regression{State: weir.Located, Opened: old}, false},
+		"told after days":    {weir.Regression{State: weir.Located, Opened: old, Updated: now.Add(-time.Hour)}, true},
+		"narrowed for a day": {weir.Regression{State: weir.Narrowed, Opened: old}, false},
+		"searched for a day": {weir.Regression{State: weir.Searching, Opened: old}, true},
+		"in hand":            {weir.Regression{State: weir.Searching, Opened: now, Acknowledged: weir.Acknowledgement{Word: word, Until: now.Add(time.Hour)}}, false},
+		"out of hand":        {weir.Regression{State: weir.Searching, Opened: now, Acknowledged: weir.Acknowledgement{Word: word, Until: now}}, true},
+		"assigned":           {weir.Regression{State: weir.Searching, Opened: now, Assigned: weir.Assignment{Word: word, To: "heron"}}, false},
+		"nobody's":           {weir.Regression{State: weir.Searching, Opened: now, Assigned: weir.Assignment{Word: word}}, true},
+	} {
+		news, known := KnownLast([]RegressionCard{NewRegressionCard(c.r, now)})
+		if len(news)+len(known) != 1 || (len(news) == 1) != c.news {
+			t.Errorf("%s: %d news, %d known", name, len(news), len(known))
 		}
 	}
 }

@@ -89,7 +89,7 @@ func sideView(d farm.RegressionDetail) SideView {
 		}
 	}
 	v.Against = sentences(blame.Against(r, grounds))
-	shown := grounds[:min(len(grounds), maxProbes)]
+	shown := grounds[:min(len(grounds), maxGrounds)]
 	v.MoreRows = len(grounds) - len(shown)
 	for _, g := range shown {
 		v.Grounds = append(v.Grounds, groundLine(g, d.Points))
@@ -133,7 +133,12 @@ func (v SideView) howMany() string {
 }
 
 // step is the place of a build on the path.
-func (g GroundLine) step() string { return "step " + strconv.Itoa(g.Position) }
+func (g GroundLine) step() string {
+	if g.Position == 0 {
+		return "last good"
+	}
+	return strconv.Itoa(g.Position) + " further"
+}
 
 func sentences(lines []string) []string {
 	out := make([]string, 0, len(lines))

@@ -74,7 +74,7 @@ func TestSidesOfEveryBlame(t *testing.T) {
 		if d.Regression.Blame != b {
 			t.Fatalf("%s is %q", c.letters, d.Regression.Blame)
 		}
-		v := NewRegressionView(d, time.Time{})
+		v := NewRegressionView(d, "", time.Time{})
 		var cells []string
 		for _, row := range v.Side.Rows {
 			for _, cell := range row.Cells {
@@ -128,7 +128,7 @@ func TestBlamesAreAllShown(t *testing.T) {
 func TestSideOfTheDemo(t *testing.T) {
 	t.Parallel()
 	f := servertest.Demo()
-	up := NewRegressionView(f.Cases[servertest.Culprit], f.Now)
+	up := NewRegressionView(f.Cases[servertest.Culprit], "", f.Now)
 	if up.Headline != "brook 4f2a91c3d0 “upper: fold sharp s” broke 5 tests of mill and marsh; mill itself had not moved" ||
 		len(up.Side.Columns) != 1 || len(up.Side.Rows) != 2 || up.Side.Rows[0].Cells[0].Build != 33 || up.Side.Rows[1].Cells[0].Build != 40 {
 		t.Errorf("upstream: %q, %+v", up.Headline, up.Side.Rows)
@@ -136,7 +136,7 @@ func TestSideOfTheDemo(t *testing.T) {
 	if want := []string{"build 36 says nothing of these tests"}; !slices.Equal(up.Side.Against, want) {
 		t.Errorf("against it: %q", up.Side.Against)
 	}
-	lock := NewRegressionView(f.Cases[servertest.LockStep], f.Now)
+	lock := NewRegressionView(f.Cases[servertest.LockStep], "", f.Now)
 	var builds []weir.BuildID
 	for _, g := range lock.Side.Grounds {
 		builds = append(builds, g.Build)
@@ -151,7 +151,7 @@ func TestSideOfTheDemo(t *testing.T) {
 		!strings.Contains(page, "build 16 is bad in front of it, at step 1: 1 of 2 tests") {
 		t.Errorf("the page does not say what speaks against it: %s", page)
 	}
-	search := NewRegressionView(f.Cases[servertest.Search], f.Now)
+	search := NewRegressionView(f.Cases[servertest.Search], "", f.Now)
 	if search.Side.Word != "" || search.Side.Claims || len(search.Side.Rows)+len(search.Side.Advice)+len(search.Side.Against) != 0 || search.Headline != search.Card.Title {
 		t.Errorf("a search blames somebody: %+v", search.Side)
 	}
@@ -177,14 +177,14 @@ func TestEveryCornerHasAMark(t *testing.T) {
 func TestCheckedOfTheDemo(t *testing.T) {
 	t.Parallel()
 	f := servertest.Demo()
-	html := rendered(t, NewRegressionView(f.Cases[servertest.Culprit], f.Now))
+	html := rendered(t, NewRegressionView(f.Cases[servertest.Culprit], "", f.Now))
 	for _, want := range []string{"Looked at before anybody was named", "2 workers saw the tests good in front of it and bad with it: garnet and local",
 		"with the new brook, and everything else old, the tests are good", "reverted at the bad end, the tests are good", `href="/builds/40"`} {
 		if !strings.Contains(html, want) {
 			t.Errorf("the page does not say %q", want)
 		}
 	}
-	if html := rendered(t, NewRegressionView(f.Cases[servertest.Search], f.Now)); strings.Contains(html, "Looked at before") {
+	if html := rendered(t, NewRegressionView(f.Cases[servertest.Search], "", f.Now)); strings.Contains(html, "Looked at before") {
 		t.Error("nothing was looked at, and a section says so")
 	}
 }

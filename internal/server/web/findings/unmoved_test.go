@@ -18,7 +18,7 @@ func TestNoPath(t *testing.T) {
 	r.Bad.Pins = r.Good.Pins
 	r.State, r.Blame = weir.Dismissed, weir.BlameEnvironment
 	r.Corners = []weir.Corner{{Pins: r.Good.Pins, Build: 41, Said: weir.ObservedBad}}
-	html := rendered(t, NewRegressionView(d, f.Now))
+	html := rendered(t, NewRegressionView(d, "", f.Now))
 	for _, want := range []string{"no revision broke", "nothing moved between them"} {
 		if !strings.Contains(html, want) {
 			t.Errorf("the page does not say %q", want)

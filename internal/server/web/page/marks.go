@@ -24,7 +24,35 @@ const (
 	KindNone    = "none" // nothing is known
 	KindFlaky   = "flaky"
 	KindNew     = "new"
+	KindFixed   = "fixed" // good again
+	KindGone    = "gone"  // a test that should have reported and did not
+	KindSkip    = "skip"  // skipped: on purpose, and yet it says nothing
+	KindPause   = "pause" // held back
 )
+
+// KindView is what a kind of mark means, for legends and docs/design-language.md.
+type KindView struct{ Kind, Shape, Means string }
+
+// Kinds lists every kind of mark, the loud ones first.
+func Kinds() []KindView {
+	return []KindView{
+		{KindFail, "a filled square with a cross", "failed: a step or a test says no; a culprit is known"},
+		{KindBroken, "a filled triangle with an exclamation mark", "broken: it did not get as far as the tests; look at it"},
+		{KindTimeout, "a clock", "timed out, killed"},
+		{KindGone, "a dashed square with a question mark", "vanished: tests that should have reported and did not"},
+		{KindFlaky, "a square, half filled across the diagonal", "flaky: good and bad with the same inputs"},
+		{KindInfra, "an open diamond with an exclamation mark", "the farm's fault or a machine's, never the project's"},
+		{KindNew, "a circle with a plus", "new: there is nothing to hold it against"},
+		{KindRun, "a circle, half filled", "running, starting, searching"},
+		{KindWait, "a dashed circle", "waiting: queued, or for a product"},
+		{KindPause, "a circle with two bars", "held back by a person or after errors"},
+		{KindSkip, "a circle with an arrowhead", "skipped"},
+		{KindOff, "a circle, struck through", "cancelled, dismissed, merged, removed"},
+		{KindFixed, "an open circle with a tick and an arrow", "fixed: it was bad and is good again"},
+		{KindPass, "a filled circle with a tick", "passed, good, here"},
+		{KindNone, "a dash", "the same as before, or nothing is known"},
+	}
+}
 
 var outcomeMarks = map[weir.Outcome]Mark{
 	weir.Passed:           {KindPass, "passed"},
@@ -33,7 +61,7 @@ var outcomeMarks = map[weir.Outcome]Mark{
 	weir.TimedOut:         {KindTimeout, "timed out"},
 	weir.Infra:            {KindInfra, "infrastructure error"},
 	weir.OutcomeCancelled: {KindOff, "cancelled"},
-	weir.Skipped:          {KindOff, "skipped"},
+	weir.Skipped:          {KindSkip, "skipped"},
 }
 
 var stateMarks = map[weir.State]Mark{
@@ -48,6 +76,9 @@ var stateMarks = map[weir.State]Mark{
 // BuildMark says how a build stands.
 func BuildMark(b weir.Build) Mark {
 	if b.State.Final() {
+		if b.Hollow() {
+			return HollowMark()
+		}
 		if m, ok := outcomeMarks[b.Outcome]; ok {
 			return m
 		}
@@ -57,6 +88,9 @@ func BuildMark(b weir.Build) Mark {
 	}
 	return Mark{KindNone, "unknown"}
 }
+
+// HollowMark says that a build passed and shows nothing by that; see weir.Hollow.
+func HollowMark() Mark { return Mark{KindGone, "passed, no test ran"} }
 
 // AttemptMark says how an attempt stands.
 func AttemptMark(a weir.Attempt) Mark {
@@ -81,7 +115,7 @@ var stepMarks = map[weir.StepState]Mark{
 	weir.StepPassed:  {KindPass, "passed"},
 	weir.StepFailed:  {KindFail, "failed"},
 	weir.StepKilled:  {KindTimeout, "killed"},
-	weir.StepSkipped: {KindOff, "skipped"},
+	weir.StepSkipped: {KindSkip, "skipped"},
 }
 
 // StepMark says how a step stands.
@@ -96,7 +130,7 @@ var statusMarks = map[weir.Status]Mark{
 	weir.Pass:            {KindPass, "passed"},
 	weir.Fail:            {KindFail, "failed"},
 	weir.Fault:           {KindBroken, "error"},
-	weir.Skip:            {KindOff, "skipped"},
+	weir.Skip:            {KindSkip, "skipped"},
 	weir.ExpectedFailure: {KindPass, "failed as expected"},
 	weir.Absent:          {KindNone, "absent"},
 }
@@ -113,12 +147,12 @@ var verdictMarks = map[weir.Verdict]Mark{
 	weir.Same:               {KindNone, "same"},
 	weir.New:                {KindNew, "new"},
 	weir.NewlyFailing:       {KindFail, "newly failing"},
-	weir.NewlySkipped:       {KindOff, "newly skipped"},
+	weir.NewlySkipped:       {KindSkip, "newly skipped"},
 	weir.FailingDifferently: {KindFail, "failing differently"},
 	weir.Masked:             {KindNone, "masked"},
-	weir.Vanished:           {KindBroken, "vanished"},
+	weir.Vanished:           {KindGone, "vanished"},
 	weir.Removed:            {KindOff, "removed"},
-	weir.Fixed:              {KindPass, "fixed"},
+	weir.Fixed:              {KindFixed, "fixed"},
 	weir.Flaky:              {KindFlaky, "flaky"},
 	weir.InfraError:         {KindInfra, "infrastructure error"},
 }
@@ -135,7 +169,7 @@ var regressionMarks = map[weir.RegressionState]Mark{
 	weir.Searching: {KindRun, "searching"},
 	weir.Located:   {KindFail, "culprit found"},
 	weir.Narrowed:  {KindBroken, "narrowed down"},
-	weir.Recovered: {KindPass, "fixed"},
+	weir.Recovered: {KindFixed, "fixed"},
 	weir.Dismissed: {KindOff, "dismissed"},
 	weir.Merged:    {KindOff, "merged"},
 }
@@ -143,6 +177,22 @@ var regressionMarks = map[weir.RegressionState]Mark{
 // RegressionMark says how a regression stands.
 func RegressionMark(s weir.RegressionState) Mark {
 	if m, ok := regressionMarks[s]; ok {
+		return m
+	}
+	return Mark{KindNone, "unknown"}
+}
+
+var workerMarks = map[weir.WorkerState]Mark{
+	weir.WorkerAway:        {KindInfra, "away"},
+	weir.WorkerPaused:      {KindPause, "paused"},
+	weir.WorkerDraining:    {KindOff, "leaving"},
+	weir.WorkerQuarantined: {KindBroken, "in quarantine"},
+	weir.WorkerReady:       {KindPass, "here"},
+}
+
+// WorkerMark says what can be expected of a worker.
+func WorkerMark(s weir.WorkerState) Mark {
+	if m, ok := workerMarks[s]; ok {
 		return m
 	}
 	return Mark{KindNone, "unknown"}

@@ -173,7 +173,7 @@ func ReproBox(verb, commands string) templ.Component {
 			templ_7745c5c3_Var9 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 10, "<section aria-labelledby=\"h-repro\"><h2 id=\"h-repro\">Run this yourself</h2><p>One command tries it again on your machine, and says whether it saw the same. It shows what it would run, and asks first. It finds this farm by <code>--server</code>, or by the address of this page in place of the number.</p><div class=\"repro\"><button type=\"button\" data-copy=\"repro-verb\" hidden>Copy</button><pre id=\"repro-verb\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 10, "<section aria-labelledby=\"h-repro\"><h2 id=\"h-repro\">Run this yourself</h2><p>One command tries it again on your machine, and says whether it saw the same. It shows what it would run, and asks first.</p><div class=\"repro\"><button type=\"button\" data-copy=\"repro-verb\" hidden>Copy</button><pre id=\"repro-verb\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -143,3 +143,13 @@ func quote(s string) string {
 
 // comment makes s safe behind a # or as a variable's name: one line.
 func comment(s string) string { return OneLine(s, MaxName) }
+
+// ReproVerb is the command that tries what a page is about again, wherever it is
+// given: it holds the address of the page, a path of the farm at origin. Number is
+// what stands for it where the origin is not known.
+func ReproVerb(origin, path, number string) string {
+	if origin != "" {
+		return "weir repro " + origin + path
+	}
+	return "weir repro " + number
+}

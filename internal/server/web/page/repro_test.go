@@ -1,6 +1,8 @@
 package page
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"strings"
@@ -66,5 +68,30 @@ func TestReproIsOneShellScript(t *testing.T) {
 	spec.Source = weir.Source{Kind: weir.Go, Location: "example.org/Mill"}
 	if text := Repro(spec); !strings.Contains(text, "go mod download") || !strings.Contains(text, "/!mill@") {
 		t.Errorf("go module: %s", text)
+	}
+}
+
+func TestReproVerb(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ host, want string }{
+		{"farm.example.org", "weir repro http://farm.example.org/builds/41"},
+		{"127.0.0.1:8710", "weir repro http://127.0.0.1:8710/builds/41"},
+		{"[::1]:8710", "weir repro http://[::1]:8710/builds/41"},
+		{"farm;reboot", "weir repro 41"},
+		{"$(reboot)", "weir repro 41"},
+		{"farm\nreboot", "weir repro 41"},
+		{"", "weir repro 41"},
+		{strings.Repeat("x", 300), "weir repro 41"},
+	} {
+		r := httptest.NewRequest(http.MethodGet, "/builds/41", nil)
+		r.Host = c.host
+		if got := ReproVerb(Origin(r), "/builds/41", "41"); got != c.want {
+			t.Errorf("%q: %s, want %s", c.host, got, c.want)
+		}
+	}
+	r := httptest.NewRequest(http.MethodGet, "/builds/41", nil)
+	r.Header.Set("X-Forwarded-Proto", "https")
+	if got := Origin(r); got != "https://example.com" {
+		t.Errorf("behind a proxy it is %s", got)
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/weir-ci/weir"
 )
 
 // Limits on what a page shows of one text, in characters.
@@ -231,29 +233,34 @@ func ago(d time.Duration) string {
 	case d < 48*time.Hour:
 		return fmt.Sprintf("%d h ago", int(d.Hours()))
 	}
-	return fmt.Sprintf("%d d ago", int(d.Hours())/24)
+	switch days := int(d.Hours()) / 24; {
+	case days < 60:
+		return fmt.Sprintf("%d d ago", days)
+	case days < 730:
+		return fmt.Sprintf("%d months ago", (days*12+182)/365)
+	default:
+		return fmt.Sprintf("%d years ago", days/365)
+	}
 }
 
 // UpperFirst capitalises words of our own, at least one; projects keep their case.
 func UpperFirst(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 
-// Percent renders a probability, from 0 to 1. It never says 100 for what is not certain.
+// Percent renders a probability or a share, from 0 to 1. It says neither 100 for what
+// is not certain nor 0 for what is possible.
 func Percent(p float64) string {
 	if math.IsNaN(p) || p < 0 {
 		p = 0
 	}
 	n := int(math.Round(min(p, 1) * 100))
-	if n == 100 && p < 1 {
+	switch {
+	case n == 100 && p < 1:
 		return "over 99 %"
+	case n == 0 && p > 0:
+		return "under 1 %"
 	}
 	return fmt.Sprintf("%d %%", n)
 }
 
-// AuthorName leaves the address out of "Name <mail>".
-func AuthorName(author string) string {
-	name, _, _ := strings.Cut(author, "<")
-	if name = strings.TrimSpace(name); name != "" {
-		return name
-	}
-	return author
-}
+// AuthorName is the name of an author without the address.
+func AuthorName(author string) string { return weir.AuthorName(author) }

@@ -70,9 +70,10 @@ func TestWords(t *testing.T) {
 		{Duration(44 * time.Second), "44 s"}, {Duration(192 * time.Second), "3 min 12 s"}, {Duration(26 * time.Hour), "26 h 0 min"},
 		{Duration(72 * time.Hour), "3 d 0 h"}, {Duration(-time.Second), "0 s"},
 		{ago(-time.Hour), "in 1 h"}, {ago(-time.Second), "just now"}, {ago(30 * time.Second), "30 s ago"}, {ago(90 * time.Second), "1 min ago"},
-		{ago(3 * time.Hour), "3 h ago"}, {ago(80 * time.Hour), "3 d ago"},
-		{Percent(.9731), "97 %"}, {Percent(.9999), "over 99 %"}, {Percent(1), "100 %"}, {Percent(-1), "0 %"},
-		{AuthorName("Ada Wells <ada@example.org>"), "Ada Wells"}, {AuthorName("<ada@example.org>"), "<ada@example.org>"},
+		{ago(3 * time.Hour), "3 h ago"}, {ago(80 * time.Hour), "3 d ago"}, {ago(59 * 24 * time.Hour), "59 d ago"},
+		{ago(60 * 24 * time.Hour), "2 months ago"}, {ago(729 * 24 * time.Hour), "24 months ago"}, {ago(730 * 24 * time.Hour), "2 years ago"},
+		{Percent(.9731), "97 %"}, {Percent(.9999), "over 99 %"}, {Percent(1), "100 %"}, {Percent(-1), "0 %"}, {Percent(.004), "under 1 %"},
+		{AuthorName("Ada Wells <ada@example.org>"), "Ada Wells"}, {AuthorName("<ada@example.org>"), "ada"}, {AuthorName("ada@example.org"), "ada"},
 		{quote("it's"), `'it'\''s'`}, {quote("a/b.c"), "a/b.c"}, {quote(""), "''"}, {quote("$(rm -rf)"), "'$(rm -rf)'"},
 	} {
 		if c.got != c.want {

@@ -8,6 +8,7 @@
 
 const PIECE = 128 * 1024; // bytes asked for at once
 const KEEP = 4 << 20; // characters kept in memory
+const END_LINES = 500; // lines of the end that are asked for at once
 const NEAR = 1500; // lines around those in sight that are kept then
 const MAX_COLUMNS = 4000; // characters shown of one line
 const MAX_SPANS = 200; // runs of colour in one line
@@ -114,15 +115,25 @@ class LogView {
     this.resizer.observe(this.scroller);
   }
 
+  // start shows what is worth seeing, with one question: the page has said how
+  // long the log is, so its first lines need no other.
   async start() {
-    await this.fetch(-1); // how long is it?
-    if (!this.live) await this.fold();
-    const [step, first, last] = fragment();
-    const linked = first >= 0 && (step === this.step || step === "" && views.values().next().value === this);
-    if (linked) this.goto(first, last);
-    else if (this.live || this.state === "failed" || this.state === "killed") this.toEnd();
+    const end = !this.link() && (this.live || this.state === "failed" || this.state === "killed");
+    const { lines, bytes } = this.box.dataset;
+    if (lines && !this.live) { this.total = this.whole = Number(lines); this.bytes = Number(bytes); }
+    const asked = end ? this.fetch(-END_LINES) : this.total === 0 || this.link() ? this.fetch(-1) : null;
+    await Promise.all([asked, this.live ? null : this.fold()]);
+    const link = this.link(); // by now
+    if (link) this.goto(...link);
+    else if (end) this.toEnd();
     else this.setTop(0);
     if (this.live) this.fold();
+  }
+
+  // link is which lines of this log the URL points to; null if it does not.
+  link() {
+    const [step, first, last] = fragment();
+    return first >= 0 && (step === this.step || step === "" && views.values().next().value === this) ? [first, last] : null;
   }
 
   // --- where we are -----------------------------------------------------
@@ -275,8 +286,9 @@ class LogView {
       return this.redraw();
     }
     if (text !== h.text) {
-      this.hits = { lines: [], at: -1, next: 0, done: false, text };
+      this.hits = { lines: [], at: -1, next: 0, done: false, text, total: 0, counted: false };
       if (!await this.more(this.hits)) return;
+      if (!this.hits.done) this.tally(this.hits);
       const here = this.lineOf(Math.floor(this.top));
       const near = this.hits.lines.findIndex((n) => n >= here);
       this.hits.at = Math.max(0, near);
@@ -284,19 +296,58 @@ class LogView {
       if (h.at + way >= h.lines.length && !h.done && !await this.more(h)) return;
       h.at = (h.at + way + h.lines.length) % Math.max(1, h.lines.length);
     }
-    const { lines, at, done } = this.hits;
-    if (lines.length === 0) { this.where.textContent = "not found"; return this.redraw(); }
-    this.where.textContent = `${(at + 1).toLocaleString("en")} of ${lines.length.toLocaleString("en")}${done ? "" : "+"}`;
+    const { lines, at } = this.hits;
+    this.place();
     this.redraw();
-    this.reveal(lines[at]);
+    if (lines.length > 0) this.reveal(lines[at]);
+  }
+
+  // place says which match this is, and of how many.
+  place() {
+    const { lines, at, done, total, counted } = this.hits;
+    if (lines.length === 0) { this.where.textContent = "not found"; return; }
+    const known = Math.max(total, lines.length);
+    this.where.textContent = `${(at + 1).toLocaleString("en")} of ${known.toLocaleString("en")}${done || counted ? "" : "+"}`;
+  }
+
+  // tally counts the matches behind those that were fetched, while the reader
+  // looks at the first.
+  async tally(h) {
+    let from = h.next, total = h.lines.length;
+    while (this.hits === h && !h.done && !h.counted) {
+      const query = this.question(h);
+      query.set("limit", "1");
+      query.set("count", "true");
+      query.set("from", from);
+      let found;
+      try {
+        const answer = await fetch(`${this.url}/search?${query}`, { headers: { Accept: "application/json" } });
+        if (!answer.ok) return;
+        found = await answer.json();
+      } catch { return; }
+      if (this.hits !== h) return;
+      total += found.total;
+      h.total = total;
+      h.counted = found.done;
+      if (!found.done && found.next <= from) return;
+      from = found.next;
+      this.place();
+    }
+  }
+
+  // question is what is asked for when something is searched for.
+  question(h) {
+    const [, expression] = /^\/(.+)\/$/.exec(h.text) ?? [];
+    const query = new URLSearchParams({ q: expression ?? h.text });
+    if (expression) query.set("regex", "true");
+    if (h.text === h.text.toLowerCase()) query.set("ignore_case", "true");
+    return query;
   }
 
   // more fetches the next matches; false if somebody searches for something else by now.
   async more(h) {
-    const [, expression] = /^\/(.+)\/$/.exec(h.text) ?? [];
-    const query = new URLSearchParams({ q: expression ?? h.text, limit: HITS });
-    if (expression) query.set("regex", "true");
-    if (h.text === h.text.toLowerCase()) query.set("ignore_case", "true");
+    const query = this.question(h);
+    query.set("limit", HITS);
     for (let known = h.lines.length; !h.done && h.lines.length === known;) {
       this.where.textContent = "searching …";
       query.set("from", h.next);
@@ -338,6 +389,8 @@ class LogView {
     if (times !== this.times.checked) return this.fetch(line);
     this.held += piece.text.length;
     if (this.held > KEEP) this.forget();
+    // Of a log that has ended the answer knows better than the page.
+    if (!this.live && piece.lines < this.whole) this.whole = this.total = piece.lines;
     this.whole = Math.max(this.whole, piece.lines);
     this.total = Math.max(this.total, this.whole);
     this.bytes = Math.max(this.bytes, piece.bytes);
@@ -391,7 +444,7 @@ class LogView {
     this.behind = false;
     const from = this.follow.checked && this.total - this.whole <= 1 ? this.whole : -1;
     let piece = await this.fetch(from);
-    if (piece && this.follow.checked && piece.next_line < piece.lines) piece = await this.fetch(-500);
+    if (piece && this.follow.checked && piece.next_line < piece.lines) piece = await this.fetch(-END_LINES);
     this.busy = false;
     if (!piece) return;
     if (this.follow.checked) this.setTop(this.maxTop);
@@ -576,10 +629,10 @@ function sgr(old, params) {
 
 // --- the page -----------------------------------------------------------
 
-// fragment reads "#step-2-L12-L20" as ["2", 11, 19]; "#L12" is of no step in
-// particular.
+// fragment reads "#step-2-L12-L20", or "#s2-L12-L20", as ["2", 11, 19]; "#L12" is
+// of no step in particular.
 function fragment() {
-  const [, step, , first, last] = /^#(?:step-(\d+)(-|$))?(?:L(\d+)(?:-L?(\d+))?)?$/.exec(location.hash) ?? [];
+  const [, step, , first, last] = /^#(?:s(?:tep-)?(\d+)(-|$))?(?:L(\d+)(?:-L?(\d+))?)?$/.exec(location.hash) ?? [];
   const from = first ? parseInt(first, 10) - 1 : -1;
   return [step ?? "", from, last ? Math.max(from, parseInt(last, 10) - 1) : from];
 }

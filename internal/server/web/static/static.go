@@ -10,19 +10,20 @@ import (
 	"embed"
 	"encoding/hex"
 	"fmt"
+	"io/fs"
 	"mime"
 	"net/http"
 	"path"
 	"strings"
 )
 
-//go:embed *.css *.js *.svg vendor/*.js
+//go:embed css/*.css *.js *.svg vendor/*.js
 var content embed.FS
 
 // URLs names the files that pages load. Each name holds a hash of the
 // content, so browsers may keep the files for ever.
 type URLs struct {
-	Style, Htmx, SSE, Live, Log, Logo string
+	Style, Htmx, SSE, Live, Log, Keys, Charts, Logo string
 }
 
 type file struct {
@@ -43,10 +44,10 @@ func New() (*Files, error) {
 		name string
 		url  *string
 	}{
-		{"style.css", &a.Style}, {"vendor/htmx.min.js", &a.Htmx}, {"vendor/hx-sse.min.js", &a.SSE},
-		{"live.js", &a.Live}, {"log.js", &a.Log}, {"weir.svg", &a.Logo},
+		{style, &a.Style}, {"vendor/htmx.min.js", &a.Htmx}, {"vendor/hx-sse.min.js", &a.SSE},
+		{"live.js", &a.Live}, {"log.js", &a.Log}, {"keys.js", &a.Keys}, {"charts.js", &a.Charts}, {"weir.svg", &a.Logo},
 	} {
-		text, err := content.ReadFile(f.name)
+		text, err := read(f.name)
 		if err != nil {
 			return nil, fmt.Errorf("static file %s: %w", f.name, err)
 		}
@@ -57,6 +58,33 @@ func New() (*Files, error) {
 	}
 	return a, nil
 }
+
+// read reads a file. The style is made of all in css, by name: the base first,
+// then what areas of pages add.
+func read(name string) ([]byte, error) {
+	if name != style {
+		return content.ReadFile(name)
+	}
+	parts, err := fs.Glob(content, "css/*.css")
+	if err != nil {
+		return nil, err
+	}
+	var text []byte
+	for _, part := range parts { // sorted
+		one, err := content.ReadFile(part)
+		if err != nil {
+			return nil, err
+		}
+		text = append(text, one...)
+	}
+	return text, nil
+}
+
+// Style is the text of the one style sheet.
+func Style() ([]byte, error) { return read(style) }
+
+// style is the name of the one style sheet.
+const style = "style.css"
 
 func zip(text []byte) []byte {
 	var buf bytes.Buffer
