@@ -34,7 +34,7 @@ func TestMeasure(t *testing.T) {
 	for _, name := range Groups() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 			defer cancel()
 			report, err := Measure(ctx, Options{Program: self, Env: []string{asWeir + "=1"}, Dir: t.TempDir(), Only: []string{name},
 				SQLite: true, Short: true, Progress: io.Discard})

@@ -6,16 +6,15 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"os/exec"
 	"slices"
 	"strconv"
 	"time"
 
-	"github.com/chromedp/chromedp"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/client"
+	"github.com/weir-ci/weir/internal/chromium"
 )
 
 // watchPage notes when a time in nanoseconds first shows in the page. Such
@@ -39,7 +38,7 @@ const watchPage = `(() => {
 
 // browser measures how long a printed line takes until it shows in the build's
 // page, and until a program has it that follows the API.
-func (b *Bench) browser(ctx context.Context, s Subject) error {
+func (b *Bench) browser(ctx context.Context, s Subject) (err error) {
 	w, ok := s.(*Weir)
 	if !ok {
 		return fmt.Errorf("%s has no pages to look at", s.Name())
@@ -47,11 +46,15 @@ func (b *Bench) browser(ctx context.Context, s Subject) error {
 	if err := up(ctx, s, 2); err != nil {
 		return err
 	}
-	tab, closeBrowser, err := openBrowser(ctx)
+	browser, err := chromium.Start(ctx)
 	if err != nil {
 		return err
 	}
-	defer closeBrowser()
+	defer func() { err = errors.Join(err, browser.Close()) }()
+	tab, err := browser.Tab(ctx)
+	if err != nil {
+		return err
+	}
 	after, err := w.lastEvent(ctx)
 	if err != nil {
 		return err
@@ -71,9 +74,9 @@ func (b *Bench) browser(ctx context.Context, s Subject) error {
 		}
 		return err
 	})
-	err = chromedp.Do(tab, chromedp.Navigate(w.Page(int64(ids[0]))))
+	err = tab.Goto(ctx, w.Page(int64(ids[0])))
 	if err == nil {
-		_, err = chromedp.Run(tab, chromedp.Evaluate[bool](watchPage))
+		err = tab.Do(ctx, watchPage)
 	}
 	if gate := os.WriteFile(w.files.path("looked"), nil, 0o600); err != nil || gate != nil {
 		return errors.Join(err, gate, group.Wait())
@@ -84,7 +87,7 @@ func (b *Bench) browser(ctx context.Context, s Subject) error {
 	if err := pause(ctx, b.size.idle); err != nil { // for the last lines
 		return err
 	}
-	seen, err := chromedp.Run(tab, chromedp.Evaluate[map[string]float64]("window.benchSeen"))
+	seen, err := chromium.Eval[map[string]float64](ctx, tab, "window.benchSeen")
 	if err != nil {
 		return err
 	}
@@ -98,38 +101,6 @@ func (b *Bench) browser(ctx context.Context, s Subject) error {
 		return errors.New("no line showed up in the browser")
 	}
 	return nil
-}
-
-// openBrowser starts a browser without a window.
-func openBrowser(ctx context.Context) (tab context.Context, stop func(), err error) {
-	var path string
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		if path, err = exec.LookPath(name); err == nil {
-			break
-		}
-	}
-	if err != nil {
-		return nil, nil, errors.New("there is no browser; run: apt-get install -y chromium")
-	}
-	dir, err := os.MkdirTemp("", "weirbench-browser")
-	if err != nil {
-		return nil, nil, err
-	}
-	opts := []chromedp.ExecAllocatorOption{chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun,
-		chromedp.Headless, chromedp.UserDataDir(dir), chromedp.Flag("disable-background-networking", true),
-		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true)}
-	ctx, stopBrowser := chromedp.NewExecAllocator(ctx, opts...)
-	tab, closeTab := chromedp.NewContext(ctx)
-	stop = func() {
-		closeTab()
-		stopBrowser()
-		_ = os.RemoveAll(dir) // the browser may still write; it is a temporary directory
-	}
-	if err := chromedp.Do(tab); err != nil {
-		stop()
-		return nil, nil, err
-	}
-	return tab, stop, nil
 }
 
 // follow reads a build's log over the API as the event stream tells of it,

@@ -18,6 +18,9 @@ import (
 	"github.com/weir-ci/weir/internal/bench/process"
 )
 
+// leasePatience is how long an idle worker may take to get a build that is queued.
+const leasePatience = 5 * time.Minute
+
 // crowd is many workers that wait for work, in one process and without the
 // ability to do any: a build that one of them gets has passed at once.
 type crowd struct {
@@ -82,8 +85,8 @@ func (b *Bench) idleWorkers(ctx context.Context, s Subject) (err error) {
 			b.add(s, "idle.lease", seconds(at.Sub(sent)))
 		case <-memberCtx.Done():
 			return context.Cause(memberCtx)
-		case <-time.After(time.Minute):
-			return errors.New("a build was queued and none of the idle workers got it within a minute")
+		case <-time.After(leasePatience):
+			return fmt.Errorf("a build was queued and none of the idle workers got it within %s", leasePatience)
 		}
 	}
 	return nil

@@ -75,7 +75,7 @@ func farmDir(t *testing.T) string {
 // play runs one farm.
 func play(t *testing.T, o chaos.Options) chaos.Report {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 12*time.Minute)
 	defer cancel()
 	o.Dir = farmDir(t)
 	if testing.Verbose() {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -107,11 +108,14 @@ func (f *farm) makeServers() error {
 	return nil
 }
 
-// freePorts finds addresses of this machine on which nobody listens.
+// freePorts finds addresses of this machine on which nobody listens. Servers leave
+// theirs and come back, so the addresses are some that nobody else uses: all that
+// begin with 127 are this machine's.
 func freePorts(n int) ([]string, error) {
 	var out []string
+	own := fmt.Sprintf("127.%d.%d.%d:0", 1+rand.IntN(254), rand.IntN(256), 1+rand.IntN(254)) //nolint:gosec // nothing secret
 	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		l, err := net.Listen("tcp", own)
 		if err != nil {
 			return nil, err
 		}
@@ -154,7 +158,7 @@ func (f *farm) makeWorkers(ctx context.Context) error {
 
 // weir runs a verb to its end and returns what it prints.
 func (f *farm) weir(ctx context.Context, args ...string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, f.o.Program, args...) //nolint:gosec // the program under test
 	cmd.Env = f.env(filepath.Join(f.dir, "tmp"))
@@ -180,7 +184,7 @@ func (f *farm) node(name string, args ...string) (*node, error) {
 
 // ready waits until the servers answer.
 func (f *farm) ready(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for i, c := range f.clients {
 		for {
@@ -236,9 +240,13 @@ func (f *farm) farewell() {
 	}
 }
 
+// patience is how long anything may take that needs a moment, on a machine that has
+// far more to do.
+const patience = 3 * time.Minute
+
 // endPatience is how long a program may take to end when it is asked to and
 // has nothing to do, or drains what the load gave it.
-const endPatience = 75 * time.Second
+const endPatience = patience
 
 // stop kills everything that is left.
 func (f *farm) stop(ctx context.Context) {
@@ -247,7 +255,7 @@ func (f *farm) stop(ctx context.Context) {
 		n.wanted, n.asked = false, true
 		n.mu.Unlock()
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 	defer cancel()
 	for _, n := range f.nodes() {
 		killAll(ctx, n.dir)

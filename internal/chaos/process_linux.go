@@ -161,8 +161,8 @@ func processes(dir string) []process {
 			continue
 		}
 		command, _ := os.ReadFile(filepath.Join(name, "cmdline"))
-		if len(command) == 0 { // dead, and its parent has not looked yet
-			continue
+		if _, err := os.Readlink(filepath.Join(name, "exe")); len(command) == 0 && err != nil {
+			continue // dead, and its parent has not looked yet; others are about to have a command
 		}
 		found = append(found, process{pid, string(bytes.ReplaceAll(bytes.TrimRight(command, "\x00"), []byte{0}, []byte{' '}))})
 	}

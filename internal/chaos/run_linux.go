@@ -233,7 +233,7 @@ func (r *run) quiet(ctx context.Context) bool {
 // quietPatience is how long a healed farm may need for what is left, beside
 // the leases that have to run out.
 const (
-	quietPatience = 90 * time.Second
+	quietPatience = patience
 	briefPatience = 3 * time.Second
 )
 
@@ -342,7 +342,7 @@ func (r *run) restart(ctx context.Context, e Evidence) {
 
 // leftovers checks that nothing is left when everything has ended.
 func (r *run) leftovers(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	for _, n := range r.nodes() {
 		var list []process

@@ -18,7 +18,7 @@ import (
 )
 
 // stopTime is how long a process may take to end when asked to.
-const stopTime = 20 * time.Second
+const stopTime = 2 * time.Minute
 
 // Process is a running program and everything it started.
 type Process struct {

@@ -3,8 +3,8 @@ package process_test
 import (
 	"os"
 	"path/filepath"
-	"runtime"
 	"testing"
+	"time"
 
 	"github.com/weir-ci/weir/internal/bench/process"
 )
@@ -13,12 +13,26 @@ import (
 func TestProcess(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	p, err := process.Start(process.Command{Dir: dir, Log: filepath.Join(dir, "log"), Args: []string{"/bin/sh", "-c", "sleep 60 & wait"}})
+	// The child says that it is there, and then stands still: what it holds is the same
+	// from one look to the next.
+	log := filepath.Join(dir, "log")
+	p, err := process.Start(process.Command{Dir: dir, Log: log, Args: []string{"/bin/sh", "-c", `sh -c 'echo up; kill -STOP $$' & wait`}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for p.Alive() == nil && len(p.Tree()) < 2 {
-		runtime.Gosched()
+	look, late := time.NewTicker(10*time.Millisecond), time.NewTimer(3*time.Minute)
+	defer look.Stop()
+	defer late.Stop()
+	for text := ""; text != "up\n" || len(p.Tree()) != 2; {
+		select {
+		case <-look.C:
+		case <-late.C:
+			t.Fatalf("it says %q, and is %v", text, p.Tree())
+		}
+		data, err := os.ReadFile(log)
+		if text = string(data); err != nil || p.Alive() != nil {
+			t.Fatal(err, p.Alive())
+		}
 	}
 	if m := p.Memory(); m.RSS == 0 || m.Peak < m.RSS || m.PSS == 0 || m.PSS > m.RSS {
 		t.Errorf("memory %+v", m)
