@@ -7,7 +7,7 @@ FUZZTIME ?= 30s
 export WEIR_LDFLAGS
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test real-cases chaos lint cross bench bench-peers microbench sim fuzz generate setup clean
+.PHONY: help build demo screenshots test real-cases chaos lint cross bench bench-peers bench-pages microbench sim fuzz generate setup clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,6 +17,9 @@ build: ## bin/weir, static, for this machine
 
 demo: build ## build, and show a whole farm at work on a toy ecosystem
 	bin/weir demo
+
+screenshots: setup ## the pictures in docs/images, of a farm that is made up; a minute
+	WEIR_SCREENSHOTS=1 go test -count=1 -timeout 10m -run TestScreenshots ./internal/browsertest
 
 test: setup ## everything that has to hold before a commit; TESTFLAGS='-v -run Lease' go to go test
 	@scripts/test $(TESTFLAGS)
@@ -45,6 +48,12 @@ sim: ## play searches for culprits, into docs/bisection.md, and a month of a far
 	go run ./internal/schedule/schedsim/cmd/schedsim -days 5; \
 	else go run ./internal/bisect/bisectsim/cmd/weirsim -doc docs/bisection.md; \
 	go run ./internal/schedule/schedsim/cmd/schedsim -doc docs/scheduling.md; fi
+
+bench-pages: setup ## how fast and how large the pages of a farm with 1,000 builders are, into docs/performance.md (about 10 min); DB=sqlite or DB=postgres
+	@for db in $(or $(DB),sqlite postgres); do case $$db in \
+	sqlite) go run ./internal/pagebench/cmd/pagebench -doc docs/performance.md ;; \
+	postgres) go run ./internal/pagebench/cmd/pagebench -postgres -doc docs/performance.md ;; \
+	*) echo "DB=$$db: it is sqlite or postgres" >&2; false ;; esac || exit 1; done
 
 microbench: ## Go benchmarks of all packages
 	go test -run '^$$' -bench . -benchmem ./...
