@@ -190,6 +190,7 @@ const (
 	ReasonQuiet          ReasonCode = "quiet"           // no output for too long
 	ReasonLost           ReasonCode = "lost"            // the lease expired; the worker is gone
 	ReasonUndelivered    ReasonCode = "undelivered"     // the worker never learnt of it, or forgot it; does not count towards MaxAttempts
+	ReasonRefused        ReasonCode = "refused"         // the worker's owner does not want it there; does not count towards MaxAttempts
 	ReasonWorker         ReasonCode = "worker"          // the worker could not do its part
 	ReasonDiskFull       ReasonCode = "disk_full"       // the worker's disk is full
 	ReasonSourceDown     ReasonCode = "source_down"     // the source did not answer
@@ -206,7 +207,7 @@ var reasonOutcomes = map[ReasonCode]Outcome{
 	ReasonNone: Passed, ReasonTests: Failed, ReasonStep: Failed, ReasonNoResults: Broken,
 	ReasonCheckout: Broken, ReasonPrepare: Broken, ReasonUpstreamBuild: Broken,
 	ReasonTimeout: TimedOut, ReasonQuiet: TimedOut,
-	ReasonLost: Infra, ReasonUndelivered: Infra, ReasonWorker: Infra, ReasonDiskFull: Infra, ReasonSourceDown: Infra,
+	ReasonLost: Infra, ReasonUndelivered: Infra, ReasonRefused: Infra, ReasonWorker: Infra, ReasonDiskFull: Infra, ReasonSourceDown: Infra,
 	ReasonProductMissing: Infra,
 	ReasonRequested:      OutcomeCancelled, ReasonSuperseded: OutcomeCancelled,
 	ReasonNothing: Skipped, ReasonNeeds: Skipped,

@@ -32,6 +32,7 @@ func listed() map[string][]string {
 		"RecipeFrom":      texts(weir.RecipeOrigins()),
 		"RegressionState": texts(weir.RegressionStates()),
 		"ResultFormat":    texts(weir.ResultFormats()),
+		"Rule":            texts(weir.Rules()),
 		"Shell":           append(texts(weir.Shells()), string(weir.ShellDefault)),
 		"SourceKind":      texts(weir.SourceKinds()),
 		"State":           texts(weir.States()),

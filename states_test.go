@@ -95,7 +95,7 @@ func TestReasonsLeadToOutcomes(t *testing.T) {
 		weir.Failed:           "step tests",
 		weir.Broken:           "checkout no_results prepare service upstream_build",
 		weir.TimedOut:         "quiet timeout",
-		weir.Infra:            "disk_full lost product_missing secret source_down undelivered worker",
+		weir.Infra:            "disk_full lost product_missing refused secret source_down undelivered worker",
 		weir.OutcomeCancelled: "requested superseded",
 		weir.Skipped:          "needs nothing",
 	}

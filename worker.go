@@ -22,6 +22,10 @@ type Worker struct {
 	// otherwise. Barred is until when it gets nothing because of them.
 	Strikes int       `json:"strikes,omitempty"`
 	Barred  time.Time `json:"barred,omitzero"`
+	// Policy says what its owner allows, a sentence a rule, in the worker's words; empty:
+	// everything. Rest is why it takes nothing now, under one of those rules.
+	Policy []string `json:"policy,omitempty"`
+	Rest   Rest     `json:"rest,omitzero"`
 }
 
 // Away reports whether the worker has been silent for longer than it may.
@@ -36,12 +40,13 @@ const (
 	WorkerPaused      WorkerState = "paused"      // held back by a person
 	WorkerDraining    WorkerState = "draining"    // about to leave
 	WorkerQuarantined WorkerState = "quarantined" // held back after infrastructure errors
+	WorkerResting     WorkerState = "resting"     // held back by a rule of its owner's
 	WorkerReady       WorkerState = "ready"       // gets work
 )
 
 // WorkerStates lists every worker state.
 func WorkerStates() []WorkerState {
-	return []WorkerState{WorkerAway, WorkerPaused, WorkerDraining, WorkerQuarantined, WorkerReady}
+	return []WorkerState{WorkerAway, WorkerPaused, WorkerDraining, WorkerQuarantined, WorkerResting, WorkerReady}
 }
 
 // State says what can be expected of the worker.
@@ -55,6 +60,8 @@ func (w Worker) State(now time.Time) WorkerState {
 		return WorkerDraining
 	case now.Before(w.Barred):
 		return WorkerQuarantined
+	case w.Rest.Rule != "":
+		return WorkerResting
 	}
 	return WorkerReady
 }

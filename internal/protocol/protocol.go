@@ -7,6 +7,8 @@
 //
 //	POST /worker/v1/hello              Hello  -> HelloAnswer   who I am, what I hold
 //	POST /worker/v1/lease              Lease  -> LeaseAnswer   long poll: give me work
+//	POST /worker/v1/refuse             Refuse -> RefuseAnswer  my owner does not want these here
+//	POST /worker/v1/rest               Rest   -> RestAnswer    my owner wants nothing here now
 //	POST /worker/v1/watch              Watch  -> WatchAnswer   long poll: which of mine have ended
 //	POST /worker/v1/attempts/ID/sync   Sync   -> SyncAnswer    I live; what happened; log frames
 //	POST /worker/v1/attempts/ID/finish Finish -> FinishAnswer  how it ended, once
@@ -56,8 +58,9 @@ const (
 	MaxLeaseWait    = 30 * time.Second
 	MaxPathLength   = 1 << 10
 	MaxHeldAttempts = 1024
-	MaxWarm         = 1000    // entries of Lease.Warm
-	MaxArtifact     = 2 << 30 // one file that a build keeps
+	MaxWarm         = 1000     // entries of Lease.Warm
+	MaxArtifact     = 2 << 30  // one file that a build keeps
+	MaxRefusals     = MaxSlots // attempts in one refuse
 )
 
 // Hello introduces a worker.
@@ -75,6 +78,9 @@ type Hello struct {
 	Draining bool   `json:"draining,omitempty"` // it takes no more work and will leave
 	// Disk is how many bytes are free where it builds; 0: it does not know.
 	Disk int64 `json:"disk,omitempty"`
+	// Policy says what the owner allows, as in weir.Worker. If it is another one than before,
+	// what was refused under the old one is offered again.
+	Policy []string `json:"policy,omitempty"`
 }
 
 // HelloAnswer tells the worker how to behave.
@@ -113,12 +119,45 @@ type Lease struct {
 	Warm []string `json:"warm,omitempty"`
 	// Disk is as in Hello.
 	Disk int64 `json:"disk,omitempty"`
+	// Picky says that the worker may refuse what it is given: it is offered nothing
+	// that it has refused before.
+	Picky bool `json:"picky,omitempty"`
 }
 
 // LeaseAnswer gives work. It is empty if there is none.
 type LeaseAnswer struct {
 	Attempts []Assignment `json:"attempts,omitempty"`
 }
+
+// Refuse gives assignments back that the owner's policy forbids. They have not begun,
+// and the worker holds them no more: they are queued again for others. One that is not
+// the worker's own any more is passed over; a refuse that got lost does no harm, as the next
+// lease does not list what was refused.
+type Refuse struct {
+	Epoch    int64     `json:"epoch"`
+	Refusals []Refusal `json:"refusals"` // at most MaxRefusals
+}
+
+// Refusal is one assignment that is refused.
+type Refusal struct {
+	Attempt weir.AttemptID `json:"attempt"`
+	Rule    weir.Rule      `json:"rule"`
+	Text    string         `json:"text"` // as in weir.Refusal
+}
+
+// RefuseAnswer confirms a refuse.
+type RefuseAnswer struct{}
+
+// Rest says why the worker asks for nothing now, or with an empty one that it does again.
+// It is repeated while that lasts, so that the worker does not count as away. Conflict
+// unless Epoch is that of the worker's newest hello, which ends a rest too.
+type Rest struct {
+	Epoch int64     `json:"epoch"`
+	Rest  weir.Rest `json:"rest,omitzero"`
+}
+
+// RestAnswer confirms a rest.
+type RestAnswer struct{}
 
 // Watch asks which attempts the server has ended, and waits until there is one.
 type Watch struct {

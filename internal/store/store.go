@@ -404,6 +404,8 @@ type LeaseAsk struct {
 	// that, by the number of attempts that it has had; nil means at once. It
 	// keeps a worker that dies of an assignment from getting it without end.
 	Undelivered func(attempts int) time.Time
+	// Picky leaves out builders that the worker refuses; see Owners.
+	Picky bool
 	// Glance is about how many candidates are read first, if the caller knows that
 	// they are alike; all are read if choose takes none of those. 0 means all.
 	Glance int

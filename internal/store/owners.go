@@ -1,0 +1,36 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/weir-ci/weir"
+)
+
+// Owners keeps what the owners of workers allow there, as far as the workers say.
+type Owners interface {
+	// Refuse ends attempts that a worker was given and its owner does not want there,
+	// with the reason refused, and queues their builds again at once; that does not count
+	// towards weir.MaxAttempts, nor against the worker. For each it notes that the worker is not
+	// asked for the builder again before the rule's time is over. What is not the
+	// worker's own, or has ended, is passed over. Conflict unless epoch is that
+	// of its newest hello.
+	Refuse(ctx context.Context, worker string, epoch int64, refused []Refused, now time.Time) error
+	// Rest notes why a worker takes nothing, or with the zero one that it does again,
+	// and that it was heard of. Conflict unless epoch is that of its newest hello.
+	Rest(ctx context.Context, worker string, epoch int64, rest weir.Rest, now time.Time) error
+	// Refusals lists what a worker refused in the last RefusalsKept, the newest first,
+	// at most limit; RefusalsOf which workers are not asked for a builder at present.
+	Refusals(ctx context.Context, worker string, now time.Time, limit int) ([]weir.Refusal, error)
+	RefusalsOf(ctx context.Context, builder weir.BuilderID, now time.Time) ([]weir.Refusal, error)
+}
+
+// Refused is an attempt that the worker's owner does not want there.
+type Refused struct {
+	Attempt weir.AttemptID
+	Rule    weir.Rule
+	Text    string
+}
+
+// RefusalsKept is for how long it is known what a worker refused, after it last did.
+const RefusalsKept = 90 * 24 * time.Hour
