@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,8 +20,9 @@ type world struct {
 	builders []weir.Builder
 	builds   []store.BoardBuild // by id
 	lines    map[string][]weir.Revision
-	spans    int // how often the past was read
-	read     int // how many builds of it, of builders
+	mu       sync.Mutex // of what follows
+	spans    int        // how often the past was read
+	read     int        // how many builds of it, of builders
 }
 
 var start = time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC)
@@ -107,7 +109,6 @@ func (w *world) Span(_ context.Context, q store.SpanQuery) (list []store.BoardBu
 }
 
 func (w *world) Earlier(_ context.Context, of []store.Before, per int) (list []store.BoardBuild, err error) {
-	w.spans++
 	for _, o := range of {
 		n := 0
 		for _, b := range slices.Backward(w.builds) {
@@ -117,6 +118,9 @@ func (w *world) Earlier(_ context.Context, of []store.Before, per int) (list []s
 			}
 		}
 	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.spans++
 	w.read += len(list)
 	return list, nil
 }

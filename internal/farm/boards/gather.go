@@ -3,7 +3,10 @@ package boards
 import (
 	"context"
 	"errors"
+	"runtime"
 	"slices"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/farm/recent"
@@ -190,7 +193,7 @@ func (p *places) deepen(ctx context.Context, all []*shelf, until int64, from fun
 		}
 		// A builder that builds each revision has no more between there and here, and one below.
 		per := int(max(1, min(onePast, top-low+seekSlack, (top-near+seekSlack)*further, int64(left/len(short)))))
-		list, err := p.store.Earlier(ctx, of, per)
+		list, err := p.earlier(ctx, of, per)
 		if err != nil {
 			return err
 		}
@@ -205,6 +208,33 @@ func (p *places) deepen(ctx context.Context, all []*shelf, until int64, from fun
 			list = list[n:]
 		}
 	}
+}
+
+// Who asks for the builds of many builders waits for one processor to read them all,
+// unless several do.
+const (
+	readers  = 4   // at most, and no more than there are processors
+	eachRead = 200 // builders at least
+)
+
+// earlier is store.Boards.Earlier, read by several at once if that is much.
+func (p *places) earlier(ctx context.Context, of []store.Before, per int) ([]store.BoardBuild, error) {
+	n := min(readers, runtime.GOMAXPROCS(0), len(of)/eachRead)
+	if n < 2 {
+		return p.store.Earlier(ctx, of, per)
+	}
+	parts := make([][]store.BoardBuild, n)
+	group, ctx := errgroup.WithContext(ctx)
+	for i := range parts {
+		group.Go(func() (err error) {
+			parts[i], err = p.store.Earlier(ctx, of[i*len(of)/n:(i+1)*len(of)/n], per)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	return slices.Concat(parts...), nil
 }
 
 // seekBy is how many builders tell where in the past a position is.
