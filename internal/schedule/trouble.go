@@ -20,11 +20,12 @@ const (
 // RetryPause is how long a build waits in the queue after one of its attempts
 // ended in an infrastructure error. failures counts those attempts, this one
 // included. A build whose worker is gone goes on at once, on another one: nothing
-// speaks against it. So does one that never arrived, for which failures counts
+// speaks against it. So does one that the owner of its worker did not want, which is
+// no trouble at all; and one that never arrived, for which failures counts
 // all attempts: but from the fourth on it waits too, because it may be the build
 // that kills its worker before that has written it down.
 func RetryPause(code weir.ReasonCode, failures int) time.Duration {
-	if code.Outcome() != weir.Infra || code == weir.ReasonLost {
+	if code.Outcome() != weir.Infra || code == weir.ReasonLost || code == weir.ReasonRefused {
 		return 0
 	}
 	if code == weir.ReasonUndelivered {
@@ -73,7 +74,7 @@ func Quarantine(strikes int) time.Duration {
 // A worker that could not do its part, or whose disk is full, will most likely
 // fail the next build too. A source that is down and a product that cannot be
 // had are the same on every machine, and would bar one good worker after the
-// other. Lost and undelivered speak of the way between worker and server; a
+// other. One whose owner refuses a build does as it should. Lost and undelivered speak of the way between worker and server; a
 // worker that is gone gets nothing anyway.
 func Blames(code weir.ReasonCode) bool {
 	return code == weir.ReasonWorker || code == weir.ReasonDiskFull

@@ -25,6 +25,7 @@ func TestRetryPause(t *testing.T) {
 		{weir.ReasonWorker, 0, 10 * time.Second},
 		{weir.ReasonWorker, -5, 10 * time.Second},
 		{weir.ReasonLost, 2, 0},
+		{weir.ReasonRefused, 9, 0},
 		{weir.ReasonUndelivered, 3, 0},
 		{weir.ReasonUndelivered, 4, 10 * time.Second},
 		{weir.ReasonUndelivered, 9, 10 * time.Minute},
@@ -54,7 +55,7 @@ func TestBlames(t *testing.T) {
 	t.Parallel()
 	want := map[weir.ReasonCode]bool{weir.ReasonWorker: true, weir.ReasonDiskFull: true,
 		weir.ReasonLost: false, weir.ReasonUndelivered: false, weir.ReasonSourceDown: false, weir.ReasonProductMissing: false,
-		weir.ReasonSecret: false}
+		weir.ReasonSecret: false, weir.ReasonRefused: false}
 	for _, code := range append(weir.ReasonCodes(), "never heard of") {
 		blames, known := want[code]
 		if !known && code.Outcome() == weir.Infra && code != "never heard of" {

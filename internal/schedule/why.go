@@ -29,6 +29,7 @@ const (
 	WaitRetry    WaitReason = "retry"    // a pause after the farm's own trouble
 	WaitPlatform WaitReason = "platform" // there is no worker of its platform
 	WaitLabels   WaitReason = "labels"   // none that offers what its job asks for
+	WaitRefused  WaitReason = "refused"  // the owners of those that fit do not want it there
 	WaitWorkers  WaitReason = "workers"  // none of those takes work now
 	WaitWish     WaitReason = "wish"     // it wants another worker than those that are there
 	WaitLock     WaitReason = "lock"     // other builds have locks that it wants
@@ -39,7 +40,7 @@ const (
 // WaitReasons lists every reason.
 func WaitReasons() []WaitReason {
 	return []WaitReason{WaitApproval, WaitQuiet, WaitProduct, WaitJob, WaitRetry, WaitPlatform, WaitLabels,
-		WaitWorkers, WaitWish, WaitLock, WaitBusy, WaitMoment}
+		WaitRefused, WaitWorkers, WaitWish, WaitLock, WaitBusy, WaitMoment}
 }
 
 // Waiting is a build that waits, or something that is to become one.
@@ -50,7 +51,10 @@ type Waiting struct {
 	Behind []Behind  // builds that must end first
 	Retry  time.Time // when it may be tried again; zero: at once
 	Reason weir.Reason
-	Older  int // how many builds of its platform have waited longer
+	// Refused says which workers refuse its builder; those that may be asked again
+	// by now do no harm.
+	Refused []weir.Refusal
+	Older   int // how many builds of its platform have waited longer
 }
 
 // Behind is a build that another one waits for.
@@ -95,11 +99,45 @@ func Why(b Waiting, f Fleet, now time.Time) Wait {
 		return Wait{Reason: WaitLabels, Text: fmt.Sprintf("waits for a worker on %s with %s: none of %d has that",
 			platform, labels(b.Labels), len(ours))}
 	}
-	ready := slices.DeleteFunc(slices.Clone(fit), func(w weir.Worker) bool { return w.State(now) != weir.WorkerReady })
+	allowed := slices.DeleteFunc(slices.Clone(fit), func(w weir.Worker) bool { return b.refusal(w, now) != nil })
+	if len(allowed) == 0 {
+		return b.refused(fit, now)
+	}
+	ready := slices.DeleteFunc(slices.Clone(allowed), func(w weir.Worker) bool { return w.State(now) != weir.WorkerReady })
 	if len(ready) == 0 {
-		return idle(fit, now)
+		return idle(allowed, now)
 	}
 	return b.among(ready, f, now)
+}
+
+// refusal is why a worker is not asked for the build; nil if it is.
+func (b Waiting) refusal(w weir.Worker, now time.Time) *weir.Refusal {
+	i := slices.IndexFunc(b.Refused, func(r weir.Refusal) bool { return r.Worker == w.Name && r.Active(now) })
+	if i < 0 {
+		return nil
+	}
+	return &b.Refused[i]
+}
+
+// refused says why none of the workers that fit may have a build, which all of them
+// refuse.
+func (b Waiting) refused(fit []weir.Worker, now time.Time) Wait {
+	first := b.refusal(fit[0], now)
+	for _, w := range fit[1:] { // the one that is asked again first
+		if r := b.refusal(w, now); r.Until.Before(first.Until) {
+			first = r
+		}
+	}
+	why := string(first.Rule)
+	if said := aside(first.Text); said != "" {
+		why += ": " + said
+	}
+	text := fmt.Sprintf("%s refuses it (%s), and is asked again", first.Worker, why)
+	if len(fit) > 1 {
+		text = fmt.Sprintf("all %d workers that fit refuse it, such as %s (%s), which is asked again", len(fit), first.Worker, why)
+	}
+	return Wait{Reason: WaitRefused, Until: first.Until,
+		Text: "waits for a worker whose owner allows it: " + text + " at " + clock(first.Until)}
 }
 
 // behind says which unfinished build it waits for, if there is one.
@@ -129,14 +167,19 @@ func (b Waiting) behind() (Wait, bool) {
 	return w, true
 }
 
-// idle says why none of the workers that fit takes work.
+// idle says why none of the workers that may have a build takes work.
 func idle(fit []weir.Worker, now time.Time) Wait {
 	counts := map[weir.WorkerState]int{}
 	var until time.Time
-	for _, w := range fit {
+	var rests *weir.Worker // the one that is back first, as far as they say
+	for i, w := range fit {
 		counts[w.State(now)]++
-		if w.State(now) == weir.WorkerQuarantined && (until.IsZero() || w.Barred.Before(until)) {
-			until = w.Barred
+		end := back(w, now)
+		if !end.IsZero() && (until.IsZero() || end.Before(until)) {
+			until = end
+		}
+		if w.State(now) == weir.WorkerResting && (rests == nil || !end.IsZero() && (back(*rests, now).IsZero() || end.Before(back(*rests, now)))) {
+			rests = &fit[i]
 		}
 	}
 	var parts []string
@@ -156,7 +199,31 @@ func idle(fit []weir.Worker, now time.Time) Wait {
 	if !until.IsZero() {
 		w.Text += " until " + clock(until)
 	}
+	if rests == nil {
+		return w
+	}
+	switch said := aside(rests.Rest.Text); {
+	case said == "":
+	case len(fit) == 1:
+		w.Text += ": " + said
+	default:
+		w.Text += "; of " + rests.Name + ": " + said
+	}
 	return w
+}
+
+// back is when a worker takes work again, if it is known: after a quarantine, or a
+// rest that is not over.
+func back(w weir.Worker, now time.Time) time.Time {
+	switch w.State(now) {
+	case weir.WorkerQuarantined:
+		return w.Barred
+	case weir.WorkerResting:
+		if now.Before(w.Rest.Until) {
+			return w.Rest.Until
+		}
+	}
+	return time.Time{}
 }
 
 // among says why a build is with none of the workers that are ready and fit.
@@ -226,6 +293,18 @@ func labels(list []string) string {
 		return "label " + list[0]
 	}
 	return "labels " + strings.Join(list, ", ")
+}
+
+// maxAside is how much of what a worker says stands in a sentence of ours, in characters.
+const maxAside = 160
+
+// aside is what a worker says, such that a sentence can go on behind it.
+func aside(text string) string {
+	text = strings.TrimRight(strings.Join(strings.Fields(strings.ToValidUTF8(text, "")), " "), ".")
+	if r := []rune(text); len(r) > maxAside {
+		text = string(r[:maxAside]) + "…"
+	}
+	return text
 }
 
 // clock is a time as a sentence says it.
