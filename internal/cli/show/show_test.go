@@ -65,12 +65,34 @@ func TestNothingReachesTheTerminal(t *testing.T) {
 	Status(&out, client.Overview{Regressions: []weir.Regression{r}})
 	History(&out, client.TestHistory{Builders: []client.BuilderHistory{{Says: evil, Changes: []client.TestMove{{Moved: []client.PinMove{{Project: evil, To: evil}}}}}},
 		Where: client.Where{Spread: "only_here", Here: []string{evil}}})
-	worker := weir.Worker{Name: evil, Platform: evil, Seen: time.Unix(9, 0), Paused: evil}
-	if err := Workers(&out, []client.Worker{{Worker: worker, State: weir.WorkerPaused}}, time.Unix(9, 0)); err != nil {
+	worker := weir.Worker{Name: evil, Platform: evil, Seen: time.Unix(9, 0), Paused: evil, Rest: weir.Rest{Rule: evil, Text: evil}}
+	if err := Workers(&out, []client.Worker{{Worker: worker, State: weir.WorkerPaused}, {Worker: worker, State: weir.WorkerResting}}, time.Unix(9, 0)); err != nil {
 		t.Error(err)
 	}
 	if strings.ContainsAny(out.String(), "\x1b\x07\r\u202e") || strings.Count(out.String(), "�") < 20 {
 		t.Errorf("%q", out.String())
+	}
+}
+
+// TestResting says why a worker rests, and until when.
+func TestResting(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2030, 1, 2, 15, 0, 0, 0, time.UTC)
+	for want, rest := range map[string]weir.Rest{
+		"builds begin at 19:00; over in 4h0m0s, at 2030-01-02 19:00 UTC": {Rule: weir.RuleHours, Text: "builds begin at 19:00", Until: now.Add(4 * time.Hour)},
+		"the load is 3.2, and may be 1":                                  {Rule: weir.RuleLoad, Text: "the load is 3.2, and may be 1"},
+		"as its owner wishes: disk":                                      {Rule: weir.RuleDisk, Until: now.Add(-time.Hour)},
+		strings.Repeat("x", maxRest-1) + "…":                             {Rule: weir.RuleDisk, Text: strings.Repeat("x", weir.MaxReason)},
+	} {
+		w := weir.Worker{Name: "alices-laptop", Platform: "linux/amd64", Slots: 1, Seen: now, Rest: rest}
+		var table, status strings.Builder
+		if err := Workers(&table, []client.Worker{{Worker: w, State: w.State(now)}}, now); err != nil {
+			t.Error(err)
+		}
+		writeIdle(&status, []weir.Worker{w}, now)
+		if !strings.HasSuffix(table.String(), "  "+want+"\n") || !strings.Contains(table.String(), "resting") || status.String() != "\nworker alices-laptop is resting: "+want+"\n" {
+			t.Errorf("%+v: %s%s", rest, &table, &status)
+		}
 	}
 }
 

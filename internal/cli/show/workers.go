@@ -32,10 +32,27 @@ func why(w weir.Worker, state weir.WorkerState, now time.Time) string {
 			w.Barred.Sub(now).Round(time.Second))
 	case weir.WorkerDraining:
 		return "ends what it runs, and leaves"
+	case weir.WorkerResting:
+		return resting(w.Rest, now)
 	case weir.WorkerAway:
 		return "not heard of for " + Age(now, w.Seen)
 	}
 	return ""
+}
+
+// maxRest is how much of why a worker rests is shown, in characters.
+const maxRest = 160
+
+// resting says why a worker rests, in its own words, and until when.
+func resting(r weir.Rest, now time.Time) string {
+	text := Clip(Safe(r.Text), maxRest)
+	if text == "" {
+		text = "as its owner wishes: " + Safe(string(r.Rule))
+	}
+	if left := r.Until.Sub(now); left > 0 {
+		text += fmt.Sprintf("; over in %s, at %s", left.Round(time.Second), r.Until.UTC().Format("2006-01-02 15:04 UTC"))
+	}
+	return text
 }
 
 // writeIdle says of workers that get nothing why they do not.

@@ -36,6 +36,7 @@ type BuildView struct {
 	Repeats     []BuildRef    // builds that ran it again, oldest first
 	Hidden      findings.HiddenView
 	Attempts    []AttemptLine
+	Refused     bool       // the newest of them, by its worker's owner
 	Attempt     int        // whose steps are shown
 	Steps       []StepLine // of that attempt
 	Timeline    TimelineView

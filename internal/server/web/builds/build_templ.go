@@ -423,7 +423,7 @@ func buildTab(v BuildView) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		if len(v.Attempts) > 1 {
+		if len(v.Attempts) > 1 || v.Refused {
 			templ_7745c5c3_Err = attemptsSection(v.Attempts).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err

@@ -265,6 +265,23 @@ func TestStepsOfWhatEnded(t *testing.T) {
 	}
 }
 
+// TestRefused says whose owner did not want a build, also if that was the only attempt.
+func TestRefused(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ text, want string }{
+		{"builds of these projects only: mill", "refused by the owner of heron: builds of these projects only: mill"},
+		{"", "refused by the owner of heron"},
+	} {
+		d := farm.BuildDetail{Build: weir.Build{ID: 7, State: weir.Queued}, Attempts: []farm.AttemptDetail{{Attempt: weir.Attempt{Worker: "heron",
+			Leased: time.Unix(8, 0), Ended: time.Unix(9, 0), Outcome: weir.Infra, Reason: weir.Reason{Code: weir.ReasonRefused, Text: c.text}}}}}
+		var v BuildView
+		v.attempts(d, buildQuery{}, time.Unix(10, 0))
+		if !v.Refused || v.Attempts[0].Reason != c.want || v.Attempts[0].Mark.Word != "refused" {
+			t.Errorf("%+v", v.Attempts[0])
+		}
+	}
+}
+
 func TestEveryReasonHasWords(t *testing.T) {
 	t.Parallel()
 	for _, v := range weir.ReasonCodes() {

@@ -57,13 +57,14 @@ func (v *BuildView) attempts(d farm.BuildDetail, q buildQuery, now time.Time) {
 		line := AttemptLine{Number: a.ID.Number, URL: fmt.Sprintf("%s?attempt=%d", page.BuildURL(v.ID), a.ID.Number),
 			Mark: page.AttemptMark(a.Attempt), Worker: page.OneLine(a.Worker, page.MaxName), Leased: page.At(a.Leased, now), Current: i == shown,
 			Place:  page.OneLine(a.Surroundings.String(), page.MaxSubject),
-			Reason: page.Clean(reasonText(weir.Build{Reason: a.Reason}), page.MaxSubject)}
+			Reason: page.Clean(attemptText(a.Attempt), page.MaxSubject)}
 		if !a.Ended.IsZero() {
 			line.Took = page.Duration(a.Ended.Sub(a.Leased))
 		}
 		v.Attempts = append(v.Attempts, line)
 		v.Facts.Place = line.Place
 	}
+	v.Refused = d.Attempts[len(d.Attempts)-1].Reason.Code == weir.ReasonRefused
 	attempt := d.Attempts[shown]
 	v.Attempt = attempt.ID.Number
 	v.Timeline = timelineOf(d, shown, now)

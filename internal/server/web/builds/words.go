@@ -14,8 +14,8 @@ var reasonWords = map[weir.ReasonCode]string{
 	weir.ReasonNoResults: "the tests left no readable results", weir.ReasonCheckout: "the revision cannot be checked out",
 	weir.ReasonPrepare: "a step failed before any test ran", weir.ReasonUpstreamBuild: "the product it needs could not be built",
 	weir.ReasonTimeout: "it took longer than it may", weir.ReasonQuiet: "it printed nothing for too long",
-	weir.ReasonUndelivered: "it never reached the worker",
-	weir.ReasonLost:        "the worker was lost", weir.ReasonWorker: "the worker could not do its part",
+	weir.ReasonUndelivered: "it never reached the worker", weir.ReasonRefused: "the owner of the worker does not want it there",
+	weir.ReasonLost: "the worker was lost", weir.ReasonWorker: "the worker could not do its part",
 	weir.ReasonDiskFull: "the worker's disk is full", weir.ReasonSourceDown: "the source did not answer",
 	weir.ReasonNeeds: "a job that it needs did not end as it should", weir.ReasonSecret: "a secret that it asks for cannot be had",
 	weir.ReasonService: "a service did not become ready", weir.ReasonProductMissing: "the product could not be fetched", weir.ReasonRequested: "somebody cancelled it",
@@ -27,6 +27,19 @@ func reasonText(b weir.Build) string {
 		return text
 	}
 	return reasonWords[b.Reason.Code]
+}
+
+// attemptText says why an attempt ended.
+func attemptText(a weir.Attempt) string {
+	text := reasonText(weir.Build{Reason: a.Reason})
+	if a.Reason.Code != weir.ReasonRefused {
+		return text
+	}
+	by := "refused by the owner of " + page.OneLine(a.Worker, page.MaxName)
+	if a.Reason.Text == "" {
+		return by
+	}
+	return by + ": " + text
 }
 
 func judgementText(b weir.Build, first bool) string {

@@ -91,6 +91,26 @@ func TestOverviewView(t *testing.T) {
 	}
 }
 
+// TestWorkersThatRest are no trouble, unless nobody else is there.
+func TestWorkersThatRest(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+	ready, rest := weir.Worker{Seen: now}, weir.Worker{Seen: now, Rest: weir.Rest{Rule: weir.RuleHours}}
+	for _, c := range []struct {
+		workers []weir.Worker
+		says    string
+		listed  int
+	}{
+		{[]weir.Worker{ready, rest, rest}, "3 of 3 workers here, 2 rest", 0},
+		{[]weir.Worker{ready, rest, {Seen: now, Paused: "x"}}, "3 of 3 workers here, 1 takes no work, 1 rests", 1},
+		{[]weir.Worker{rest}, "1 of 1 worker here, and none takes work", 1},
+	} {
+		if v := overviewView(farm.Overview{At: now, Workers: c.workers}); !strings.HasSuffix(v.Summary, c.says) || len(v.Absent) != c.listed {
+			t.Errorf("%s: %d are listed", v.Summary, len(v.Absent))
+		}
+	}
+}
+
 // TestWorkersThatGetNothing says why, in words, and nothing of the others.
 func TestWorkersThatGetNothing(t *testing.T) {
 	t.Parallel()
@@ -104,6 +124,8 @@ func TestWorkersThatGetNothing(t *testing.T) {
 		{weir.Worker{Seen: now.Add(-time.Hour), Paused: "x"}, "away", "is away"},
 		{weir.Worker{Seen: now, Running: 1, Paused: "new\u202edisk\n"}, "paused", "gets no work: new"},
 		{weir.Worker{Seen: now, Draining: true}, "leaving", "leaves"},
+		{weir.Worker{Seen: now, Rest: weir.Rest{Rule: weir.RuleHours, Text: "builds begin at 19:00\u202e"}}, "resting", "rests: builds begin at 19:00"},
+		{weir.Worker{Seen: now, Rest: weir.Rest{Rule: weir.RuleLoad}}, "resting", "rests, as its owner wishes"},
 		{weir.Worker{Seen: now, Strikes: 4, Barred: now.Add(time.Minute)}, "in quarantine", "4 infrastructure errors in a row; gets work again in 1 min"},
 	} {
 		line := workerLine(c.worker, now)

@@ -100,7 +100,7 @@ func overviewView(o farm.Overview) OverviewView {
 		}
 	}
 	v.Silent, v.MoreSilent = cut(v.Silent, maxSilent)
-	here, ready := 0, 0
+	here, ready, rest := 0, 0, 0
 	for _, w := range o.Workers {
 		if w.State(o.At) != weir.WorkerAway {
 			here++
@@ -108,8 +108,19 @@ func overviewView(o farm.Overview) OverviewView {
 		if w.State(o.At) == weir.WorkerReady {
 			ready++
 		}
+		if w.State(o.At) == weir.WorkerResting { // as its owner wishes: nobody has to do anything
+			rest++
+			continue
+		}
 		if line := workerLine(w, o.At); line.Why != "" {
 			v.Absent = append(v.Absent, line)
+		}
+	}
+	if ready == 0 { // nothing is built, and that is why
+		for _, w := range o.Workers {
+			if w.State(o.At) == weir.WorkerResting {
+				v.Absent = append(v.Absent, workerLine(w, o.At))
+			}
 		}
 	}
 	v.Absent, v.MoreAbsent = cut(v.Absent, maxAbsent)
@@ -135,7 +146,14 @@ func overviewView(o farm.Overview) OverviewView {
 	case here > 0 && ready == 0:
 		v.Summary += ", and none takes work"
 	case ready < here:
-		v.Summary += ", " + page.Count(here-ready, "takes no work", "take no work")
+		var parts []string
+		if held := here - ready - rest; held > 0 {
+			parts = append(parts, page.Count(held, "takes no work", "take no work"))
+		}
+		if rest > 0 {
+			parts = append(parts, page.Count(rest, "rests", "rest"))
+		}
+		v.Summary += ", " + strings.Join(parts, ", ")
 	}
 	return v
 }
@@ -230,6 +248,7 @@ var workerMarks = map[weir.WorkerState]page.Mark{
 	weir.WorkerPaused:      {Kind: page.KindOff, Word: "paused"},
 	weir.WorkerDraining:    {Kind: page.KindOff, Word: "leaving"},
 	weir.WorkerQuarantined: {Kind: page.KindInfra, Word: "in quarantine"},
+	weir.WorkerResting:     {Kind: page.KindRest, Word: "resting"},
 }
 
 // workerLine says why a worker gets no work; Why is empty if it does.
@@ -245,6 +264,11 @@ func workerLine(w weir.Worker, now time.Time) WorkerLine {
 		line.Why = "ends what it runs, and leaves"
 	case weir.WorkerQuarantined:
 		line.Why = page.Count(w.Strikes, "infrastructure error", "infrastructure errors") + " in a row; gets work again in " + page.Duration(w.Barred.Sub(now))
+	case weir.WorkerResting:
+		line.Why = "rests, as its owner wishes"
+		if text := page.OneLine(w.Rest.Text, maxReason); text != "" {
+			line.Why = "rests: " + text
+		}
 	}
 	return line
 }

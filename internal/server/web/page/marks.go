@@ -28,6 +28,7 @@ const (
 	KindGone    = "gone"  // a test that should have reported and did not
 	KindSkip    = "skip"  // skipped: on purpose, and yet it says nothing
 	KindPause   = "pause" // held back
+	KindRest    = "rest"  // at rest, as its owner wishes
 )
 
 // KindView is what a kind of mark means, for legends and docs/design-language.md.
@@ -46,6 +47,7 @@ func Kinds() []KindView {
 		{KindRun, "a circle, half filled", "running, starting, searching"},
 		{KindWait, "a dashed circle", "waiting: queued, or for a product"},
 		{KindPause, "a circle with two bars", "held back by a person or after errors"},
+		{KindRest, "a crescent", "a worker at rest, as its owner wishes"},
 		{KindSkip, "a circle with an arrowhead", "skipped"},
 		{KindOff, "a circle, struck through", "cancelled, dismissed, merged, removed"},
 		{KindFixed, "an open circle with a tick and an arrow", "fixed: it was bad and is good again"},
@@ -102,6 +104,9 @@ func AttemptMark(a weir.Attempt) Mark {
 	}
 	if a.Reason.Code == weir.ReasonUndelivered {
 		return Mark{KindOff, "not delivered"}
+	}
+	if a.Reason.Code == weir.ReasonRefused {
+		return Mark{KindOff, "refused"}
 	}
 	if m, ok := outcomeMarks[a.Outcome]; ok {
 		return m
@@ -187,6 +192,7 @@ var workerMarks = map[weir.WorkerState]Mark{
 	weir.WorkerPaused:      {KindPause, "paused"},
 	weir.WorkerDraining:    {KindOff, "leaving"},
 	weir.WorkerQuarantined: {KindBroken, "in quarantine"},
+	weir.WorkerResting:     {KindRest, "resting"},
 	weir.WorkerReady:       {KindPass, "here"},
 }
 

@@ -34,6 +34,7 @@ var sparkShapes = map[string]struct {
 	KindNew:     {2, 5, "h2v4h2v2h-2v4h-2v-4h-2v-2h2z"},
 	KindGone:    {.5, 1, "h5v14h-5zm1.5 1.5v11h2v-11z"},
 	KindPause:   {.5, 6, "h2v6h-2zm3 0h2v6h-2z"},
+	KindRest:    {5.5, 6, "h-5v6h5v-2h-3v-2h3z"},
 }
 
 type sparkPath struct{ kind, d string }
