@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/weir-ci/weir"
@@ -14,10 +15,11 @@ type Owners interface {
 	// towards weir.MaxAttempts, nor against the worker. For each it notes that the worker is not
 	// asked for the builder again before the rule's time is over. What is not the
 	// worker's own, or has ended, is passed over. Conflict unless epoch is that
-	// of its newest hello.
+	// of its newest hello; Invalid as CheckRefused says.
 	Refuse(ctx context.Context, worker string, epoch int64, refused []Refused, now time.Time) error
 	// Rest notes why a worker takes nothing, or with the zero one that it does again,
-	// and that it was heard of. Conflict unless epoch is that of its newest hello.
+	// and that it was heard of. Conflict unless epoch is that of its newest hello;
+	// Invalid as CheckRest says. It tells EventWorker if the rest is another one.
 	Rest(ctx context.Context, worker string, epoch int64, rest weir.Rest, now time.Time) error
 	// Refusals lists what a worker refused in the last RefusalsKept, the newest first,
 	// at most limit; RefusalsOf which workers are not asked for a builder at present.
@@ -34,3 +36,28 @@ type Refused struct {
 
 // RefusalsKept is for how long it is known what a worker refused, after it last did.
 const RefusalsKept = 90 * 24 * time.Hour
+
+// MaxRefused is how many attempts one Refuse may name.
+const MaxRefused = 256
+
+// CheckRefused is Invalid if no worker can refuse that: too much at once, or under a
+// rule that is not one about builds.
+func CheckRefused(refused []Refused) error {
+	if len(refused) > MaxRefused {
+		return weir.Errorf(weir.Invalid, "%d builds are refused at once; %d are the most", len(refused), MaxRefused)
+	}
+	for _, r := range refused {
+		if !slices.Contains(weir.Rules(), r.Rule) || r.Rule.Lasts() == 0 {
+			return weir.Errorf(weir.Invalid, "attempt %s is refused under %.40q, which is no rule about builds", r.Attempt, string(r.Rule))
+		}
+	}
+	return nil
+}
+
+// CheckRest is Invalid if no worker rests under that rule: it is not one about the machine.
+func CheckRest(rest weir.Rest) error {
+	if rest.Rule != "" && (!slices.Contains(weir.Rules(), rest.Rule) || rest.Rule.Lasts() != 0) {
+		return weir.Errorf(weir.Invalid, "a worker rests under %.40q, which is no rule about machines", string(rest.Rule))
+	}
+	return nil
+}

@@ -37,6 +37,7 @@ type Store interface {
 	Events
 	Access
 	Fleet
+	Owners
 	Timetable
 	Refs
 	Proposals
@@ -209,13 +210,14 @@ const (
 type Leaser interface {
 	// Hello records a worker, begins a new epoch for it, higher than any
 	// before, and tells which of the attempts it says it holds are still its
-	// own. Leases of earlier epochs are refused from now on.
+	// own. Leases of earlier epochs are refused from now on. It ends a rest of the
+	// worker; if its policy is another one now, it may be asked for all builders again.
 	Hello(ctx context.Context, w weir.Worker, holds []weir.AttemptID) (epoch int64, keep []weir.AttemptID, err error)
 	// Lease gives queued builds to a worker. In one transaction it reads up to
 	// CandidateLimit queued builds of the worker's platform (see Queue), lets
 	// choose pick from them, and turns the picked ones into attempts. It returns
-	// at once, with none if there are none, or if the worker is paused, draining
-	// or barred. Builds that wait for their next try are no candidates.
+	// at once, with none if there are none, or if the worker is paused, draining,
+	// barred or resting. Builds that wait for their next try are no candidates.
 	//
 	// While choose sees a candidate that wants locks no other lease does, of this
 	// server or another: what Held says stays true until the picked ones are leased.

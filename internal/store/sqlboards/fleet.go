@@ -33,7 +33,8 @@ func (s Boards) Ran(ctx context.Context, worker string, before time.Time, limit 
 // longest is how long an attempt takes at most; a job may take a day.
 const longest = 48 * time.Hour
 
-// Load counts how workers were busy, hour by hour: by worker, then by time.
+// Load counts how workers were busy, hour by hour: by worker, then by time. What they
+// refused is none of their work.
 // Invalid if the span is longer than 31 days.
 func (s Boards) Load(ctx context.Context, worker string, from, to time.Time) ([]store.WorkerHour, error) {
 	if to.Sub(from) > maxLoad {
@@ -56,7 +57,7 @@ func (s Boards) Load(ctx context.Context, worker string, from, to time.Time) ([]
 			CAST(SUM(CASE WHEN a.ended > a.leased THEN a.ended - a.leased ELSE 0 END) AS BIGINT),
 			CAST(SUM(CASE WHEN b.queued > 0 AND a.leased > b.queued THEN a.leased - b.queued ELSE 0 END) AS BIGINT)
 		FROM attempts a JOIN builds b ON b.id = a.build_id
-		WHERE a.ended > 0 AND a.ended >= $1 AND a.ended < $2`+only+`
+		WHERE a.ended > 0 AND a.ended >= $1 AND a.ended < $2 AND a.ended_by <> 'refused'`+only+`
 		GROUP BY a.worker, a.ended / 3600000000 ORDER BY a.worker, hour LIMIT $3`, args...)
 }
 

@@ -15,7 +15,7 @@ import (
 // whole is a line of a plan that reads all of a table that grows with history.
 // With a limit, the newest of all are read in the order of their ids or times.
 var (
-	whole   = regexp.MustCompile(`^SCAN (b|a|t|w|s|x|builds|attempts|tests|test_words|suites|suite_words|acts|revisions|test_states|test_changes|steps|log_frames|metrics|artifacts)\b`)
+	whole   = regexp.MustCompile(`^SCAN (b|a|t|w|s|x|f|refusals|builds|attempts|tests|test_words|suites|suite_words|acts|revisions|test_states|test_changes|steps|log_frames|metrics|artifacts)\b`)
 	ordered = regexp.MustCompile(`^SCAN (acts$|acts USING INDEX|b USING INDEX builds_unfinished|revisions USING INDEX revisions_time)`)
 )
 
@@ -51,6 +51,13 @@ func TestPlans(t *testing.T) {
 	asked("load", func() error { _, err := s.Load(ctx, "", now.Add(-time.Hour), now); return err })
 	asked("load of one", func() error { _, err := s.Load(ctx, "w1", now.Add(-time.Hour), now); return err })
 	asked("sizes", func() error { _, err := s.Sizes(ctx); return err })
+	asked("refusals", func() error { _, err := s.Refusals(ctx, "w1", now, 5); return err })
+	asked("who refuses", func() error { _, err := s.RefusalsOf(ctx, 1, now); return err })
+	asked("an idle picky worker", func() error {
+		_, err := s.Lease(ctx, store.LeaseAsk{Worker: "w1", Platform: "none/none", Now: now, Deadline: now, Tokens: []string{"t"}, Picky: true},
+			func(store.Queue) []weir.BuildID { return nil })
+		return err
+	})
 	for _, f := range []store.ActFilter{{}, {Who: "ann"}, {On: "build 3"}, {Verb: "cancel", Before: 9}} {
 		asked("acts", func() error { _, err := s.Acts(ctx, f); return err })
 	}

@@ -9,14 +9,14 @@ import (
 	"github.com/weir-ci/weir/internal/store/sqltx"
 )
 
-const workerColumns = `b.name, b.platform, b.labels, b.slots, b.version, b.host, b.seen, b.draining, b.paused, b.strikes, b.barred,
+const workerColumns = `b.name, b.platform, b.labels, b.slots, b.version, b.host, b.seen, b.draining, b.paused, b.strikes, b.barred, b.policy, b.rest,
 	(SELECT COUNT(*) FROM attempts a WHERE a.worker = b.name AND a.ended = 0),
 	COALESCE((SELECT k.owner FROM tokens k WHERE k.name = b.name), '')`
 
 func scanWorker(r sqltx.Scanner) (w weir.Worker, err error) {
 	var draining int
 	err = r.Scan(&w.Name, &w.Platform, sqltx.JSON(&w.Labels), &w.Slots, &w.Version, &w.Host, sqltx.Time(&w.Seen), &draining,
-		&w.Paused, &w.Strikes, sqltx.Time(&w.Barred), &w.Running, &w.Owner)
+		&w.Paused, &w.Strikes, sqltx.Time(&w.Barred), sqltx.JSON(&w.Policy), sqltx.JSON(&w.Rest), &w.Running, &w.Owner)
 	w.Draining = draining != 0
 	return w, err
 }
@@ -127,7 +127,9 @@ func (s Store) Forget(ctx context.Context, name string, now time.Time) error {
 			return weir.Errorf(weir.Conflict, "worker %.80q has attempt %s still", name, live[0]).WithHint("wait until its lease expires, or cancel the build")
 		}
 		t.Tell(weir.EventWorker, name)
-		err = t.Put(`DELETE FROM workers WHERE name = $1`, name)
-		return err
+		if err := t.Put(`DELETE FROM refusals WHERE worker = $1`, name); err != nil {
+			return err
+		}
+		return t.Put(`DELETE FROM workers WHERE name = $1`, name)
 	})
 }

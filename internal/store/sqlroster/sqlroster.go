@@ -15,7 +15,8 @@ import (
 )
 
 // Store implements the ports store.Changes, store.Access and store.Fleet, and
-// what store.Leaser and store.Planner ask of workers and builders alone. It is safe for concurrent use.
+// what store.Leaser, store.Owners and store.Planner ask of workers and builders alone. It
+// is safe for concurrent use.
 type Store struct {
 	db *sqltx.DB
 }

@@ -31,7 +31,7 @@ type Worker struct {
 
 // Held reports whether the worker gets no work.
 func (w Worker) Held(now time.Time) bool {
-	return w.Paused != "" || w.Draining || now.Before(w.Barred)
+	return w.Paused != "" || w.Draining || now.Before(w.Barred) || w.Rest.Rule != ""
 }
 
 // seenGranularity is how exactly it is known when a worker was last seen.
@@ -59,7 +59,7 @@ func (s Store) Hello(ctx context.Context, w weir.Worker, holds []weir.AttemptID)
 	if err != nil {
 		return 0, nil, err
 	}
-	w.Name, labels = sqltx.Clean(w.Name), sqltx.Clean(labels)
+	w.Name, labels, w.Policy = sqltx.Clean(w.Name), sqltx.Clean(labels), cleanPolicy(w.Policy)
 	w.Platform, w.Version, w.Host = weir.Platform(sqltx.Clean(string(w.Platform))), sqltx.Clean(w.Version), sqltx.Clean(w.Host)
 	err = s.write(ctx, "record a worker", w.Seen, func(t *tx) error {
 		if epoch, err = t.saveWorker(w, labels); err != nil {
@@ -83,17 +83,28 @@ func (t *tx) saveWorker(w weir.Worker, labels string) (epoch int64, err error) {
 		return 0, err
 	}
 	if !known || old.Away(w.Seen) || old.Platform != w.Platform || !slices.Equal(old.Labels, w.Labels) ||
-		old.Slots != w.Slots || old.Version != w.Version || old.Host != w.Host || old.Draining != w.Draining {
+		old.Slots != w.Slots || old.Version != w.Version || old.Host != w.Host || old.Draining != w.Draining ||
+		!slices.Equal(old.Policy, w.Policy) || old.Rest != (weir.Rest{}) {
 		t.Tell(weir.EventWorker, w.Name)
 	}
-	err = t.Row(`INSERT INTO workers (name, platform, labels, slots, version, host, seen, epoch, draining)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+	if known && !slices.Equal(old.Policy, w.Policy) {
+		if err := t.askAgain(w.Name, w.Seen); err != nil {
+			return 0, err
+		}
+	}
+	policy, err := encodePolicy(w.Policy)
+	if err != nil {
+		return 0, err
+	}
+	err = t.Row(`INSERT INTO workers (name, platform, labels, slots, version, host, seen, epoch, draining, policy)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 		ON CONFLICT (name) DO UPDATE SET platform = excluded.platform, labels = excluded.labels, slots = excluded.slots,
 			version = excluded.version, host = excluded.host, draining = excluded.draining, lease_seq = 0,
+			policy = excluded.policy, rest = '',
 			epoch = CASE WHEN workers.epoch >= excluded.epoch THEN workers.epoch + 1 ELSE excluded.epoch END,
 			seen = CASE WHEN workers.seen > excluded.seen THEN workers.seen ELSE excluded.seen END
 		RETURNING epoch`,
-		w.Name, string(w.Platform), labels, w.Slots, w.Version, w.Host, sqltx.Micros(w.Seen), max(1, sqltx.Micros(w.Seen)), sqltx.Flag(w.Draining)).Scan(&epoch)
+		w.Name, string(w.Platform), labels, w.Slots, w.Version, w.Host, sqltx.Micros(w.Seen), max(1, sqltx.Micros(w.Seen)), sqltx.Flag(w.Draining), policy).Scan(&epoch)
 	return epoch, err
 }
 
@@ -106,7 +117,7 @@ func LockWorker(t *sqltx.Tx, name string) (w Worker, known bool, err error) {
 // AskWorker asks for a worker as LockWorker reads it.
 func AskWorker(t *sqltx.Tx, name string) sqltx.Asked {
 	c := t.Reader()
-	return c.Later(`SELECT b.name, b.platform, b.labels, b.slots, b.version, b.host, b.seen, b.draining, b.paused, b.strikes, b.barred, b.epoch, b.lease_seq
+	return c.Later(`SELECT b.name, b.platform, b.labels, b.slots, b.version, b.host, b.seen, b.draining, b.paused, b.strikes, b.barred, b.policy, b.rest, b.epoch, b.lease_seq
 		FROM workers b WHERE b.name = $1`+c.Lock(), name)
 }
 
@@ -114,7 +125,7 @@ func AskWorker(t *sqltx.Tx, name string) sqltx.Asked {
 func ReadWorker(asked sqltx.Asked) (w Worker, known bool, err error) {
 	var draining int
 	err = asked.Row().Scan(&w.Name, &w.Platform, sqltx.JSON(&w.Labels), &w.Slots, &w.Version, &w.Host,
-		sqltx.Time(&w.Seen), &draining, &w.Paused, &w.Strikes, sqltx.Time(&w.Barred), &w.Epoch, &w.LeaseSeq)
+		sqltx.Time(&w.Seen), &draining, &w.Paused, &w.Strikes, sqltx.Time(&w.Barred), sqltx.JSON(&w.Policy), sqltx.JSON(&w.Rest), &w.Epoch, &w.LeaseSeq)
 	w.Draining = draining != 0
 	if errors.Is(err, sql.ErrNoRows) {
 		return Worker{}, false, nil

@@ -52,6 +52,17 @@ const rowText = `CAST(x.id AS TEXT) || ' ' || x.builder_id || ' ' || x.priority 
 // isQueued is the condition that a build, of alias x, may be leased.
 const isQueued = `x.platform = $1 AND x.state = 'queued' AND x.not_before <= $2`
 
+// wanted is the condition that a worker, of that parameter, does not refuse a build,
+// of alias x, at $2, if that matters. It is a count, of 0 or 1, and no NOT EXISTS, so that
+// the databases ask for each build they come to, and go along the queue as they do
+// without; that it is not 1 is what they take to be so for most.
+func wanted(picky bool, worker string) string {
+	if !picky {
+		return ""
+	}
+	return ` AND (SELECT COUNT(*) FROM refusals f WHERE f.worker = ` + worker + ` AND f.builder_id = x.builder_id AND f.until > $2) <> 1`
+}
+
 // byPriority and byAge are conditions that always hold: each lets the databases
 // take the one index that is made for the question.
 const (
@@ -60,14 +71,16 @@ const (
 )
 
 // lookSQL renders the query of a look: from the first lane on, or from the one
-// behind $4. Its columns are the kind of the row, a name, and two texts; see the
+// behind $4; for a worker that is picky, which is the last parameter, without what it
+// refuses. Its columns are the kind of the row, a name, and two texts; see the
 // kinds of rows.
-func lookSQL(behind bool) string {
+func lookSQL(behind, picky bool) string {
 	lanes := `SELECT y.lane FROM builds y WHERE y.platform = $1 AND y.state = 'queued'` + byPriority
-	from := ""
+	from, worker := "", "$4"
 	if behind {
-		from = ` AND y.lane > $4`
+		from, worker = ` AND y.lane > $4`, "$5"
 	}
+	isQueued := isQueued + wanted(picky, worker)
 	return `WITH RECURSIVE lanes (lane, place) AS (
 			SELECT (` + lanes + from + ` ORDER BY y.lane LIMIT 1), 1
 			UNION ALL SELECT (` + lanes + ` AND y.lane > l.lane ORDER BY y.lane LIMIT 1), l.place + 1
@@ -104,7 +117,10 @@ func (c conn) askCandidates(lanes *turns, ask store.LeaseAsk, limit int) look {
 	if behind != "" {
 		args = append(args, behind)
 	}
-	return look{ask.Platform, limit, c.Later(lookSQL(behind != ""), args...)}
+	if ask.Picky {
+		args = append(args, ask.Worker)
+	}
+	return look{ask.Platform, limit, c.Later(lookSQL(behind != "", ask.Picky), args...)}
 }
 
 // offer is a candidate with what is needed to read the rest of it.

@@ -11,7 +11,8 @@
 //	builders.go run.go         lines of builds; runs and how builds are shared
 //	end.go                     what the end of a build means for those that need it
 //	recipes.go                 specifications, kept once for many builds
-//	lease.go sync.go finish.go the life of an attempt
+//	lease.go sync.go finish.go refuse.go
+//	                           the life of an attempt
 //	builds.go logs.go overview.go
 //
 // Revisions, workers, tokens and builders by name are in package sqlroster, logs

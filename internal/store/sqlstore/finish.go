@@ -107,9 +107,9 @@ func (t *tx) finish(b *weir.Build, a attempt, by endedBy, f store.Finish) error 
 	}
 	if f.Outcome == weir.Infra {
 		var failures int
-		// Attempts that no worker ever took up say nothing about the build.
-		if err := t.Row(`SELECT COUNT(*) FROM attempts WHERE build_id = $1 AND outcome = 'infra' AND reason_code <> 'undelivered'`,
-			int64(b.ID)).Scan(&failures); err != nil {
+		// Attempts that no worker ever took up, or wanted, say nothing about the build.
+		if err := t.Row(`SELECT COUNT(*) FROM attempts WHERE build_id = $1 AND outcome = 'infra' AND ended_by <> $2 AND ended_by <> $3`,
+			int64(b.ID), string(byLease), string(byRefuse)).Scan(&failures); err != nil {
 			return err
 		}
 		if failures < weir.MaxAttempts {

@@ -39,6 +39,7 @@ const (
 	byCancel endedBy = "cancel"
 	byExpire endedBy = "expire"
 	byLease  endedBy = "undelivered" // a lease of its worker that did not hold it
+	byRefuse endedBy = "refused"
 )
 
 const attemptColumns = `a.build_id, a.number, a.worker, a.token, a.leased, a.deadline, a.seq,
@@ -221,13 +222,13 @@ func glance(ask store.LeaseAsk) int {
 
 // checkTurn is Conflict unless a lease is newer than all that gave something.
 func checkTurn(w sqlroster.Worker, ask store.LeaseAsk, known bool) error {
-	switch {
-	case !fencing:
+	if !fencing {
 		return nil
-	case !known || w.Epoch != ask.Epoch:
-		return weir.Errorf(weir.Conflict, "worker %.80q has said hello again since it began to ask for work like this", ask.Worker).
-			WithHint("another worker uses its token, which must not be; or say hello again")
-	case ask.Seq <= w.LeaseSeq:
+	}
+	if err := w.CheckEpoch(ask.Worker, ask.Epoch, known); err != nil {
+		return err
+	}
+	if ask.Seq <= w.LeaseSeq {
 		return weir.Errorf(weir.Conflict, "lease %d of worker %.80q comes too late: lease %d gave it work", ask.Seq, ask.Worker, w.LeaseSeq).
 			WithHint("drop it; the worker has gone on")
 	}
@@ -289,8 +290,8 @@ func (s *Store) idle(ctx context.Context, ask store.LeaseAsk) (idle bool, err er
 	err = s.read(ctx, "look at the queue", func(c conn) error {
 		var queued bool
 		w, err := scanTurn(c.Row(`SELECT COALESCE(w.Epoch, 0), COALESCE(w.lease_seq, 0), COALESCE(w.seen, 0), COALESCE(w.draining, 0),
-				COALESCE(w.paused, ''), COALESCE(w.barred, 0), q.n
-			FROM (SELECT COUNT(*) AS n FROM (SELECT 1 FROM builds b WHERE b.platform = $1 AND b.state = 'queued' AND b.not_before <= $2 LIMIT 1) one) q
+				COALESCE(w.paused, ''), COALESCE(w.barred, 0), COALESCE(w.rest, ''), q.n
+			FROM (SELECT COUNT(*) AS n FROM (SELECT 1 FROM builds x WHERE `+isQueued+wanted(ask.Picky, "$3")+` LIMIT 1) one) q
 			LEFT JOIN workers w ON w.name = $3`,
 			sqltx.Clean(string(ask.Platform)), sqltx.Micros(ask.Now), ask.Worker), &queued)
 		if err != nil || queued && !w.Held(ask.Now) || !w.Seen.IsZero() && w.Stale(ask.Now) {
@@ -312,7 +313,7 @@ func (s *Store) idle(ctx context.Context, ask store.LeaseAsk) (idle bool, err er
 
 func scanTurn(r sqltx.Scanner, queued *bool) (w sqlroster.Worker, err error) {
 	var draining, n int
-	err = r.Scan(&w.Epoch, &w.LeaseSeq, sqltx.Time(&w.Seen), &draining, &w.Paused, sqltx.Time(&w.Barred), &n)
+	err = r.Scan(&w.Epoch, &w.LeaseSeq, sqltx.Time(&w.Seen), &draining, &w.Paused, sqltx.Time(&w.Barred), sqltx.JSON(&w.Rest), &n)
 	w.Draining, *queued = draining != 0, n > 0
 	return w, err
 }

@@ -54,6 +54,13 @@ func crowd(tb testing.TB, s store.Store, n, others int) {
 	}
 }
 
+// refusing is a statement after which some workers refuse everything.
+const refusing = `INSERT INTO refusals (worker, builder_id, build_id, rule, text, count, first, last, until)
+	SELECT 'w' || (i.id % 10), b.id, 1, 'projects', '', 1, 1, 1, 9000000000000000000 FROM builders b CROSS JOIN builders i WHERE i.id <= 10`
+
+// looks are the ways to look at a queue.
+var looks = []struct{ behind, picky bool }{{}, {behind: true}, {picky: true}, {true, true}}
+
 // TestLookPlan asks both databases how they look at a long queue: along indexes
 // all the way, without sorting.
 func TestLookPlan(t *testing.T) {
@@ -72,10 +79,19 @@ func TestLookPlan(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer db.Close()
+		if _, err := db.ExecContext(t.Context(), refusing); err != nil {
+			t.Fatal(err)
+		}
 		for _, analyzed := range []bool{false, true} {
-			for _, behind := range []bool{false, true} {
-				args := []any{string(platform), int64(1) << 60, 200, "lane1"}
-				rows, err := db.QueryContext(t.Context(), `EXPLAIN QUERY PLAN `+sqlstore.LookSQL(behind), args[:3+map[bool]int{true: 1}[behind]]...)
+			for _, l := range looks {
+				args := []any{string(platform), int64(1) << 60, 200}
+				if l.behind {
+					args = append(args, "lane1")
+				}
+				if l.picky {
+					args = append(args, "w1")
+				}
+				rows, err := db.QueryContext(t.Context(), `EXPLAIN QUERY PLAN `+sqlstore.LookSQL(l.behind, l.picky), args...)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -83,7 +99,7 @@ func TestLookPlan(t *testing.T) {
 					var id, parent, unused int
 					err = rows.Scan(&id, &parent, &unused, &line)
 					return line, err
-				}, "SCAN x", "SCAN y", "USE TEMP B-TREE")
+				}, "SCAN x", "SCAN y", "SCAN f", "USE TEMP B-TREE")
 				if err := rows.Close(); err != nil {
 					t.Fatal(err)
 				}
@@ -107,21 +123,28 @@ func TestLookPlan(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer conn.Close(context.Background())
-		query := strings.NewReplacer("$1", "'"+string(platform)+"'", "$2", "9000000000000000000", "$3", "200", "$4", "'lane1'")
-		for i, behind := range []bool{false, true, false, true} {
-			if i == 2 {
-				if _, err := conn.Exec(t.Context(), `ANALYZE builds`); err != nil {
+		if _, err := conn.Exec(t.Context(), refusing); err != nil {
+			t.Fatal(err)
+		}
+		for i, l := range append(looks, looks...) {
+			if i == len(looks) {
+				if _, err := conn.Exec(t.Context(), `ANALYZE builds; ANALYZE refusals`); err != nil {
 					t.Fatal(err)
 				}
 			}
-			rows, err := conn.Query(t.Context(), `EXPLAIN `+query.Replace(sqlstore.LookSQL(behind)))
+			fourth := "'lane1'"
+			if !l.behind {
+				fourth = "'w1'"
+			}
+			query := strings.NewReplacer("$1", "'"+string(platform)+"'", "$2", "9000000000000000000", "$3", "200", "$4", fourth, "$5", "'w1'")
+			rows, err := conn.Query(t.Context(), `EXPLAIN `+query.Replace(sqlstore.LookSQL(l.behind, l.picky)))
 			if err != nil {
 				t.Fatal(err)
 			}
 			checkPlan(t, rows, func() (line string, err error) {
 				err = rows.Scan(&line)
 				return line, err
-			}, "Seq Scan on builds", "Sort", "Bitmap")
+			}, "Seq Scan on builds", "Seq Scan on refusals", "Sort", "Bitmap")
 			rows.Close()
 		}
 	})

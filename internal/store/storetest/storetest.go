@@ -93,6 +93,7 @@ func runGroups(t *testing.T, open func(t *testing.T) *fixture) {
 		{"leaser", leaserTests()},
 		{"turns", turnTests()},
 		{"fleet", fleetTests()},
+		{"owners", ownerTests()},
 		{"sync", syncTests()},
 		{"finish", finishTests()},
 		{"cascade", cascadeTests()},

@@ -49,6 +49,22 @@ func Populate(t *testing.T, s store.Store) {
 	f.populateQueue()
 	f.populateStarts()
 	f.populatePages()
+	f.populateOwners()
+}
+
+// populateOwners makes what version 13 of the schema brought: what the owners of
+// workers allow there.
+func (f *fixture) populateOwners() {
+	f.Helper()
+	w := weir.Worker{Name: "w3", Platform: linux, Slots: 1, Version: "1.0", Seen: f.now(), Policy: []string{"projects: only b", "hours: 22:00 to 06:00"}}
+	owned, _, err := f.Hello(f.ctx, w, nil)
+	f.ok(err)
+	ask := f.ask(1)
+	ask.Worker = "w3"
+	f.change(f.builder("i"), 1, priority(50))
+	l := f.take(ask)[0]
+	f.ok(f.Refuse(f.ctx, "w3", owned, []store.Refused{refusal(l, weir.RuleProjects, "only b may run here")}, f.now()))
+	f.ok(f.Rest(f.ctx, "w3", owned, weir.Rest{Rule: weir.RuleHours, Text: "builds begin at 22:00", Until: epoch.Add(20 * time.Hour)}, f.now()))
 }
 
 // populatePages makes what version 12 of the schema brought: who did what, what
@@ -159,6 +175,7 @@ func Reading(t *testing.T, s store.Store) []byte {
 		"configs":     must[[]store.Config](f)(f.Configs(f.ctx, 0)),
 		"acts":        must[[]store.Act](f)(f.Acts(f.ctx, store.ActFilter{})),
 		"tests":       must[[]store.FoundTest](f)(f.FindTests(f.ctx, []string{"t"}, 100)),
+		"refusals":    must[[]weir.Refusal](f)(f.Refusals(f.ctx, "w3", epoch, 0)),
 		"recipes":     must[[]store.RepositoryRecipe](f)(f.Recipes(f.ctx)),
 	}
 	for _, r := range must[[]weir.Regression](f)(f.Regressions(f.ctx, store.RegressionFilter{})) {
