@@ -42,11 +42,15 @@ func (s *Store) Refuse(ctx context.Context, worker string, epoch int64, refused 
 		if err := w.CheckEpoch(worker, epoch, known); err != nil && fencing {
 			return err
 		}
+		insisted, err := t.insisted(worker, now)
+		if err != nil {
+			return err
+		}
 		var again []weir.Build
 		for _, b := range builds {
 			id := weir.AttemptID{Build: b.ID, Number: b.Attempts}
 			i := slices.IndexFunc(refused, func(r store.Refused) bool { return r.Attempt == id })
-			if i < 0 || !slices.Contains(live, id) {
+			if i < 0 || !slices.Contains(live, id) || slices.Contains(insisted, b.ID) {
 				continue
 			}
 			if err := t.refuse(b, id, refused[i], worker, now); err != nil {
@@ -62,6 +66,14 @@ func (s *Store) Refuse(ctx context.Context, worker string, epoch int64, refused 
 		}
 		return sqlroster.Seen(t.Tx, w, now)
 	})
+}
+
+// insisted lists the builds that a worker has, and that it asked for although it refused
+// their builders then and does now. It must be locked.
+func (t *tx) insisted(worker string, now time.Time) ([]weir.BuildID, error) {
+	return sqltx.Collect(t, sqltx.Scalar[weir.BuildID], `SELECT b.id FROM attempts a JOIN builds b ON b.id = a.build_id
+		JOIN refusals f ON f.worker = a.worker AND f.builder_id = b.builder_id
+		WHERE a.worker = $1 AND a.ended = 0 AND f.until > $2 AND f.last < a.leased`, worker, sqltx.Micros(now))
 }
 
 // refuse ends a live attempt of a locked build.

@@ -19,6 +19,7 @@ func ownerTests() []subtest {
 		{"what cannot be refused", testRefuseInvalid},
 		{"many are refused at once", testRefuseMany},
 		{"refused twice", testRefuseTwice},
+		{"what a worker insists on it cannot refuse", testRefuseInsisted},
 		{"a picky worker is not asked again", testPicky},
 		{"refused builds starve nobody", testPickyStarves},
 		{"another policy is asked again", testPolicyChanges},
@@ -109,10 +110,12 @@ func testRefuse(f *fixture) {
 }
 
 func testRefuseUncounted(f *fixture) {
-	epoch := f.enter()
 	id := f.change(f.builder("a"), 1)
-	for range 2 * weir.MaxAttempts {
+	for i := range 2 * weir.MaxAttempts {
+		epoch, _, err := f.Hello(f.ctx, weir.Worker{Name: "w1", Platform: linux, Slots: 4, Policy: []string{fmt.Sprint("commands: ", i)}, Seen: f.now()}, nil)
+		f.ok(err)
 		f.refuse(epoch, refusal(f.leaseBuild(id), weir.RuleCommands, "no"))
+		f.state(id, weir.Queued)
 	}
 	w := must[weir.Worker](f)(f.Worker(f.ctx, "w1"))
 	equal(f, "strikes", fmt.Sprint(w.Strikes, w.Barred.IsZero()), "0 true")
@@ -233,19 +236,43 @@ func testRefuseMany(f *fixture) {
 func testRefuseTwice(f *fixture) {
 	a := f.builder("a")
 	epoch := f.enter()
-	one, two := f.change(a, 1), f.change(a, 2)
-	l := f.leaseBuild(one)
+	one, two, three := f.change(a, 1), f.change(a, 2), f.change(a, 3)
+	l, m, n := f.leaseBuild(one), f.leaseBuild(two), f.leaseBuild(three)
 	first := f.refuse(epoch, refusal(l, weir.RuleStrangers, "no strangers"))
 	before := f.lastEvent()
 	f.refuse(epoch, refusal(l, weir.RuleStrangers, "no strangers")) // the same message again
 	equal(f, "events", f.lastEvent(), before)
 	equal(f, "count", f.refusals()[0].Count, 1)
-	last := f.refuse(epoch, refusal(f.leaseBuild(two), weir.RuleProjects, "only b"))
+	last := f.refuse(epoch, refusal(m, weir.RuleProjects, "only b"))
 	want := weir.Refusal{Worker: "w1", Builder: a.ID, Build: two, Rule: weir.RuleProjects, Text: "only b", Count: 2, First: first, Last: last, Until: last.Add(weir.RuleProjects.Lasts())}
 	equal(f, "refused for another reason", f.refusals(), []weir.Refusal{want})
-	want.Last = f.refuse(epoch, refusal(f.leaseBuild(one), weir.RuleCommands, "no curl"))
-	want.Build, want.Rule, want.Text, want.Count = one, weir.RuleCommands, "no curl", 3
+	want.Last = f.refuse(epoch, refusal(n, weir.RuleCommands, "no curl"))
+	want.Build, want.Rule, want.Text, want.Count = three, weir.RuleCommands, "no curl", 3
 	equal(f, "the longer time stays", f.refusals(), []weir.Refusal{want})
+}
+
+// testRefuseInsisted: a worker that asks for what it refuses, and refuses it, gets it
+// again as slowly as one that forgets what it is given.
+func testRefuseInsisted(f *fixture) {
+	epoch := f.enter()
+	id := f.change(f.builder("a"), 1)
+	at := f.refuse(epoch, refusal(f.leaseBuild(id), weir.RuleCommands, "no"))
+	l := f.take(f.turn(epoch, 1, 1))[0]
+	before := f.lastEvent()
+	f.refuse(epoch, refusal(l, weir.RuleCommands, "no"))
+	equal(f, "events", f.lastEvent(), before)
+	f.state(id, weir.Leased)
+	equal(f, "refused last", f.refusals()[0].Last, at)
+	f.take(f.turn(epoch, 2, 0))
+	f.state(id, weir.Queued)
+	equal(f, "why it ended", f.attempts(id)[1].Reason.Code, weir.ReasonUndelivered)
+	// Once the time is over it may refuse again.
+	ask := f.ask(1)
+	ask.Now = at.Add(weir.RuleCommands.Lasts())
+	ask.Deadline = ask.Now.Add(weir.LeaseTime)
+	f.ok(f.Refuse(f.ctx, "w1", epoch, []store.Refused{refusal(f.take(ask)[0], weir.RuleCommands, "no")}, ask.Now))
+	f.state(id, weir.Queued)
+	equal(f, "count", f.refusals()[0].Count, 2)
 }
 
 func testPicky(f *fixture) {
@@ -476,9 +503,8 @@ func testRestEpoch(f *fixture) {
 // testRefuseRace ends attempts in several ways at once. Whichever comes first decides,
 // nothing is half done, and nothing waits in a circle.
 func testRefuseRace(f *fixture) {
-	a := f.builder("a")
 	for n := range 8 {
-		epoch := f.enter()
+		a, epoch := f.builder(fmt.Sprint("a", n)), f.enter()
 		ids := f.create(weir.CauseChange, build(a, own(a, 10*n)), build(a, own(a, 10*n+1)), build(a, own(a, 10*n+2)))
 		var ls []store.Leased
 		var refused []store.Refused
