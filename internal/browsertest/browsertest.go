@@ -190,19 +190,19 @@ func (b *Tab) LowContrast() string {
 	return Eval[string](b, contrast)
 }
 
-// Wider is by how many pixels the page is wider than the window, and by which
-// element.
-func (b *Tab) Wider() (over int, what string) {
+//go:embed wider.js
+var wider string
+
+// Wider is by how many pixels the page is wider than the window, and which elements
+// make it so. Loose are those that do not scroll with the box that they are in, and so
+// would make it so if the box held more.
+func (b *Tab) Wider() (over int, what, loose string) {
 	b.t.Helper()
-	over = Eval[int](b, `document.documentElement.scrollWidth - document.documentElement.clientWidth`)
-	if over > 0 {
-		what = Eval[string](b, `(() => {
-			const width = document.documentElement.clientWidth;
-			const out = [...document.querySelectorAll("body *")].filter((e) => e.getBoundingClientRect().right > width + 1);
-			return out.slice(-3).map((e) => e.tagName + "." + (e.getAttribute("class") ?? "") + " " + e.textContent.trim().slice(0, 40)).join(" | ");
-		})()`)
-	}
-	return max(over, 0), what
+	found := Eval[struct {
+		Over       int
+		Out, Loose string
+	}](b, wider)
+	return found.Over, found.Out, found.Loose
 }
 
 // Problem is something that axe-core finds wrong with a page.

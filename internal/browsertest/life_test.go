@@ -18,6 +18,7 @@ import (
 	"github.com/weir-ci/weir/internal/farm"
 	"github.com/weir-ci/weir/internal/protocol"
 	"github.com/weir-ci/weir/internal/results"
+	"github.com/weir-ci/weir/internal/store"
 	"github.com/weir-ci/weir/internal/store/sqlite"
 )
 
@@ -64,6 +65,7 @@ func raise(t *testing.T, dir string, w *world) {
 		l := &life{world: w, start: time.Now()}
 		l.farm = farm.New(farm.Options{Store: db, Blobs: blobs, Sources: l.world, Now: l.now, Host: "linux/amd64", Lease: time.Hour})
 		must(t, l.farm.Configure(ctx, config()))
+		must(t, db.AddToken(ctx, store.Token{Name: "garnet-on-the-third-floor", Hash: strings.Repeat("0", 64), Created: born(), Scope: store.ScopeWorker, Owner: "ada@example.org"}))
 		g, ctx := errgroup.WithContext(ctx)
 		g.Go(func() error { return l.farm.Run(ctx) })
 		for _, w := range []struct {

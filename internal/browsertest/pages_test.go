@@ -75,8 +75,12 @@ func (i inspector) inspect(name, url string) {
 	}
 	for _, l := range i.looks {
 		i.tab.Look(l)
-		if over, what := i.tab.Wider(); over > 0 {
+		over, what, loose := i.tab.Wider()
+		if over > 0 {
 			i.t.Errorf("%s, %s: the page is %d pixels too wide: %s", name, l, over, what)
+		}
+		if loose != "" {
+			i.t.Errorf("%s, %s: this does not scroll with the box that it is in: %s", name, l, loose)
 		}
 		if bad := i.tab.LowContrast(); bad != "" {
 			i.t.Errorf("%s, %s: too little contrast: %s", name, l, bad)
