@@ -71,10 +71,11 @@ type FallLine struct {
 
 // FallTick is a time on the axis.
 type FallTick struct {
-	Y    int
-	Text string
-	Day  string // set where a day begins
-	ISO  string
+	Y       int
+	Text    string
+	Day     string // set where a day begins: "14 Mar"
+	Weekday string // of Day; phones have no room for it
+	ISO     string
 }
 
 // FallGap is a time in which nothing ran.
@@ -92,7 +93,7 @@ type FallMark struct {
 
 // Sizes of the drawing, in pixels.
 const (
-	axisWidth  = 150
+	axisWidth  = 150  // where there is room for it: the style says how much there is on a phone
 	roomWidth  = 1040 // that columns share if they are few
 	minColumn  = 46
 	maxColumn  = 150
@@ -282,7 +283,7 @@ func (v *WaterfallView) draw(f boards.Waterfall) {
 			tick.Text = t.At.Format("15:04:05")
 		}
 		if t.Day {
-			tick.Day = t.At.Format("Mon 2 Jan")
+			tick.Weekday, tick.Day = t.At.Format("Mon"), t.At.Format("2 Jan")
 		}
 		v.Ticks = append(v.Ticks, tick)
 	}
