@@ -2,7 +2,9 @@ package front_test
 
 import (
 	"context"
+	"fmt"
 	"net"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -69,8 +71,8 @@ func TestInBrowser(t *testing.T) {
 		tab.Goto(url)
 		for _, l := range []browsertest.Look{{Width: 1200}, {Width: 1200, Dark: true}, {Width: 390}, {Width: 390, Dark: true}} {
 			tab.Look(l)
-			if over, what := tab.Wider(); over > 0 {
-				t.Errorf("%s %s: %d pixels too wide: %s", name, l, over, what)
+			if over, what, loose := tab.Wider(); over > 0 || loose != "" {
+				t.Errorf("%s %s: %d pixels too wide: %s; does not scroll: %s", name, l, over, what, loose)
 			}
 			if low := tab.LowContrast(); low != "" {
 				t.Errorf("%s %s: too little contrast: %s", name, l, low)
@@ -83,6 +85,90 @@ func TestInBrowser(t *testing.T) {
 		for _, c := range tab.Console() {
 			t.Errorf("%s: console: %s", name, strings.TrimSpace(c))
 		}
+	}
+}
+
+// TestEscapeEndsSearch presses Escape while the search of the header is under way: its
+// answer is shown to nobody any more.
+func TestEscapeEndsSearch(t *testing.T) {
+	t.Parallel()
+	f := servertest.Demo()
+	h, err := server.New(server.Options{Farm: f, Views: f.Views(&servertest.Acts{}), Name: "Riverside", Now: func() time.Time { return f.Now }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked, answer := make(chan string, 10), make(chan struct{}) // searches that have come, and may be answered
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/search" {
+			asked <- r.URL.Query().Get("q")
+			<-answer
+		}
+		h.ServeHTTP(w, r)
+	}))
+	t.Cleanup(func() { s.CloseClientConnections(); s.Close() })
+	tab := browsertest.Open(t)
+	tab.Goto(s.URL + "/")
+	tab.Run(`(window.begun = 0, window.sent = 0, window.over = 0)`)
+	tab.Run(`document.querySelector("form.search").addEventListener("htmx:finally:request", () => { window.over++; })`)
+	tab.Run(`document.addEventListener("htmx:before:request", (event) => {
+		if (!event.target.matches("form.search")) return;
+		window.begun++;
+		window.sent += event.defaultPrevented ? 0 : 1;
+	})`)
+	// A key that no browser empties the field at.
+	const escape = `document.getElementById("search").dispatchEvent(new KeyboardEvent("keydown", {key: "Escape", bubbles: true, cancelable: true}))`
+	nothing := func(when string) {
+		t.Helper()
+		if got := browsertest.Eval[string](tab, `document.getElementById("found").textContent`); got != "" {
+			t.Errorf("%s: found: %s", when, got)
+		}
+	}
+
+	// It is on its way. One key asks once.
+	tab.Focus("#search")
+	tab.Run(`document.getElementById("search").value = "mil"`)
+	tab.Type("l")
+	if q := <-asked; q != "mill" {
+		t.Fatalf("%q is looked for", q)
+	}
+	tab.Run(escape)
+	tab.Wait(`document.activeElement.id !== "search"`)
+	answer <- struct{}{}
+	tab.Wait(`window.over === 1`)
+	nothing("on its way")
+	if browsertest.Eval[bool](tab, `document.activeElement.id === "search"`) {
+		t.Error("the field has taken the focus again")
+	}
+
+	// It would have been on its way in a moment.
+	tab.Focus("#search")
+	tab.Run(`document.getElementById("search").value = "reed"`)
+	tab.Run(`document.getElementById("search").dispatchEvent(new InputEvent("input", {bubbles: true})) && ` + escape)
+	tab.Wait(`window.begun === 2`)
+	if browsertest.Eval[int](tab, `window.sent`) > 1 {
+		t.Errorf("%q is looked for all the same", <-asked)
+		answer <- struct{}{}
+	}
+	tab.Wait(`window.over === 2`)
+	nothing("not yet on its way")
+
+	// Something is found already, and more is typed: the next answer is on its way.
+	tab.Focus("#search")
+	tab.Run(`document.getElementById("search").value = "mil"`)
+	tab.Type("l")
+	<-asked
+	answer <- struct{}{}
+	tab.Wait(`document.querySelector("#found a[href='/projects/mill']")?.checkVisibility()`)
+	before := browsertest.Eval[int](tab, `window.over`)
+	tab.Type(kb.Backspace)
+	<-asked
+	tab.Type(kb.Escape)
+	tab.Wait(`document.activeElement.id === "search" && !document.querySelector("#found a")`)
+	answer <- struct{}{}
+	tab.Wait(fmt.Sprintf(`window.over > %d`, before))
+	nothing("another one on its way")
+	for _, c := range tab.Console() {
+		t.Errorf("console: %s", c)
 	}
 }
 

@@ -62,11 +62,39 @@ document.addEventListener("keydown", (event) => {
   if (by && links.length > 0) {
     stops[(stops.indexOf(event.target) + by + stops.length) % stops.length].focus();
     event.preventDefault();
-  } else if (event.key === "Escape" && links.length > 0) {
-    document.getElementById("found").replaceChildren();
+  } else if (event.key === "Escape") {
+    forget(form);
+    if (links.length === 0) return; // the field is left
     stops[0].focus();
     event.preventDefault();
   }
+});
+
+// Escape ends the search of the header until more is typed: what is asked already, or
+// would be in a moment, shows nothing any more.
+let awaited = null; // the request whose answer is shown
+let ended = false;
+
+function forget(form) {
+  [awaited, ended] = [null, true];
+  form.dispatchEvent(new CustomEvent("htmx:abort"));
+  form.querySelector("#found").replaceChildren();
+}
+
+document.addEventListener("input", (event) => {
+  if (event.target.id !== "search") return;
+  ended = false;
+  if (event.target.value.trim() === "") forget(event.target.form); // browsers empty it at Escape
+});
+
+document.addEventListener("htmx:before:request", (event) => {
+  if (!event.target.matches?.("form.search")) return;
+  if (ended) event.preventDefault();
+  else awaited = event.detail.ctx;
+});
+
+document.addEventListener("htmx:before:swap", (event) => {
+  if (event.target.matches?.("form.search") && event.detail.ctx !== awaited) event.preventDefault();
 });
 
 document.addEventListener("keydown", (event) => {
