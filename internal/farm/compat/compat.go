@@ -109,6 +109,9 @@ type Answer struct {
 	Matrix   Matrix     `json:"matrix"`
 	Badge    Badge      `json:"badge"`
 	Projects []string   `json:"projects,omitempty"` // that can be asked for, if none was
+	// Example is a question that this farm can answer, for who does not know what to ask;
+	// empty: no project is built against another one.
+	Example string `json:"-"`
 }
 
 // Reader answers. Make one with New; it is safe for concurrent use.
@@ -137,7 +140,7 @@ func (r *Reader) Say(ctx context.Context, sentence string) (Answer, error) {
 	v := newView(state)
 	p := Parse(sentence, Names{All: v.names, Upstream: v.upstream})
 	a, err := r.answer(ctx, v, p.Ask, true)
-	a.Strange = p.Strange
+	a.Strange, a.Example = p.Strange, v.example()
 	if a.Project == "" {
 		a.Near = v.near(p.Strange)
 	}
@@ -150,7 +153,10 @@ func (r *Reader) Ask(ctx context.Context, ask Ask) (Answer, error) {
 	if err != nil {
 		return Answer{}, err
 	}
-	return r.answer(ctx, newView(state), tidy(ask), true)
+	v := newView(state)
+	a, err := r.answer(ctx, v, tidy(ask), true)
+	a.Example = v.example()
+	return a, err
 }
 
 // Badge answers a question in the few words of a badge.

@@ -243,6 +243,28 @@ func TestWhatGoesWithAnAnswer(t *testing.T) {
 
 // TestOneLine: an upstream that has but one line may be called main, and all of its
 // revisions are of one row, however many there are.
+// TestExample asks what the farm says can be asked.
+func TestExample(t *testing.T) {
+	t.Parallel()
+	w := example()
+	r := New(w, w, nil, func() time.Time { return noon })
+	a, err := r.Say(t.Context(), "")
+	if err != nil || a.Example != "twisted on cpython on linux/amd64" {
+		t.Fatalf("an example is %q, %v", a.Example, err)
+	}
+	if b, err := r.Say(t.Context(), a.Example); err != nil || b.Sentence != a.Example || len(b.Strange) > 0 || b.Answer == Unknown || b.Example != a.Example {
+		t.Errorf("the example is answered with %+v, %v", b, err)
+	}
+	if b, err := r.Ask(t.Context(), Ask{Project: "django"}); err != nil || b.Example != a.Example {
+		t.Errorf("beside an answer the example is %q, %v", b.Example, err)
+	}
+	alone := &world{}
+	alone.add("django", "", "linux/amd64", "", build(50, weir.Passed, weir.Counts{Pass: 1}, "django", hash("d1")))
+	if a, err := New(alone, alone, nil, time.Now).Say(t.Context(), ""); err != nil || a.Example != "" {
+		t.Errorf("of a farm without upstreams the example is %q, %v", a.Example, err)
+	}
+}
+
 func TestOneLine(t *testing.T) {
 	t.Parallel()
 	for _, branch := range []string{"", "main"} {

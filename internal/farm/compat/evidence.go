@@ -86,6 +86,25 @@ func (v view) downstreams() (list []string) {
 	return list
 }
 
+// example is a question about the first project that has a downstream, and the first of
+// those; empty if there is none.
+func (v view) example() string {
+	var ask Ask
+	for down, ups := range v.ups {
+		for up := range ups {
+			if ask.Project == "" || cmp.Or(strings.Compare(up, ask.Upstream), strings.Compare(down, ask.Project)) < 0 {
+				ask = Ask{Project: down, Upstream: up}
+			}
+		}
+	}
+	if i := slices.IndexFunc(v.rows, func(r recent.Row) bool {
+		return r.Builder.Project == ask.Project && slices.Contains(upstreams(r), ask.Upstream)
+	}); i >= 0 {
+		ask.Platform = string(v.rows[i].Builder.Platform)
+	}
+	return ask.Sentence()
+}
+
 // asked reports whether the version of a project matters for a question.
 func (v view) asked(project string, ask Ask) bool {
 	return ask.Upstream == "" || is(project, ask.Upstream)

@@ -57,6 +57,7 @@ func askOf(project string, q url.Values) compat.Ask {
 type View struct {
 	Title    string
 	Sentence string // in the form
+	Example  string // what may stand in the form: a question that this farm can answer
 	Asked    bool
 	Mark     page.Mark
 	Word     string // the answer
@@ -152,6 +153,9 @@ func newView(a compat.Answer, sentence, origin string, now time.Time) View {
 	if a.Project != "" {
 		v.Title = page.OneLine(a.Sentence, maxText)
 		v.Badge = badgeView(a, origin)
+	}
+	if v.Example = page.OneLine(a.Example, compat.MaxSentence); v.Example == "" {
+		v.Example = "a project, what it is to work with, a platform"
 	}
 	if v.Sentence == "" {
 		v.Sentence = page.OneLine(a.Sentence, compat.MaxSentence)

@@ -159,12 +159,13 @@ func known(text string) compat.Answer {
 		Files: []compat.File{{Build: 41, Platform: weir.Platform(text), Artifact: weir.Artifact{Path: text, Size: 1 << 20}}},
 		Matrix: compat.Matrix{Platforms: []weir.Platform{weir.Platform(text)}, Rows: []compat.Row{{Upstream: text, Version: text, Cell: text,
 			Cells: []compat.Cell{{Answer: compat.Yes, Build: 40, Executed: 5, Expected: 6, At: noon}}}}},
-		Badge: compat.Badge{Label: text, Message: text, Answer: compat.No}, Projects: []string{text}}
+		Badge: compat.Badge{Label: text, Message: text, Answer: compat.No}, Projects: []string{text}, Example: text}
 }
 
 func TestPage(t *testing.T) {
 	t.Parallel()
 	o := &oracle{Answer: known("twisted")}
+	o.Answer.Example = "loom on brook"
 	s := site(t, o)
 	r, body := get(t, s, "/compat?q=twisted+on+cpython")
 	for _, want := range []string{"1,204/1,214", "/builds/41", "/builds/42", "/regressions/9", "5/6", "/badge/twisted.svg?upstream=twisted&amp;version=twisted", "[![twisted](http://example.com/badge/",
@@ -180,7 +181,13 @@ func TestPage(t *testing.T) {
 	if o.asked.Version != "3.14" || o.asked.Project != "twisted" {
 		t.Errorf("asked was %+v", o.asked)
 	}
+	if !strings.Contains(body, `placeholder="loom on brook"`) || strings.Contains(body, "windows") {
+		t.Error("the form does not name what this farm has")
+	}
 	o.Answer = compat.Answer{Answer: compat.Unknown}
+	if _, body := get(t, s, "/compat"); !strings.Contains(body, `placeholder="a project, what it is to work with, a platform"`) {
+		t.Error("the form of an empty farm is not plain")
+	}
 	if _, body := get(t, s, "/compat"); !strings.Contains(body, "No project of this farm is built against another one") {
 		t.Error("an empty farm does not say what to do")
 	}
