@@ -75,6 +75,30 @@ func (c *Client) WorkerRuns(ctx context.Context, name string, limit int) ([]Work
 	return get[[]WorkerRun](ctx, c, path, url.Values{"limit": {strconv.Itoa(limit)}})
 }
 
+// WorkerRefusal is a builder whose builds the owner of a worker does not want there.
+type WorkerRefusal struct {
+	Worker  string       `json:"worker"`
+	Builder weir.Builder `json:"builder"`
+	Build   weir.BuildID `json:"build"` // the newest that was refused
+	Rule    weir.Rule    `json:"rule"`
+	Text    string       `json:"text"`  // why, in the worker's words; may be empty
+	Count   int          `json:"count"` // how often
+	First   time.Time    `json:"first"`
+	Last    time.Time    `json:"last"`
+	Until   time.Time    `json:"until"`  // when it is asked again, unless its policy changes before
+	Active  bool         `json:"active"` // it is not asked at present
+}
+
+// WorkerRefusals lists what a worker refused in the last 90 days, newest first, at
+// most limit (0: 100; at most 1,000).
+func (c *Client) WorkerRefusals(ctx context.Context, name string, limit int) ([]WorkerRefusal, error) {
+	path, err := workerPath(name, "/refusals")
+	if err != nil {
+		return nil, err
+	}
+	return get[[]WorkerRefusal](ctx, c, path, url.Values{"limit": {strconv.Itoa(limit)}})
+}
+
 // Queue is what waits: builds and why they do, how much for each platform, and
 // who has the locks.
 type Queue struct {
@@ -88,12 +112,13 @@ type Queue struct {
 type QueueDepth struct {
 	Platform weir.Platform `json:"platform"`
 	Queued   int           `json:"queued"`
-	Blocked  int           `json:"blocked"` // that wait for other builds
-	Lanes    []QueueLane   `json:"lanes"`   // the same by cause, the fullest first
-	Oldest   time.Time     `json:"oldest"`  // since when the oldest one waits
-	Workers  int           `json:"workers"` // that get work now
-	Slots    int           `json:"slots"`   // of theirs
-	Free     int           `json:"free"`    // of these
+	Blocked  int           `json:"blocked"`           // that wait for other builds
+	Lanes    []QueueLane   `json:"lanes"`             // the same by cause, the fullest first
+	Oldest   time.Time     `json:"oldest"`            // since when the oldest one waits
+	Workers  int           `json:"workers"`           // that get work now
+	Slots    int           `json:"slots"`             // of theirs
+	Free     int           `json:"free"`              // of these
+	Resting  int           `json:"resting,omitempty"` // workers that get none by a rule of their owners'
 }
 
 // QueueLane is how much waits for one cause.

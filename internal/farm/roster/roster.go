@@ -26,6 +26,7 @@ const (
 type Store interface {
 	Ran(ctx context.Context, worker string, before time.Time, limit int) ([]store.RanAttempt, error)
 	Load(ctx context.Context, worker string, from, to time.Time) ([]store.WorkerHour, error)
+	Refusals(ctx context.Context, worker string, now time.Time, limit int) ([]weir.Refusal, error)
 }
 
 // Ran is something that a worker tried.
@@ -58,7 +59,8 @@ type History struct {
 	Running []Ran `json:"running"`
 	Last    []Ran `json:"last"` // that have ended, newest first
 	// Trouble are those of the last attempts that ended in no answer: they were lost,
-	// never arrived, or the worker could not do its part. Newest first.
+	// never arrived, or the worker could not do its part. What its owner refused is no
+	// trouble. Newest first.
 	Trouble []Ran `json:"trouble"`
 	// Hours are those with something in them, oldest first, of the last Days days.
 	Hours []Hour `json:"hours"`
@@ -68,8 +70,9 @@ type History struct {
 
 // Reader answers. Make one with New; it is safe for concurrent use.
 type Reader struct {
-	store Store
-	now   func() time.Time
+	store  Store
+	window Window
+	now    func() time.Time
 
 	mu    sync.Mutex
 	read  time.Time
@@ -77,7 +80,9 @@ type Reader struct {
 }
 
 // New makes a reader.
-func New(s Store, now func() time.Time) *Reader { return &Reader{store: s, now: now} }
+func New(s Store, w Window, now func() time.Time) *Reader {
+	return &Reader{store: s, window: w, now: now}
+}
 
 // Today reads how workers have been busy in the last 24 hours, by name. Slots says
 // how many each has. It may be a minute old.
@@ -129,7 +134,7 @@ func (r *Reader) Of(ctx context.Context, w weir.Worker) (History, error) {
 			h.Running = append(h.Running, a)
 			load = add(load, w.Name, now, now.Sub(a.Leased))
 			continue
-		case a.Outcome == weir.Infra && len(h.Trouble) < MaxTrouble:
+		case a.Outcome == weir.Infra && a.Reason.Code != weir.ReasonRefused && len(h.Trouble) < MaxTrouble:
 			h.Trouble = append(h.Trouble, a)
 		}
 		if len(h.Last) < MaxLast {

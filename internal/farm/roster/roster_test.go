@@ -10,16 +10,25 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/weir-ci/weir"
+	"github.com/weir-ci/weir/internal/farm/recent"
 	"github.com/weir-ci/weir/internal/store"
 )
 
 var noon = time.Date(2026, 3, 14, 12, 30, 0, 0, time.UTC)
 
 type records struct {
-	ran   []store.RanAttempt
-	load  []store.WorkerHour
-	loads int
+	ran      []store.RanAttempt
+	load     []store.WorkerHour
+	loads    int
+	refused  []weir.Refusal
+	builders recent.State
 }
+
+func (r *records) Refusals(_ context.Context, _ string, _ time.Time, limit int) ([]weir.Refusal, error) {
+	return r.refused[:min(len(r.refused), limit)], nil
+}
+
+func (r *records) State(context.Context) (*recent.State, error) { return &r.builders, nil }
 
 func (r *records) Ran(context.Context, string, time.Time, int) ([]store.RanAttempt, error) {
 	return r.ran, nil
@@ -37,6 +46,30 @@ func (r *records) Load(_ context.Context, worker string, from, to time.Time) (ou
 
 func hour(worker string, ago int, busy time.Duration) store.WorkerHour {
 	return store.WorkerHour{Worker: worker, Hour: noon.Truncate(time.Hour).Add(-time.Duration(ago) * time.Hour), Busy: busy, Ended: 1}
+}
+
+// TestRefused pages through what a worker refused.
+func TestRefused(t *testing.T) {
+	t.Parallel()
+	r := &records{}
+	r.builders.Rows = []recent.Row{{Builder: weir.Builder{ID: 2, BuilderKey: weir.BuilderKey{Project: "mill"}}}}
+	for i := range 7 {
+		r.refused = append(r.refused, weir.Refusal{Worker: "heron", Builder: weir.BuilderID(1 + i), Count: i, Until: noon.Add(time.Duration(i-1) * time.Hour)})
+	}
+	read := New(r, r, func() time.Time { return noon })
+	for _, c := range []struct {
+		from, limit, first, n int
+		more                  bool
+	}{{0, 3, 1, 3, true}, {3, 3, 4, 3, true}, {6, 3, 7, 1, false}, {0, 7, 1, 7, false}, {7, 3, 0, 0, false}, {-1, 1, 1, 1, true}, {math.MaxInt, 3, 0, 0, false}} {
+		list, more, err := read.Refused(t.Context(), "heron", c.from, c.limit)
+		if err != nil || list == nil || len(list) != c.n || more != c.more || c.n > 0 && int(list[0].Builder.ID) != c.first {
+			t.Errorf("%+v: %v, %v, %v", c, list, more, err)
+		}
+	}
+	list, _, err := read.Refused(t.Context(), "heron", 0, 3)
+	if err != nil || list[0].Active || list[1].Builder.Project != "mill" || list[1].Active || !list[2].Active || list[2].Builder.Project != "" {
+		t.Errorf("%+v, %v", list, err)
+	}
 }
 
 func TestHistory(t *testing.T) {
@@ -57,7 +90,7 @@ func TestHistory(t *testing.T) {
 	}
 	attempt(8, weir.Infra, weir.ReasonDiskFull, 3*time.Hour, time.Minute)
 	attempt(7, weir.Infra, weir.ReasonLost, 4*time.Hour, time.Minute)
-	read := New(r, func() time.Time { return noon })
+	read := New(r, r, func() time.Time { return noon })
 	h, err := read.Of(t.Context(), weir.Worker{Name: "heron", Slots: 2})
 	if err != nil {
 		t.Fatal(err)
@@ -85,7 +118,7 @@ func TestToday(t *testing.T) {
 	t.Parallel()
 	r := &records{load: []store.WorkerHour{hour("heron", 0, 30*time.Minute), hour("heron", 40, time.Hour), hour("gone", 1, time.Hour)}}
 	now := noon
-	read := New(r, func() time.Time { return now })
+	read := New(r, r, func() time.Time { return now })
 	workers := []weir.Worker{{Name: "heron", Slots: 1}, {Name: "idle", Slots: 4}}
 	for range 3 {
 		sums, hours, err := read.Today(t.Context(), workers)

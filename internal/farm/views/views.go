@@ -96,7 +96,7 @@ func New(o Options) *Views {
 			Open: func(ctx context.Context, d weir.Digest) (io.ReadCloser, error) { return o.Blobs.Open(ctx, d) }})
 	}
 	v.Boards = boards.New(v.Recent, o.Store, o.Now)
-	v.Roster, v.Trends, v.Compat = roster.New(o.Store, o.Now), trends.New(o.Store, window, o.Now), compat.New(o.Store, window, v.results(o.Store), o.Now)
+	v.Roster, v.Trends, v.Compat = roster.New(o.Store, window, o.Now), trends.New(o.Store, window, o.Now), compat.New(o.Store, window, v.results(o.Store), o.Now)
 	return v
 }
 

@@ -38,6 +38,7 @@ type Depth struct {
 	Workers int `json:"workers"`
 	Slots   int `json:"slots"`
 	Free    int `json:"free"`
+	Resting int `json:"resting,omitempty"` // workers that get none by a rule of their owners'
 }
 
 // Lane is how much waits for one cause.
@@ -137,10 +138,17 @@ func (v view) depths() []Depth {
 		d.Lanes[i].Count++
 	}
 	for _, w := range v.fleet.Workers {
-		if d := byName[w.Platform]; d != nil && w.State(v.now) == weir.WorkerReady {
+		d := byName[w.Platform]
+		if d == nil {
+			continue
+		}
+		switch w.State(v.now) {
+		case weir.WorkerReady:
 			d.Workers++
 			d.Slots += w.Slots
 			d.Free += max(0, w.Slots-w.Running)
+		case weir.WorkerResting:
+			d.Resting++
 		}
 	}
 	out := []Depth{}

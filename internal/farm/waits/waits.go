@@ -22,6 +22,7 @@ type Store interface {
 	After(ctx context.Context, id weir.BuildID) ([]weir.BuildID, error)
 	Attempts(ctx context.Context, id weir.BuildID) ([]weir.Attempt, error)
 	Workers(ctx context.Context) ([]weir.Worker, error)
+	RefusalsOf(ctx context.Context, builder weir.BuilderID, now time.Time) ([]weir.Refusal, error)
 }
 
 // Options is what it takes to say why builds wait.
@@ -91,10 +92,12 @@ type view struct {
 	table *planner.Table
 	older map[weir.BuildID]int        // how many have waited longer than each; nil: they are counted for one
 	known map[weir.BuildID]weir.Build // builds that were read; nil: they are not kept
+	// refused is who refuses a builder, as far as it was read.
+	refused map[weir.BuilderID][]weir.Refusal
 }
 
 func (w Waits) view(ctx context.Context) (v view, err error) {
-	v = view{Waits: w, now: w.Now()}
+	v = view{Waits: w, now: w.Now(), refused: map[weir.BuilderID][]weir.Refusal{}}
 	v.table, v.fleet.Locks = w.Table()
 	if v.queue, err = w.Store.ListBuilds(ctx, store.BuildFilter{States: []weir.State{weir.Blocked, weir.Queued}, Limit: queueLook}); err != nil {
 		return v, err
@@ -126,6 +129,9 @@ func (v view) why(ctx context.Context, b weir.Build) (schedule.Wait, error) {
 	if err == nil && b.Attempts > 0 {
 		waiting.Retry, waiting.Reason, err = v.retry(ctx, b.ID)
 	}
+	if err == nil && b.State == weir.Queued {
+		waiting.Refused, err = v.refusals(ctx, b.Builder)
+	}
 	waiting.Older = v.older[b.ID]
 	for i := 0; i < len(v.queue) && v.older == nil; i++ {
 		o := &v.queue[i]
@@ -134,6 +140,23 @@ func (v view) why(ctx context.Context, b weir.Build) (schedule.Wait, error) {
 		}
 	}
 	return schedule.Why(waiting, v.fleet, v.now), err
+}
+
+// refusals says which workers refuse a builder. Nothing is read for it where no worker
+// of its platform has a policy, and once for all of its builds.
+func (v view) refusals(ctx context.Context, b weir.Builder) ([]weir.Refusal, error) {
+	if !slices.ContainsFunc(v.fleet.Workers, func(w weir.Worker) bool { return w.Platform == b.Platform && len(w.Policy) > 0 }) {
+		return nil, nil
+	}
+	list, ok := v.refused[b.ID]
+	if ok {
+		return list, nil
+	}
+	list, err := v.Store.RefusalsOf(ctx, b.ID, v.now)
+	if err == nil {
+		v.refused[b.ID] = list
+	}
+	return list, err
 }
 
 // behind lists what a build waits for.
@@ -170,7 +193,7 @@ func (v view) retry(ctx context.Context, id weir.BuildID) (at time.Time, why wei
 	}
 	last, failures := attempts[len(attempts)-1], 0
 	for _, a := range attempts {
-		if a.Outcome == weir.Infra && (a.Reason.Code != weir.ReasonUndelivered || last.Reason.Code == weir.ReasonUndelivered) {
+		if a.Outcome == weir.Infra && a.Reason.Code != weir.ReasonRefused && (a.Reason.Code != weir.ReasonUndelivered || last.Reason.Code == weir.ReasonUndelivered) {
 			failures++
 		}
 	}

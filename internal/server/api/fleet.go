@@ -26,6 +26,7 @@ type Fleet interface {
 func (h *handler) fleet(a *rest.API) {
 	if h.views.Roster != nil {
 		rest.Register(a, get("worker-runs", "workers/{name}/runs", "What a worker tried, newest first"), h.workerRuns)
+		rest.Register(a, get("worker-refusals", "workers/{name}/refusals", "What the owner of a worker does not want there, newest first"), h.workerRefusals)
 	}
 	if h.views.Trends != nil {
 		rest.Register(a, get("trends", "trends", "How builders change: of one, of a job, or what has moved lately"),
@@ -140,6 +141,34 @@ func (h *handler) workerRuns(ctx context.Context, in *workerRunsIn) (*rest.Liste
 		return nil, err
 	}
 	return rest.List(&in.Paging, list, limit, func(r roster.Ran) int64 { return r.Leased.UnixMicro() }), nil
+}
+
+type workerRefusalsIn struct {
+	Name  string `path:"name" maxLength:"64" doc:"the worker"`
+	Limit int    `query:"limit" minimum:"0" maximum:"1000" default:"100" doc:"at most so many"`
+	rest.Paging
+}
+
+// workerRefusals pages by how many were listed already: many are refused at once. What
+// is refused meanwhile goes to the front, so that one may be listed twice.
+func (h *handler) workerRefusals(ctx context.Context, in *workerRefusalsIn) (*rest.Listed[roster.Refused], error) {
+	from, err := in.Paging.Before()
+	if err != nil {
+		return nil, err
+	}
+	if _, err := h.farm.Worker(ctx, in.Name); err != nil {
+		return nil, err
+	}
+	from = min(from, roster.MaxRefused)
+	list, more, err := h.views.Roster.Refused(ctx, in.Name, int(from), min(cmp.Or(in.Limit, defaultRuns), maxRuns))
+	if err != nil {
+		return nil, err
+	}
+	next := int64(0)
+	if more {
+		next = from + int64(len(list))
+	}
+	return rest.From(&in.Paging, list, next), nil
 }
 
 type trendsIn struct {

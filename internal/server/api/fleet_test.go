@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/client"
@@ -21,6 +22,7 @@ func TestClientKnowsEveryFieldOfTheFleet(t *testing.T) {
 	t.Parallel()
 	roundTrip[api.WorkerDetail, client.WorkerDetail](t)
 	roundTrip[roster.Ran, client.WorkerRun](t)
+	roundTrip[roster.Refused, client.WorkerRefusal](t)
 	roundTrip[waits.Line, client.Queue](t)
 	roundTrip[trends.Answer, client.Trends](t)
 	roundTrip[compat.Answer, client.Compat](t)
@@ -30,6 +32,7 @@ func TestClientKnowsEveryFieldOfTheFleet(t *testing.T) {
 func TestFleet(t *testing.T) {
 	t.Parallel()
 	f := servertest.Demo()
+	f.State.Workers[1].Seen = time.Now() // the API has the clock of this machine
 	s := httptest.NewServer(api.New(api.Options{Farm: f, Views: f.Views(&servertest.Acts{}), Version: "1.2.3"}))
 	t.Cleanup(s.Close)
 	c, err := client.New(s.URL, s.Client())
@@ -48,6 +51,17 @@ func TestFleet(t *testing.T) {
 	runs, err := c.WorkerRuns(ctx, "heron", 10)
 	if err != nil || len(runs) != 10 || runs[0].Worker != "heron" {
 		t.Errorf("what it tried: %v, %d", err, len(runs))
+	}
+	otter, err := c.Worker(ctx, "otter")
+	if err != nil || otter.State != weir.WorkerResting || len(otter.Policy) != 4 || otter.Rest.Rule != weir.RuleHours || otter.Rest.Until.Sub(f.Now) != 7*time.Hour {
+		t.Errorf("a worker that rests: %v, %+v", err, otter)
+	}
+	refused, err := c.WorkerRefusals(ctx, "otter", 0)
+	if err != nil || len(refused) != 3 || refused[0].Builder.Project != "brook" || !refused[0].Active || refused[2].Active || refused[1].Rule != weir.RuleCommands || refused[1].Count != 2 {
+		t.Errorf("what it refused: %v, %+v", err, refused)
+	}
+	if none, err := c.WorkerRefusals(ctx, "heron", 5); err != nil || none == nil || len(none) != 0 {
+		t.Errorf("of one that refused nothing: %v, %+v", err, none)
 	}
 	queue, err := c.Queue(ctx, 0)
 	if err != nil || len(queue.Builds) == 0 || len(queue.Depths) == 0 || queue.Builds[0].Waits.Text == "" {
@@ -74,6 +88,7 @@ func TestFleet(t *testing.T) {
 func TestFleetQueries(t *testing.T) {
 	t.Parallel()
 	f := servertest.Demo()
+	f.State.Workers[1].Seen = time.Now()
 	h := api.New(api.Options{Farm: f, Views: f.Views(&servertest.Acts{}), Version: "1.2.3"})
 	ask := func(path string) (status int, link string, list []map[string]any) {
 		t.Helper()
@@ -89,6 +104,16 @@ func TestFleetQueries(t *testing.T) {
 			t.Errorf("%s: %d, %d workers", path, status, len(list))
 		}
 	}
+	if _, link, list := ask("/api/v1/workers/otter/refusals?limit=2"); len(list) != 2 || list[0]["rule"] != "projects" {
+		t.Errorf("refusals: %v", list)
+	} else if next, _, _ := strings.Cut(strings.TrimPrefix(link, "<"), ">"); next == "" {
+		t.Errorf("refusals go on at %q", link)
+	} else if _, link, rest := ask(next); len(rest) != 1 || link != "" || rest[0]["build"] == nil {
+		t.Errorf("refusals behind %s: %v, %s", next, rest, link)
+	}
+	if _, _, list := ask("/api/v1/workers?state=resting"); len(list) != 1 || list[0]["rest"] == nil {
+		t.Errorf("workers that rest: %v", list)
+	}
 	_, link, first := ask("/api/v1/workers/heron/runs?limit=20")
 	next, _, ok := strings.Cut(strings.TrimPrefix(link, "<"), ">")
 	if !ok || len(first) != 20 {
@@ -97,7 +122,7 @@ func TestFleetQueries(t *testing.T) {
 	if _, _, second := ask(next); len(second) != 20 || second[0]["leased"] == first[19]["leased"] {
 		t.Errorf("the next ones: %d", len(second))
 	}
-	for _, path := range []string{"/api/v1/workers/nobody/runs", "/api/v1/workers/nobody", "/api/v1/trends?project=nothing"} {
+	for _, path := range []string{"/api/v1/workers/nobody/runs", "/api/v1/workers/nobody/refusals", "/api/v1/workers/nobody", "/api/v1/trends?project=nothing"} {
 		if status, _, _ := ask(path); status != 404 {
 			t.Errorf("%s: %d", path, status)
 		}

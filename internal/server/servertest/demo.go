@@ -53,8 +53,11 @@ func Demo() *Farm {
 			Pins: pins("mill"), State: weir.Leased, Created: noon().Add(-20 * time.Second), Worker: "otter"}},
 		Queue: map[weir.State]int{weir.Queued: 5, weir.Blocked: 2}, Doubted: 1,
 		Workers: []weir.Worker{
-			{Name: "heron", Platform: "linux/amd64", Slots: 4, Running: 1, Seen: noon().Add(-3 * time.Second), Labels: []string{"docker", "big"}},
-			{Name: "otter", Platform: "linux/arm64", Slots: 2, Running: 1, Seen: noon().Add(-8 * time.Second)},
+			{Name: "heron", Platform: "linux/amd64", Slots: 4, Running: 1, Seen: noon().Add(-3 * time.Second), Labels: []string{"docker", "big"},
+				Policy: []string{"builds of all projects but marsh"}},
+			{Name: "otter", Platform: "linux/arm64", Slots: 2, Running: 1, Seen: noon().Add(-8 * time.Second),
+				Policy: []string{"builds of these projects only: brook, mill", "no revisions of strangers", "no command but these: make, ./configure", "builds begin between 19:00 and 07:00, and all day on Saturday and Sunday"},
+				Rest:   weir.Rest{Rule: weir.RuleHours, Text: "builds begin between 19:00 and 07:00, and all day on Saturday and Sunday", Until: noon().Add(7 * time.Hour)}},
 			{Name: "toad", Platform: "darwin/arm64", Slots: 1, Seen: noon().Add(-3 * time.Hour)},
 		},
 		Sources: []farm.SourceStatus{

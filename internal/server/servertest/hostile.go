@@ -58,7 +58,7 @@ var closed = map[reflect.Type]bool{
 	reflect.TypeFor[weir.Judgement](): true, reflect.TypeFor[weir.SourceKind](): true, reflect.TypeFor[weir.Status](): true,
 	reflect.TypeFor[weir.Blame](): true, reflect.TypeFor[weir.Observed](): true, reflect.TypeFor[weir.Aim](): true, reflect.TypeFor[weir.TransitionKind](): true,
 	reflect.TypeFor[weir.Digest](): true, reflect.TypeFor[weir.ReasonCode](): true, reflect.TypeFor[weir.IncidentKind](): true,
-	reflect.TypeFor[history.Spread](): true, reflect.TypeFor[flake.State](): true, reflect.TypeFor[flake.Facet](): true,
+	reflect.TypeFor[weir.Rule](): true, reflect.TypeFor[history.Spread](): true, reflect.TypeFor[flake.State](): true, reflect.TypeFor[flake.Facet](): true,
 }
 
 // spoil puts Nasty into every text of v.

@@ -22,7 +22,7 @@ import (
 // of State, and what the workers of State did in it.
 func (f *Farm) remember(v *views.Views) *views.Views {
 	p := &past{shelf: &shelf{farm: f}}
-	v.Roster, v.Trends, v.Compat = roster.New(p, f.clock), trends.New(p, p, f.clock), compat.New(p, p, nil, f.clock)
+	v.Roster, v.Trends, v.Compat = roster.New(p, p, f.clock), trends.New(p, p, f.clock), compat.New(p, p, nil, f.clock)
 	return v
 }
 
@@ -117,12 +117,29 @@ func (p *past) Ran(_ context.Context, worker string, before time.Time, limit int
 			a.Ended, a.Outcome = time.Time{}, ""
 		case n%17 == 5:
 			a.Outcome, a.Reason = weir.Infra, weir.Reason{Code: weir.ReasonDiskFull, Text: "no space left on device " + strings.TrimPrefix(metric(p.farm), "coverage.lines")}
+		case n%19 == 7:
+			a.Started, a.Ended, a.Outcome = time.Time{}, leased.Add(time.Second), weir.Infra
+			a.Reason = weir.Reason{Code: weir.ReasonRefused, Text: "builds of these projects only: brook, mill"}
 		case n%23 == 9:
 			a.Outcome, a.Reason = weir.Infra, weir.Reason{Code: weir.ReasonLost}
 		case n%9 == 4:
 			a.Outcome, a.Reason = weir.Failed, weir.Reason{Code: weir.ReasonTests, Text: "3 tests failed"}
 		}
 		list = append(list, a)
+	}
+	return list, p.farm.Fail
+}
+
+// Refusals are what otter refused: one for good, one for an hour, one long ago.
+func (p *past) Refusals(_ context.Context, worker string, _ time.Time, limit int) (list []weir.Refusal, err error) {
+	all, _ := p.Workers(context.Background())
+	if rows := p.rows(); len(rows) > 2 && len(all) > 1 && worker == all[1].Name {
+		for i, rule := range []weir.Rule{weir.RuleProjects, weir.RuleCommands, weir.RuleProjects}[:min(limit, 3)] {
+			text := []string{"builds of these projects only: brook, mill", "no command but these: make, ./configure; step 3 runs: sudo reboot", "builds of these projects only: brook"}[i]
+			last := p.farm.Now.Add(-time.Duration(i*i*17) * 24 * time.Hour).Add(-10 * time.Minute)
+			list = append(list, weir.Refusal{Worker: worker, Builder: rows[i%len(rows)].Builder.ID, Build: FailedBuild, Rule: rule,
+				Text: text + strings.TrimPrefix(metric(p.farm), "coverage.lines"), Count: 1 + i, First: last.Add(-time.Duration(i) * time.Hour), Last: last, Until: last.Add(rule.Lasts())})
+		}
 	}
 	return list, p.farm.Fail
 }
@@ -162,8 +179,11 @@ func (f *Farm) Queue(_ context.Context, limit int) (waits.Line, error) {
 		if i%3 == 0 {
 			b.Waits = schedule.Wait{Reason: schedule.WaitPlatform, Text: "waits for a worker on " + string(r.Builder.Platform) + ": there is none"}
 		}
+		if i == 3 {
+			b.Waits = schedule.Wait{Reason: schedule.WaitRefused, Until: f.Now.Add(time.Hour), Text: "waits for a worker whose owner allows it: otter refuses it (projects: builds of these projects only: brook, mill), and is asked again at 2026-03-14 13:00:00 UTC"}
+		}
 		line.Builds = append(line.Builds, b)
-		line.Depths = append(line.Depths, waits.Depth{Platform: r.Builder.Platform, Queued: 3, Blocked: 1, Oldest: b.Created, Workers: i % 2, Slots: 4, Free: 1,
+		line.Depths = append(line.Depths, waits.Depth{Platform: r.Builder.Platform, Queued: 3, Blocked: 1, Oldest: b.Created, Workers: i % 2, Slots: 4, Free: 1, Resting: i / 2,
 			Lanes: []waits.Lane{{Cause: weir.CauseChange, Count: 3}, {Cause: weir.CauseProbe, Count: 1}}})
 		line.Locks = append(line.Locks, waits.Lock{Name: r.Builder.Project, Shares: 2, Wanted: i, Holders: []waits.Holder{{Build: RunningBuild, Builder: r.Builder, Worker: "heron", Shares: 1, Since: f.Now}}})
 	}

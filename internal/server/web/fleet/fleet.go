@@ -37,6 +37,7 @@ type Roster interface {
 	Today(ctx context.Context, workers []weir.Worker) (map[string]roster.Sum, map[string][]roster.Hour, error)
 	Of(ctx context.Context, w weir.Worker) (roster.History, error)
 	Ran(ctx context.Context, worker string, before time.Time, limit int) ([]roster.Ran, error)
+	Refused(ctx context.Context, worker string, from, limit int) (list []roster.Refused, more bool, err error)
 }
 
 type pages struct {
@@ -102,7 +103,12 @@ func (s *pages) worker(r *http.Request) (page.Shown, error) {
 			return page.Shown{}, err
 		}
 	}
+	refused, more, err := s.roster.Refused(r.Context(), worker.Name, 0, maxRefused)
+	if err != nil {
+		return page.Shown{}, err
+	}
 	v := workerView(worker, history, k)
+	v.Owner = ownerView(worker, refused, more, s.Now())
 	return page.Shown{Title: "Worker " + v.Name, Section: "workers", Topics: "worker,build", Content: workerPage(v)}, nil
 }
 

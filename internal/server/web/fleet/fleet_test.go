@@ -27,6 +27,7 @@ type stand struct {
 	line    waits.Line
 	history roster.History
 	before  time.Time
+	refused []roster.Refused
 	did     []string
 	disk    int64
 }
@@ -75,6 +76,10 @@ func (s *stand) Today(_ context.Context, list []weir.Worker) (map[string]roster.
 func (s *stand) Ran(_ context.Context, _ string, before time.Time, _ int) ([]roster.Ran, error) {
 	s.before = before
 	return s.history.Last, nil
+}
+
+func (s *stand) Refused(_ context.Context, _ string, from, limit int) ([]roster.Refused, bool, error) {
+	return s.refused[from:min(len(s.refused), from+limit)], len(s.refused) > from+limit, nil
 }
 
 func site(t *testing.T, s *stand) *page.Routes {
@@ -242,7 +247,7 @@ func TestQueue(t *testing.T) {
 	if v.Title != "1,202 builds wait" || v.Summary != "the longest for 1 h 0 min · 1 waits for somebody to do something" || !v.Builds[0].Stuck || v.Builds[1].Behind != "/builds/5" {
 		t.Errorf("%s, %s, %+v", v.Title, v.Summary, v.Builds)
 	}
-	if d := v.Depths; !d[0].Stuck || d[0].Lanes != "change 1202" || d[1].Slots != "3 of 8 slots free on 2 workers" {
+	if d := v.Depths; d[0].Stuck != page.KindInfra || d[0].Lanes != "change 1202" || d[1].Slots != "3 of 8 slots free on 2 workers" {
 		t.Errorf("%+v", d)
 	}
 	if k := v.Locks[0]; k.Shares != "1 of 2 shares held" || k.Wanted != "1 build wants it" || k.Holders[0].Worker != "heron" {
@@ -296,6 +301,17 @@ func TestHostileText(t *testing.T) {
 	ran := roster.Ran{Builder: b, Attempt: weir.Attempt{Leased: noon, Ended: noon, Outcome: weir.Infra, Reason: weir.Reason{Text: servertest.Nasty}}}
 	for range roster.MaxLast {
 		s.history.Last, s.history.Trouble = append(s.history.Last, ran), append(s.history.Trouble[:min(len(s.history.Trouble), 19)], ran)
+	}
+	for i := range s.workers {
+		if w := &s.workers[i]; i%2 == 1 {
+			w.Paused, w.Rest = "", weir.Rest{Rule: weir.Rule(servertest.Nasty), Text: servertest.Nasty}
+		}
+		for range 2 * weir.MaxPolicyRules {
+			s.workers[i].Policy = append(s.workers[i].Policy, servertest.Nasty)
+		}
+	}
+	for range 2 * maxRefused {
+		s.refused = append(s.refused, roster.Refused{Builder: b, Rule: weir.Rule(servertest.Nasty), Text: servertest.Nasty})
 	}
 	for range waits.MaxLine {
 		s.line.Builds = append(s.line.Builds, waits.Build{Build: weir.Build{Builder: b}, Waits: schedule.Wait{Text: servertest.Nasty}})

@@ -24,7 +24,7 @@ type DepthLine struct {
 	Platform, Lanes, Slots string
 	Queued, Blocked        int
 	Oldest                 page.When
-	Stuck                  bool // nobody is there to take it
+	Stuck                  string // kind of mark, if nobody is there to take it; empty: somebody is
 }
 
 // WaitLine is a build that waits, and why.
@@ -51,7 +51,12 @@ type HolderLine struct {
 }
 
 // stuck are the reasons that do not pass by themselves.
-var stuck = map[schedule.WaitReason]bool{schedule.WaitPlatform: true, schedule.WaitLabels: true, schedule.WaitWorkers: true, schedule.WaitApproval: true}
+var stuck = map[schedule.WaitReason]bool{schedule.WaitPlatform: true, schedule.WaitLabels: true, schedule.WaitRefused: true, schedule.WaitWorkers: true, schedule.WaitApproval: true}
+
+// isStuck reports whether somebody has to do something. A rest and a quarantine end.
+func isStuck(w schedule.Wait) bool {
+	return stuck[w.Reason] && (w.Reason != schedule.WaitWorkers || w.Until.IsZero())
+}
 
 func queueView(l waits.Line, now time.Time) QueueView {
 	v := QueueView{Title: "Nothing waits", More: l.More}
@@ -62,7 +67,7 @@ func queueView(l waits.Line, now time.Time) QueueView {
 	for _, b := range l.Builds {
 		w := WaitLine{URL: page.BuildURL(b.ID), Name: page.OneLine(b.Builder.Project+"/"+b.Builder.Job, page.MaxName), Platform: page.OneLine(string(b.Builder.Platform), 60),
 			Revision: page.OneLine(weir.ShortRevision(b.Revision()), 40), Cause: page.CauseWord(b.Cause), Mark: page.BuildMark(b.Build),
-			Why: page.OneLine(b.Waits.Text, page.MaxSubject), Since: page.At(b.Created, now), Stuck: stuck[b.Waits.Reason]}
+			Why: page.OneLine(b.Waits.Text, page.MaxSubject), Since: page.At(b.Created, now), Stuck: isStuck(b.Waits)}
 		if b.Builder.Cell != "" {
 			w.Name += " " + page.OneLine(b.Builder.Cell, page.MaxName)
 		}
@@ -81,9 +86,13 @@ func queueView(l waits.Line, now time.Time) QueueView {
 		}
 	}
 	for _, d := range l.Depths {
-		line := DepthLine{Platform: page.OneLine(string(d.Platform), 60), Queued: d.Queued, Blocked: d.Blocked, Oldest: page.At(d.Oldest, now), Stuck: d.Workers == 0,
-			Slots: "no worker takes work"}
-		if d.Workers > 0 {
+		line := DepthLine{Platform: page.OneLine(string(d.Platform), 60), Queued: d.Queued, Blocked: d.Blocked, Oldest: page.At(d.Oldest, now)}
+		switch {
+		case d.Workers == 0 && d.Resting > 0:
+			line.Stuck, line.Slots = page.KindRest, "no worker takes work, "+page.Count(d.Resting, "rests", "rest")
+		case d.Workers == 0:
+			line.Stuck, line.Slots = page.KindInfra, "no worker takes work"
+		default:
 			line.Slots = fmt.Sprintf("%d of %s free on %s", d.Free, page.Count(d.Slots, "slot", "slots"), page.Count(d.Workers, "worker", "workers"))
 		}
 		var lanes []string

@@ -152,8 +152,8 @@ func queuePage(v QueueView) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				if d.Stuck {
-					templ_7745c5c3_Err = page.Marked(page.Mark{Kind: page.KindInfra, Word: d.Slots}).Render(ctx, templ_7745c5c3_Buffer)
+				if d.Stuck != "" {
+					templ_7745c5c3_Err = page.Marked(page.Mark{Kind: d.Stuck, Word: d.Slots}).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}

@@ -27,6 +27,8 @@ type WorkerView struct {
 	SignedIn           bool
 	CanPause, CanGo    bool // Pause, Resume
 	CanForget          bool
+	Until              page.When // it gets nothing, if that is known and Why is not empty
+	Owner              OwnerView
 }
 
 // AttemptLine is something that a worker tried.
@@ -64,6 +66,9 @@ func workerView(w weir.Worker, h roster.History, k known) WorkerView {
 	v := WorkerView{Name: page.OneLine(w.Name, page.MaxName), URL: workerURL(w.Name), Mark: mark, Why: why, SignedIn: k.who != "",
 		Calendar: calendar(h, k.now), CanPause: w.Paused == "", CanGo: w.Paused != "" || state == weir.WorkerQuarantined,
 		CanForget: state == weir.WorkerAway && w.Running == 0, LastTitle: "Last attempts"}
+	if state == weir.WorkerResting {
+		v.Until = restEnd(w.Rest, k.now)
+	}
 	v.Summary = fmt.Sprintf("%d of %s in use", w.Running, page.Count(w.Slots, "slot", "slots"))
 	v.Facts = facts(w, k)
 	for _, a := range h.Running {
@@ -118,6 +123,9 @@ func facts(w weir.Worker, k known) []page.Fact {
 	if k.who != "" && w.Owner != "" {
 		list = append(list, page.Fact{Label: "Owner", Text: page.OneLine(w.Owner, page.MaxName)})
 	}
+	if len(w.Policy) > 0 {
+		accepts += ", as far as its owner allows"
+	}
 	return append(list, page.Fact{Label: "Takes", Text: accepts})
 }
 
@@ -145,6 +153,7 @@ func attemptLine(a roster.Ran, now time.Time) AttemptLine {
 var reasons = map[weir.ReasonCode]string{
 	weir.ReasonLost:           "the worker was not heard of while it ran",
 	weir.ReasonUndelivered:    "the worker never learnt of it, or did not take it",
+	weir.ReasonRefused:        "its owner does not want that here",
 	weir.ReasonWorker:         "the worker could not do its part",
 	weir.ReasonDiskFull:       "its disk is full",
 	weir.ReasonSourceDown:     "the source did not answer",

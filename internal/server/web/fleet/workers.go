@@ -35,6 +35,7 @@ type WorkerLine struct {
 	Name, URL, Platform, Labels string
 	Mark                        page.Mark
 	Why                         string // it gets nothing, in words; empty if it does
+	Until                       page.When
 	Load                        page.MeterView
 	Strip                       StripView // of the last 24 hours
 	Today                       string
@@ -44,17 +45,20 @@ type WorkerLine struct {
 }
 
 // attention is the order of the list: what somebody should look at first.
-var attention = map[weir.WorkerState]int{weir.WorkerQuarantined: 0, weir.WorkerPaused: 1, weir.WorkerDraining: 2, weir.WorkerReady: 3, weir.WorkerAway: 4}
+var attention = map[weir.WorkerState]int{weir.WorkerQuarantined: 0, weir.WorkerPaused: 1, weir.WorkerDraining: 2, weir.WorkerReady: 3, weir.WorkerResting: 4, weir.WorkerAway: 5}
 
 func workersView(list []weir.Worker, sums map[string]roster.Sum, hours map[string][]roster.Hour, f roster.Narrow, version string, now time.Time) WorkersView {
 	v := WorkersView{None: len(list) == 0}
-	here, slots, running := 0, 0, 0
+	here, rest, slots, running := 0, 0, 0, 0
 	var platforms []string
 	var found []weir.Worker
 	for _, w := range list {
 		state := w.State(now)
 		if state != weir.WorkerAway {
 			here, slots, running = here+1, slots+w.Slots, running+w.Running
+		}
+		if state == weir.WorkerResting {
+			rest++
 		}
 		if !slices.Contains(platforms, string(w.Platform)) {
 			platforms = append(platforms, string(w.Platform))
@@ -66,6 +70,9 @@ func workersView(list []weir.Worker, sums map[string]roster.Sum, hours map[strin
 	slices.SortStableFunc(found, func(a, b weir.Worker) int { return cmp.Compare(attention[a.State(now)], attention[b.State(now)]) })
 	v.Title = fmt.Sprintf("%d of %s here", here, page.Count(len(list), "worker", "workers"))
 	v.Summary = fmt.Sprintf("%d of %s in use", running, page.Count(slots, "slot", "slots"))
+	if rest > 0 {
+		v.Summary += " · " + page.Count(rest, "rests, as its owner wishes", "rest, as their owners wish")
+	}
 	v.More = max(0, len(found)-maxWorkers)
 	for _, w := range found[:min(len(found), maxWorkers)] {
 		v.Lines = append(v.Lines, workerLine(w, sums[w.Name], hours[w.Name], version, now))
@@ -95,6 +102,9 @@ func workerLine(w weir.Worker, sum roster.Sum, hours []roster.Hour, version stri
 		Mark: mark, Why: why, Seen: page.At(w.Seen, now), Version: page.OneLine(w.Version, 40), Behind: behind(w.Version, version),
 		Load:  page.MeterView{Label: "slots in use", Share: float64(w.Running) / float64(max(w.Slots, 1)), Text: fmt.Sprintf("%d of %d", w.Running, w.Slots), Kind: page.KindRun},
 		Strip: dayStrip(hours, now), Trouble: trouble(sum)}
+	if w.State(now) == weir.WorkerResting {
+		line.Until = restEnd(w.Rest, now)
+	}
 	if w.State(now) == weir.WorkerAway && w.Paused == "" { // since when stands in its line anyway
 		line.Why = ""
 	}
@@ -132,6 +142,7 @@ var stateMarks = map[weir.WorkerState]page.Mark{
 	weir.WorkerPaused:      {Kind: page.KindPause, Word: "paused"},
 	weir.WorkerDraining:    {Kind: page.KindOff, Word: "leaving"},
 	weir.WorkerQuarantined: {Kind: page.KindInfra, Word: "in quarantine"},
+	weir.WorkerResting:     {Kind: page.KindRest, Word: "resting"},
 	weir.WorkerReady:       {Kind: page.KindPass, Word: "here"},
 }
 
@@ -158,6 +169,8 @@ func standing(w weir.Worker, now time.Time) (mark page.Mark, why string) {
 		why = "ends what it runs, and leaves"
 	case weir.WorkerQuarantined:
 		why = page.Count(w.Strikes, "infrastructure error", "infrastructure errors") + " in a row; gets work again in " + page.Duration(w.Barred.Sub(now))
+	case weir.WorkerResting:
+		why = restText(w.Rest)
 	}
 	return mark, why
 }

@@ -50,7 +50,7 @@ func TestOverviewView(t *testing.T) {
 	v.progress(o, map[weir.BuilderID]time.Duration{v.builders[0]: 5 * time.Minute})
 	for _, c := range []struct{ what, got, want string }{
 		{"headline", v.Headline, "2 regressions are open, 6 tests bad"},
-		{"summary", v.Summary, "2 builds run · 5 queued, 2 waiting for a product · 2 of 3 workers here"},
+		{"summary", v.Summary, "2 builds run · 5 queued, 2 waiting for a product · 2 of 3 workers here, 1 rests"},
 		{"doubted", v.Doubted, "1 build has something newly bad and is being run again before anybody is told."},
 		{"title", v.Open[0].Title, "brook 4f2a91c3d0 “upper: fold sharp s” broke 5 tests of mill and marsh"},
 		{"silent", v.Silent[0].Project + " " + v.Silent[0].URL, "mill /projects/mill"},
