@@ -40,8 +40,11 @@ func (f *Farm) Hello(ctx context.Context, worker string, h protocol.Hello) (prot
 	}
 	ctx, cancel := whole(ctx)
 	defer cancel()
+	if h.Version < protocol.PolicyVersion {
+		h.Policy = nil
+	}
 	epoch, keep, err := f.store.Hello(ctx, weir.Worker{Name: worker, Platform: h.Platform, Labels: protocol.Offers(h.Labels, h.Version),
-		Slots: h.Slots, Version: h.Program, Host: h.Host, Draining: h.Draining, Seen: f.now()}, h.Holds)
+		Slots: h.Slots, Version: h.Program, Host: h.Host, Draining: h.Draining, Policy: h.Policy, Seen: f.now()}, h.Holds)
 	if err != nil {
 		return protocol.HelloAnswer{}, err
 	}
@@ -139,7 +142,7 @@ func (f *Farm) soften(ctx context.Context, id weir.AttemptID, fin *store.Finish)
 	}
 	failures := 1
 	for _, a := range attempts {
-		if a.ID.Number < id.Number && a.Outcome == weir.Infra && a.Reason.Code != weir.ReasonUndelivered {
+		if a.ID.Number < id.Number && a.Outcome == weir.Infra && a.Reason.Code != weir.ReasonUndelivered && a.Reason.Code != weir.ReasonRefused {
 			failures++
 		}
 	}

@@ -30,8 +30,11 @@ func (f *Farm) Lease(ctx context.Context, worker weir.Worker, ask protocol.Lease
 	defer f.leases.Begin(worker.Name, ask.Epoch, ask.Seq, cancel)()
 	for {
 		wait := f.leaseInTurn
-		if worker.Paused != "" || worker.Draining || f.now().Before(worker.Barred) { // whether or not it was away until now
+		switch {
+		case worker.Paused != "" || worker.Draining || f.now().Before(worker.Barred) || worker.Rest.Rule != "": // whether or not it was away until now
 			wait = f.leaseHeld
+		case ask.Picky:
+			wait = f.leasePicky
 		}
 		answer, again, err := wait(ctx, worker, ask, over.C)
 		if err != nil || !again {
@@ -99,7 +102,7 @@ func (f *Farm) leaseHeld(ctx context.Context, worker weir.Worker, ask protocol.L
 }
 
 // tryLease looks into the queue once. Beside the worker's share it returns
-// what else it saw there.
+// what else it saw there; for one that is picky that is not all that there is.
 func (f *Farm) tryLease(ctx context.Context, worker weir.Worker, want protocol.Lease) (answer protocol.LeaseAnswer, left schedule.Queue, err error) {
 	// Once the transaction has begun its outcome must be known, so that no
 	// lease is given to a worker that has hung up.
@@ -110,8 +113,8 @@ func (f *Farm) tryLease(ctx context.Context, worker weir.Worker, want protocol.L
 	defer cancel()
 	tokens := make(map[string]string, want.Free)
 	ask := store.LeaseAsk{Worker: worker.Name, Platform: worker.Platform, Now: f.now(), Deadline: f.now().Add(f.lease),
-		Epoch: want.Epoch, Seq: want.Seq, Holds: want.Holds, Undelivered: f.undelivered}
-	if f.turns.Waiting(worker.Platform) <= 1 { // nobody else has to know what is left
+		Epoch: want.Epoch, Seq: want.Seq, Holds: want.Holds, Undelivered: f.undelivered, Picky: want.Picky}
+	if !want.Picky && f.turns.Waiting(worker.Platform) <= 1 { // nobody else has to know what is left
 		ask.Glance = f.alike.glance(worker.Platform, want.Free)
 	}
 	for range want.Free {
@@ -123,7 +126,9 @@ func (f *Farm) tryLease(ctx context.Context, worker weir.Worker, want protocol.L
 	warm := warmth(want.Warm)
 	leased, err := f.store.Lease(ctx, ask, func(q store.Queue) []weir.BuildID {
 		left = f.queue(q, warm)
-		f.alike.saw(worker.Platform, left.Candidates)
+		if !want.Picky {
+			f.alike.saw(worker.Platform, left.Candidates)
+		}
 		return left.Pick(worker, want.Free, f.wishClock())
 	})
 	if err != nil {

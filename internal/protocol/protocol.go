@@ -39,9 +39,14 @@ import (
 // Version is the version of the messages. A server also speaks those before:
 // version 1 knows no epochs, no watch, neither frames nor results in finish,
 // and JSON only. Version 2 has the same messages as 3, but does not know what a
-// specification may ask for since; see Labels. A worker that is newer than its
-// server says hello again with the version before its own.
-const Version = 3
+// specification may ask for since; see Labels. Version 3 knows neither refuse nor rest,
+// and no policies. A worker that is newer than its server says hello again with the
+// version before its own; one with a policy does not talk to a server that would ignore it.
+const Version = 4
+
+// PolicyVersion is the first version that knows what owners of workers allow: refuse,
+// rest, Hello.Policy and Lease.Picky.
+const PolicyVersion = 4
 
 // Limits on messages, in bytes unless said otherwise. Both sides check them.
 const (

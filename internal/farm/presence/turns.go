@@ -36,6 +36,7 @@ type Turns struct {
 // lane is the queue of those who wait for work on one platform.
 type lane struct {
 	waiting list.List            // of *Turn, in the order in which they came
+	beside  map[*Turn]bool       // those who look for themselves
 	out     int                  // called, and not back yet
 	news    bool                 // something was queued that nobody was called for
 	missed  []schedule.Candidate // left over while somebody was out, who may not have seen them
@@ -47,6 +48,7 @@ type Turn struct {
 	Called  chan struct{} // receives the call to look
 	Changed chan struct{} // receives when the worker itself may have changed
 	lane    *lane         // nil if it is out of line
+	beside  bool          // it looks for itself
 	place   *list.Element // nil if it is not in the queue, because it was called
 	taken   bool          // the call was received: the next look answers it
 }
@@ -70,6 +72,32 @@ func (t *Turns) Join(w weir.Worker, inLine bool) *Turn {
 		one.place = one.lane.waiting.PushBack(one)
 	}
 	return one
+}
+
+// Beside lets a worker wait that looks for itself, because it is not shown all that is
+// queued: one that refuses some of it. It is called whenever something is queued, and so are
+// those in line, as if it were not there; what it sees says nothing to them. It
+// leaves in the end.
+func (t *Turns) Beside(w weir.Worker) *Turn {
+	one := t.Join(w, false)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	one.lane, one.beside = t.lane(w.Platform), true
+	if one.lane.beside == nil {
+		one.lane.beside = map[*Turn]bool{}
+	}
+	one.lane.beside[one] = true
+	return one
+}
+
+// BesideWaiting counts those who look for themselves for work on a platform.
+func (t *Turns) BesideWaiting(p weir.Platform) int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if l := t.lanes[p]; l != nil {
+		return len(l.beside)
+	}
+	return 0
 }
 
 func (t *Turns) lane(p weir.Platform) *lane {
@@ -96,7 +124,7 @@ func (t *Turns) Looked(one *Turn, left schedule.Queue, now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	l := one.lane
-	if l == nil {
+	if l == nil || one.beside {
 		return
 	}
 	back := one.taken
@@ -125,15 +153,18 @@ func (t *Turns) Leave(one *Turn, passOn bool) {
 	if l == nil {
 		return
 	}
-	if one.place != nil {
+	switch {
+	case one.beside:
+		delete(l.beside, one)
+	case one.place != nil:
 		l.waiting.Remove(one.place)
 		one.place = nil
-	} else {
+	default:
 		l.out--
 		l.news = l.news || passOn
 	}
 	l.dispatch()
-	if l.out == 0 && l.waiting.Len() == 0 {
+	if l.out == 0 && l.waiting.Len() == 0 && len(l.beside) == 0 {
 		delete(t.lanes, one.worker.Platform)
 	}
 }
@@ -143,6 +174,12 @@ func (t *Turns) Queued(p weir.Platform) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if l := t.lanes[p]; l != nil {
+		for one := range l.beside {
+			select {
+			case one.Called <- struct{}{}:
+			default: // it has a look to come
+			}
+		}
 		l.news = true
 		l.dispatch()
 	}

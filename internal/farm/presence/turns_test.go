@@ -269,3 +269,42 @@ func TestTurnsAtRandom(t *testing.T) {
 		}
 	}
 }
+
+// TestBeside: whoever looks for itself is called for everything, takes no call from
+// others, and what it saw says nothing to them.
+func TestBeside(t *testing.T) {
+	t.Parallel()
+	var q Turns
+	picky := q.Beside(weir.Worker{Name: " picky", Platform: platform})
+	first, second := waiter(&q, " first"), waiter(&q, " second")
+	if q.Waiting(platform) != 2 || q.BesideWaiting(platform) != 1 || q.BesideWaiting("windows/amd64") != 0 {
+		t.Errorf("%d wait in line, %d beside it", q.Waiting(platform), q.BesideWaiting(platform))
+	}
+	q.Queued(platform)
+	q.Queued(platform)
+	if got := whoIsCalled(&q, picky, first, second); got != " picky first second" {
+		t.Errorf("called are%s", got)
+	}
+	q.Looked(picky, schedule.Queue{Candidates: []schedule.Candidate{queuedBuild(1)}}, noon)
+	if got := whoIsCalled(&q, picky, first, second); got != "" {
+		t.Errorf("called by what a picky one saw are%s", got)
+	}
+	q.Looked(first, schedule.Queue{}, noon)
+	q.Looked(second, schedule.Queue{}, noon)
+	q.Change(" picky")
+	select {
+	case <-picky.Changed:
+	default:
+		t.Error("it does not hear that it has changed")
+	}
+	q.Leave(first, true)
+	q.Leave(second, true)
+	q.Queued(platform)
+	if got := whoIsCalled(&q, picky); got != " picky" {
+		t.Errorf("alone: called are%s", got)
+	}
+	q.Leave(picky, true)
+	if len(q.lanes)+len(q.names) > 0 {
+		t.Errorf("left are %v, %v", q.lanes, q.names)
+	}
+}

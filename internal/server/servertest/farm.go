@@ -61,6 +61,8 @@ type Farm struct {
 	Done        []string              // what admins did
 	Assignments []protocol.Assignment // given away at the next lease
 	Ended       []weir.AttemptID      // that Watch says are over
+	Refused     []protocol.Refuse
+	Rests       []protocol.Rest
 }
 
 // New makes an empty farm.
@@ -271,6 +273,22 @@ func (f *Farm) Lease(ctx context.Context, _ weir.Worker, ask protocol.Lease) (pr
 		}
 	}
 	return protocol.LeaseAnswer{Attempts: given}, f.Fail
+}
+
+// Refuse notes what came.
+func (f *Farm) Refuse(_ context.Context, _ string, r protocol.Refuse) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.Refused = append(f.Refused, r)
+	return f.Fail
+}
+
+// Rest notes what came.
+func (f *Farm) Rest(_ context.Context, _ string, r protocol.Rest) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.Rests = append(f.Rests, r)
+	return f.Fail
 }
 
 // Watch says that the attempts of Ended are over, or waits for the time asked for.

@@ -38,6 +38,21 @@ type Farm interface {
 	Sync(ctx context.Context, id weir.AttemptID, s protocol.Sync) (protocol.SyncAnswer, error)
 	// Finish ends an attempt; Fenced like Sync.
 	Finish(ctx context.Context, id weir.AttemptID, fin protocol.Finish) error
+	Owners
+	Blobs
+}
+
+// Owners hears what the owners of workers allow there.
+type Owners interface {
+	// Refuse takes assignments back that the worker may not run; Conflict if it has
+	// said hello since.
+	Refuse(ctx context.Context, worker string, r protocol.Refuse) error
+	// Rest notes why the worker asks for nothing now; Conflict like Refuse.
+	Rest(ctx context.Context, worker string, r protocol.Rest) error
+}
+
+// Blobs keeps what workers send and fetch.
+type Blobs interface {
 	// PutBlob keeps content under its digest; Invalid if it has another one.
 	PutBlob(ctx context.Context, d weir.Digest, content io.Reader) error
 	// OpenBlob reads a blob; NotFound if there is none.
@@ -116,6 +131,8 @@ type body[T any] struct{ Body T }
 func (h *handler) messages(a *rest.API) {
 	rest.Register(a, verb("hello", "hello", "Take a worker in"), h.hello)
 	rest.Register(a, verb("lease", "lease", "Wait for work"), h.lease)
+	rest.Register(a, verb("refuse", "refuse", "Take assignments back that the worker's owner does not want there"), h.refuse)
+	rest.Register(a, verb("rest", "rest", "Note why the worker asks for nothing now"), h.rest)
 	rest.Register(a, verb("watch", "watch", "Wait for attempts to be cancelled or given away"), h.watch)
 }
 
@@ -139,6 +156,14 @@ func (h *handler) lease(ctx context.Context, in *body[protocol.Lease]) (*body[pr
 	}
 	answer, err := h.farm.Lease(ctx, worker, in.Body)
 	return &body[protocol.LeaseAnswer]{answer}, err
+}
+
+func (h *handler) refuse(ctx context.Context, in *body[protocol.Refuse]) (*body[protocol.RefuseAnswer], error) {
+	return &body[protocol.RefuseAnswer]{}, h.farm.Refuse(ctx, nameOf(ctx), in.Body)
+}
+
+func (h *handler) rest(ctx context.Context, in *body[protocol.Rest]) (*body[protocol.RestAnswer], error) {
+	return &body[protocol.RestAnswer]{}, h.farm.Rest(ctx, nameOf(ctx), in.Body)
 }
 
 func (h *handler) watch(ctx context.Context, in *body[protocol.Watch]) (*body[protocol.WatchAnswer], error) {

@@ -87,6 +87,17 @@ func TestMessages(t *testing.T) {
 	if sync.Offsets[2] != 15 || !bytes.Equal(f.Synced[0].Frames[0].Data, frame.Data) {
 		t.Errorf("sync: %+v, the farm got %+v", sync, f.Synced)
 	}
+	refuse := protocol.Refuse{Epoch: 5, Refusals: []protocol.Refusal{{Attempt: held, Rule: weir.RuleProjects, Text: "only kiln may run here"}}}
+	message(t, url+"/worker/v1/refuse", refuse, &protocol.RefuseAnswer{}, 200)
+	until := time.Date(2026, 1, 2, 22, 0, 0, 0, time.UTC)
+	message(t, url+"/worker/v1/rest", protocol.Rest{Epoch: 5, Rest: weir.Rest{Rule: weir.RuleHours, Text: "builds begin at 22:00", Until: until}}, &protocol.RestAnswer{}, 200)
+	message(t, url+"/worker/v1/rest", protocol.Rest{Epoch: 5}, &protocol.RestAnswer{}, 200)
+	if len(f.Refused) != 1 || f.Refused[0].Epoch != 5 || len(f.Refused[0].Refusals) != 1 || f.Refused[0].Refusals[0] != refuse.Refusals[0] {
+		t.Errorf("refused is %+v", f.Refused)
+	}
+	if len(f.Rests) != 2 || f.Rests[0].Rest.Rule != weir.RuleHours || !f.Rests[0].Rest.Until.Equal(until) || f.Rests[1] != (protocol.Rest{Epoch: 5}) {
+		t.Errorf("rests are %+v", f.Rests)
+	}
 	var finish protocol.FinishAnswer
 	message(t, url+"/worker/v1/attempts/7.1/finish", protocol.Finish{Token: servertest.Token, Outcome: weir.Passed}, &finish, 200)
 }
