@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -27,7 +28,7 @@ func (w *Worker) work(ctx context.Context, attempts *sync.WaitGroup) error {
 	for {
 		err := w.hello(asking, &rivals)
 		if err == nil {
-			err = w.leaseAll(asking, retry, func(as protocol.Assignment) { w.begin(ctx, as, attempts) })
+			err = w.leaseAll(asking, retry, func(as protocol.Assignment) weir.Refusal { return w.begin(ctx, as, attempts) })
 		} else if asking.Err() == nil {
 			if weir.CodeOf(err) != weir.Conflict {
 				return err
@@ -39,6 +40,9 @@ func (w *Worker) work(ctx context.Context, attempts *sync.WaitGroup) error {
 			return ctx.Err()
 		case w.isDraining():
 			return w.leave(ctx, attempts)
+		case errors.Is(err, errNewPolicy):
+			w.log.Info("the policy has changed")
+			continue
 		case code == weir.Unauthenticated || code == weir.Forbidden:
 			return err
 		case code == weir.Conflict:
@@ -124,8 +128,9 @@ func (w *Worker) room() int64 {
 
 // hello introduces the worker, however long it takes to get an answer.
 func (w *Worker) hello(ctx context.Context, rivals *rivals) error {
+	_, said, _ := w.word()
 	w.mu.Lock()
-	msg := protocol.Hello{Version: protocol.Version, Platform: w.opts.Platform, Labels: w.opts.Labels, Slots: w.opts.Slots,
+	msg := protocol.Hello{Version: w.version, Platform: w.opts.Platform, Labels: w.opts.Labels, Slots: w.opts.Slots, Policy: said,
 		Program: w.opts.Program, Host: w.opts.Host, Instance: w.instance, Draining: w.isDraining(), Disk: w.room()}
 	held := map[weir.AttemptID]*attempt{}
 	for id, a := range w.running {
@@ -133,17 +138,11 @@ func (w *Worker) hello(ctx context.Context, rivals *rivals) error {
 		held[id] = a
 	}
 	w.mu.Unlock()
-	var answer protocol.HelloAnswer
-	sent, err := w.client.persist(ctx, "hello", msg, &answer, false)
-	if weir.CodeOf(err) == weir.Unsupported && msg.Version == protocol.Version { // an older server
-		msg.Version = protocol.Version - 1
-		var again int
-		again, err = w.client.persist(ctx, "hello", msg, &answer, false)
-		sent += again
-	}
+	answer, sent, err := w.greet(ctx, msg)
 	if err != nil {
 		return err
 	}
+	w.owner.known(said)
 	rivals.begun(answer.Epoch, sent)
 	for _, id := range answer.Keep {
 		delete(held, id)
@@ -159,6 +158,29 @@ func (w *Worker) hello(ctx context.Context, rivals *rivals) error {
 	return nil
 }
 
+// greet sends a hello, in the version before to a server that does not know this one,
+// and so on. With a policy it has to be one that knows those.
+func (w *Worker) greet(ctx context.Context, msg protocol.Hello) (answer protocol.HelloAnswer, sent int, err error) {
+	oldest := oldestVersion
+	if w.opts.Policy != nil {
+		oldest = protocol.PolicyVersion
+	}
+	for {
+		var again int
+		again, err = w.client.persist(ctx, "hello", msg, &answer, false)
+		sent += again
+		if weir.CodeOf(err) != weir.Unsupported || msg.Version <= oldest {
+			break
+		}
+		msg.Version--
+	}
+	if w.opts.Policy != nil && (weir.CodeOf(err) == weir.Unsupported || err == nil && answer.Version < protocol.PolicyVersion) {
+		return answer, sent, weir.Errorf(weir.Unsupported, "the server %s is too old for a worker with a policy: it would give it again and again what it refuses",
+			w.client.base.Redacted()).WithHint("upgrade the server, or run the worker without a policy").WithCause(err)
+	}
+	return answer, sent, err
+}
+
 // modern reports whether the server speaks more than version 1.
 func (w *Worker) modern() bool {
 	w.mu.Lock()
@@ -167,35 +189,38 @@ func (w *Worker) modern() bool {
 }
 
 // leaseAll asks for work for the free slots, again and again, until a message fails.
-func (w *Worker) leaseAll(ctx context.Context, retry *backoff, begin func(protocol.Assignment)) error {
-	for seq := int64(1); ; seq++ {
-		free := w.free()
-		for free == 0 {
-			select {
-			case <-ctx.Done():
-				return context.Cause(ctx)
-			case <-w.freed:
-				free = w.free()
-			}
+func (w *Worker) leaseAll(ctx context.Context, retry *backoff, begin func(protocol.Assignment) weir.Refusal) error {
+	for w.leases = 0; ; {
+		free, err := w.ready(ctx)
+		if err != nil {
+			return err
 		}
-		ask := protocol.Lease{Free: free, Wait: protocol.MaxLeaseWait, Seq: seq, Warm: w.warm(), Disk: w.room()}
-		w.mu.Lock()
-		for id := range w.running {
-			ask.Holds = append(ask.Holds, id)
-		}
-		if ask.Epoch = w.settings.Epoch; ask.Epoch == 0 {
-			ask.Seq, ask.Holds = 0, nil
-		}
-		w.mu.Unlock()
-		var answer protocol.LeaseAnswer
-		if err := w.client.call(ctx, "lease", ask.Wait+messageTime, ask, &answer); err != nil {
+		given, err := w.lease(ctx, free, protocol.MaxLeaseWait)
+		if err != nil {
 			return err
 		}
 		retry.reset()
-		for _, assignment := range answer.Attempts {
-			begin(assignment)
+		if err := w.take(ctx, given, begin); err != nil {
+			return err
 		}
 	}
+}
+
+// lease asks for work once.
+func (w *Worker) lease(ctx context.Context, free int, wait time.Duration) ([]protocol.Assignment, error) {
+	w.leases++
+	ask := protocol.Lease{Free: free, Wait: wait, Seq: w.leases, Warm: w.warm(), Disk: w.room(), Picky: w.opts.Policy != nil}
+	w.mu.Lock()
+	for id := range w.running {
+		ask.Holds = append(ask.Holds, id)
+	}
+	if ask.Epoch = w.settings.Epoch; ask.Epoch == 0 {
+		ask.Seq, ask.Holds = 0, nil
+	}
+	w.mu.Unlock()
+	var answer protocol.LeaseAnswer
+	err := w.client.call(ctx, "lease", ask.Wait+messageTime, ask, &answer)
+	return answer.Attempts, err
 }
 
 // free is how many attempts may be taken: as many as slots are free, unless
@@ -222,20 +247,25 @@ func (w *Worker) freeSlot() int {
 	return -1
 }
 
-// begin gives an assignment a slot. One that is running already, or has no
+// begin gives an assignment a slot, unless the owner does not allow that: then it is
+// not given one, and nothing is kept of it. One that is running already, or has no
 // slot, is passed over: the next lease tells the server that nobody holds it.
-func (w *Worker) begin(ctx context.Context, assignment protocol.Assignment, attempts *sync.WaitGroup) {
+func (w *Worker) begin(ctx context.Context, assignment protocol.Assignment, attempts *sync.WaitGroup) (refusal weir.Refusal) {
+	if refusal = w.judge(assignment); refusal.Rule != "" {
+		return refusal
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	id := assignment.Attempt
 	n := w.freeSlot()
 	if w.running[id] != nil || n < 0 || id.Build < 1 || id.Number < 1 {
 		w.log.Warn("an assignment was passed over", "attempt", id.String(), "running", w.running[id] != nil)
-		return
+		return refusal
 	}
 	a := w.newAttempt(ctx, held{Attempt: id, Token: assignment.Token, Slot: n})
 	a.spec, a.secrets, a.noted = assignment.Spec, assignment.Secrets, w.freeNote()
 	w.start(a, attempts, a.begin)
+	return refusal
 }
 
 // start occupies the attempt's slot until it has ended. The caller holds mu.

@@ -64,6 +64,8 @@ type farm struct {
 	watches   []protocol.Watch
 	interval  time.Duration // between the syncs of a quiet attempt
 	clock     time.Duration // how far the server's is behind
+	refuses   []protocol.Refuse
+	rests     []protocol.Rest
 
 	gone  chan struct{} // closed when nobody is kept waiting any more
 	close func()        // returns when nothing is being taken in any more
@@ -186,7 +188,9 @@ func (f *farm) handle(w http.ResponseWriter, r *http.Request, verb, path string,
 			f.problem(w, weir.Conflict)
 			return
 		}
-		f.wait(r)
+		if ask := decode[protocol.Lease](f.t, body); ask.Wait > 0 {
+			f.wait(r)
+		}
 	case "watch":
 		f.waitEnded(r, decode[protocol.Watch](f.t, body))
 	}
@@ -223,6 +227,9 @@ func (f *farm) handle(w http.ResponseWriter, r *http.Request, verb, path string,
 		}
 		f.asks = append(f.asks, ask)
 		free := min(ask.Free, len(f.queue))
+		if n := len(f.rests); n > 0 && f.rests[n-1].Epoch == f.epoch && f.rests[n-1].Rest.Rule != "" {
+			free = 0
+		}
 		answer = protocol.LeaseAnswer{Attempts: f.queue[:free]}
 		f.queue = f.queue[free:]
 	case "watch":
@@ -233,6 +240,22 @@ func (f *farm) handle(w http.ResponseWriter, r *http.Request, verb, path string,
 		msg := decode[protocol.Watch](f.t, body)
 		f.watches = append(f.watches, msg)
 		answer = protocol.WatchAnswer{Ended: slices.DeleteFunc(msg.Holds, func(id weir.AttemptID) bool { return !f.over[id] })}
+	case "refuse":
+		msg := decode[protocol.Refuse](f.t, body)
+		if f.version < protocol.PolicyVersion || msg.Epoch != f.epoch || len(msg.Refusals) == 0 {
+			f.problem(w, weir.Conflict)
+			return
+		}
+		f.refuses = append(f.refuses, msg)
+		answer = protocol.RefuseAnswer{}
+	case "rest":
+		msg := decode[protocol.Rest](f.t, body)
+		if f.version < protocol.PolicyVersion || msg.Epoch != f.epoch {
+			f.problem(w, weir.Conflict)
+			return
+		}
+		f.rests = append(f.rests, msg)
+		answer = protocol.RestAnswer{}
 	case "sync":
 		msg := protocol.Sync{}
 		if packed {
@@ -287,7 +310,7 @@ func (f *farm) admit(ask protocol.Lease) bool {
 // waitEnded is the long poll of a watch.
 func (f *farm) waitEnded(r *http.Request, msg protocol.Watch) {
 	f.hold(r, func() bool {
-		return f.version != 2 || slices.ContainsFunc(msg.Holds, func(id weir.AttemptID) bool { return f.over[id] })
+		return f.version < 2 || slices.ContainsFunc(msg.Holds, func(id weir.AttemptID) bool { return f.over[id] })
 	})
 }
 

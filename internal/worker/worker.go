@@ -24,6 +24,10 @@
 // (adopt.go). A supervisor that was killed took its build with it; what it
 // left running is ended, and the attempt is reported as the worker's fault.
 //
+// The owner of the machine may have a say in what runs there: with a policy the
+// worker asks for nothing while that wants it to rest, and gives back what it does
+// not allow (owner.go). Nothing begins but through begin, which asks it.
+//
 // The subpackages know nothing of the server: supervise is the supervisors'
 // process, execute runs a build, spool is what an attempt leaves on disk,
 // product keeps the trees that builds hand down, shell runs the commands of
@@ -48,6 +52,7 @@ import (
 	"github.com/weir-ci/weir/internal/protocol"
 	"github.com/weir-ci/weir/internal/worker/execute"
 	"github.com/weir-ci/weir/internal/worker/filelock"
+	"github.com/weir-ci/weir/internal/worker/policyfile"
 	"github.com/weir-ci/weir/internal/worker/spool"
 	"github.com/weir-ci/weir/internal/worker/supervise"
 )
@@ -78,6 +83,8 @@ type Options struct {
 	// PassEnv, CPUs, Grace, Linger, CacheLimit and Trees.
 	Runner execute.Runner
 	Logger *slog.Logger // nil means silence
+	// Policy is what the owner of the machine allows; nil means everything.
+	Policy *policyfile.File
 }
 
 // Worker runs attempts. Use New.
@@ -88,7 +95,10 @@ type Worker struct {
 	stop     time.Duration // how long farewells may take once Run is cancelled
 	fresh    time.Duration // how long an attempt may take to need no sync
 	instance string        // names this program to the server
+	version  int           // of the protocol, as it says hello first
 	warmth   warmth
+	owner    owner
+	leases   int64 // since the newest hello; only the goroutine that asks for work uses it
 
 	mu       sync.Mutex
 	settings protocol.HelloAnswer
@@ -150,9 +160,11 @@ func New(o Options) (*Worker, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Worker{opts: o, client: newClient(base, o.Token, o.Logger), log: o.Logger, stop: stopTime, fresh: freshTime,
+	w := &Worker{opts: o, client: newClient(base, o.Token, o.Logger), log: o.Logger, stop: stopTime, fresh: freshTime, version: protocol.Version,
 		warmth: warmth{dir: filepath.Join(o.Dir, "projects")}, instance: rand.Text(), running: map[weir.AttemptID]*attempt{}, slots: make([]slot, o.Slots),
-		watched: make(chan struct{}), freed: make(chan struct{}, 1), fatal: make(chan error, 1), draining: make(chan struct{})}, nil
+		watched: make(chan struct{}), freed: make(chan struct{}, 1), fatal: make(chan error, 1), draining: make(chan struct{})}
+	w.owner = w.newOwner()
+	return w, nil
 }
 
 // Drain makes Run return nil once the attempts that run now have ended; no
