@@ -139,6 +139,9 @@ func TestCheck(t *testing.T) {
 		"none of its 2 attempts": func(_ *chaos.Evidence, b *chaos.BuildSeen) {
 			b.Attempts[1].Outcome, b.Attempts[1].Reason.Code = weir.Infra, weir.ReasonLost
 		},
+		"was refused": func(_ *chaos.Evidence, b *chaos.BuildSeen) {
+			b.Attempts[0].Reason.Code = weir.ReasonRefused
+		},
 		"has 24 of 25 lines": func(_ *chaos.Evidence, b *chaos.BuildSeen) { b.Attempts[1].Steps[0].Log.Lines = 24 },
 		"cut within one":     func(_ *chaos.Evidence, b *chaos.BuildSeen) { b.Attempts[1].Steps[0].Log.Cut = true },
 		"is wrong: line 3":   func(_ *chaos.Evidence, b *chaos.BuildSeen) { b.Attempts[0].Steps[0].Log.Wrong = "line 3" },

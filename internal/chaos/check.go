@@ -129,6 +129,8 @@ func (c *checker) build(b BuildSeen) {
 			c.complain("attempt %s of worker %s is live until %s", a.ID, a.Worker, a.Deadline)
 		case a.Reason.Code == weir.ReasonUndelivered:
 			c.counts.Undelivered++
+		case a.Reason.Code == weir.ReasonRefused:
+			c.complain("attempt %s was refused by worker %s (%s), whose owner allows everything", a.ID, a.Worker, a.Reason.Text)
 		case a.Outcome == weir.Infra:
 			c.counts.Lost++
 			c.reasons[a.Reason.Code]++

@@ -95,7 +95,8 @@ type WorkerHour struct {
 	Worker string    `json:"worker"`
 	Hour   time.Time `json:"hour"` // its beginning, UTC
 	// Ended is how many attempts ended in it, Infra how many of those in an
-	// infrastructure error, Lost how many more were lost.
+	// infrastructure error, Lost how many more were lost. What the worker refused is in
+	// none of this.
 	Ended int `json:"ended"`
 	Infra int `json:"infra"`
 	Lost  int `json:"lost"`
