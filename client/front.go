@@ -63,6 +63,8 @@ type ProjectStanding struct {
 	Revision  string             `json:"revision,omitempty"`
 	Ended     time.Time          `json:"ended,omitzero"`
 	History   []weir.Outcome     `json:"history"` // of its newest runs, oldest first
+	// HollowRuns are the places in History of runs that passed though none of their tests ran.
+	HollowRuns []int `json:"hollow_runs,omitempty"`
 }
 
 // ProjectGroup is projects that have something in common.

@@ -116,8 +116,10 @@ type Project struct {
 	Revision string       `json:"revision,omitempty"`
 	Ended    time.Time    `json:"ended,omitzero"` // when that one did
 	// History is how its newest runs ended, oldest first: the worst outcome of each;
-	// empty for one that has not ended.
-	History []weir.Outcome `json:"history"`
+	// empty for one that has not ended. HollowRuns are the places in it of those that
+	// passed though none of their tests ran.
+	History    []weir.Outcome `json:"history"`
+	HollowRuns []int          `json:"hollow_runs,omitempty"`
 }
 
 // Hollow reports whether a project is green and none of its tests ran: that is not fine.
@@ -207,7 +209,8 @@ func idle(rows []recent.Row) func(recent.Row) bool {
 
 func project(name string, rows []recent.Row) Project {
 	rows = slices.DeleteFunc(slices.Clone(rows), idle(rows))
-	p := Project{Name: name, Class: Unknown, Builders: len(rows), History: history(rows)}
+	p := Project{Name: name, Class: Unknown, Builders: len(rows)}
+	p.History, p.HollowRuns = history(rows)
 	worst := len(Classes()) - 1
 	for _, r := range rows {
 		b := Of(r)
@@ -259,25 +262,36 @@ func appendNew[T comparable](list []T, v T) []T {
 	return append(list, v)
 }
 
-// history is how the newest runs of builders ended, oldest first.
-func history(rows []recent.Row) []weir.Outcome {
-	worst := map[weir.RunID]weir.Outcome{}
+// history is how the newest runs of builders ended, oldest first, and which of them
+// passed though none of their tests ran.
+func history(rows []recent.Row) (outcomes []weir.Outcome, hollow []int) {
+	type ended struct {
+		worst       weir.Outcome
+		ran, hollow bool // a test ran; a build is hollow
+	}
+	known := map[weir.RunID]ended{}
 	for _, r := range rows {
 		for i := range r.Builds {
 			b := &r.Builds[i]
 			if !b.Cause.Advances() || b.Outcome == weir.OutcomeCancelled || b.Outcome == weir.Skipped {
 				continue
 			}
-			if known, ok := worst[b.Run]; !ok || severity(b.Outcome) > severity(known) {
-				worst[b.Run] = b.Outcome
+			run, ok := known[b.Run]
+			if !ok || severity(b.Outcome) > severity(run.worst) {
+				run.worst = b.Outcome
 			}
+			run.ran, run.hollow = run.ran || b.Counts.Executed() > 0, run.hollow || b.Hollow()
+			known[b.Run] = run
 		}
 	}
-	runs := slices.Sorted(maps.Keys(worst))
+	runs := slices.Sorted(maps.Keys(known))
 	runs = runs[max(0, len(runs)-History):]
-	list := make([]weir.Outcome, len(runs))
+	outcomes = make([]weir.Outcome, len(runs))
 	for i, id := range runs {
-		list[i] = worst[id]
+		run := known[id]
+		if outcomes[i] = run.worst; run.worst == weir.Passed && run.hollow && !run.ran {
+			hollow = append(hollow, i)
+		}
 	}
-	return list
+	return outcomes, hollow
 }

@@ -106,6 +106,9 @@ func TestProject(t *testing.T) {
 	if want := []weir.Outcome{weir.Infra, weir.Passed, weir.Passed, weir.Failed}; !slices.Equal(p.History, want) {
 		t.Errorf("history %v, want %v", p.History, want)
 	}
+	if len(p.HollowRuns) > 0 {
+		t.Errorf("runs with tests are hollow: %v", p.HollowRuns)
+	}
 	rows[1].Builds[0].Created = noon
 	rows[0].Builds[0].Created = noon.Add(-Idle - 1)
 	if p := List(rows, nil)[1]; p.Builders != 1 || p.Class != Fine {
@@ -117,6 +120,31 @@ func TestProject(t *testing.T) {
 	long := List([]recent.Row{row(1, "p", "linux/amd64", "", "ffRc"+string(slices.Repeat([]rune{'p'}, 36)))}, nil)[0]
 	if len(long.History) != History || long.History[History-1] != weir.Failed || long.History[History-3] != weir.Passed {
 		t.Errorf("a long history is %v", long.History)
+	}
+}
+
+// TestHollowRuns: of what is green in the row of a project's runs, those without a test
+// are told apart.
+func TestHollowRuns(t *testing.T) {
+	t.Parallel()
+	none := func(r recent.Row, builds ...int) recent.Row { // no test of these builds ran
+		for _, i := range builds {
+			r.Builds[i].Counts, r.Builds[i].Ledger = weir.Counts{Skip: 11}, weir.Ledger{}
+		}
+		return r
+	}
+	lint := none(row(3, "heron", "linux/arm64", "", "ppppp"))
+	for i := range lint.Builds {
+		lint.Builds[i].Counts = weir.Counts{}
+	}
+	// Newest first: all skipped on both; on one of them; bad besides; hidden on both; all well.
+	one, other := none(row(1, "heron", "linux/amd64", "", "ppppp"), 0, 1), none(row(2, "heron", "darwin/arm64", "", "ppfpp"), 0)
+	for _, r := range []recent.Row{one, other} {
+		r.Builds[3].Counts, r.Builds[3].Ledger = weir.Counts{}, weir.Ledger{Hidden: 11}
+	}
+	p := List([]recent.Row{one, other, lint}, nil)[0]
+	if want := []int{1, 4}; !slices.Equal(p.HollowRuns, want) || len(p.History) != 5 {
+		t.Errorf("%v: hollow are %v, want %v", p.History, p.HollowRuns, want)
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 // buildOf is as much of a build as page.NewBuildLine needs.
 func buildOf(b standing.Build, builder weir.Builder) weir.Build {
 	return weir.Build{ID: b.ID, Run: b.Run, Cause: b.Cause, Builder: builder, Pins: b.Pins, State: b.State, Outcome: b.Outcome, Created: b.Created,
-		Started: b.Started, Finished: b.Finished, Worker: b.Worker, Counts: b.Counts, Changes: b.Changes}
+		Started: b.Started, Finished: b.Finished, Worker: b.Worker, Counts: b.Counts, Changes: b.Changes, Ledger: b.Ledger}
 }
 
 func pinnedLine(b standing.Build, builder weir.Builder, before weir.Pins, now time.Time) PinnedLine {

@@ -3,6 +3,7 @@ package front
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -155,8 +156,12 @@ func projectRow(p standing.Project, now time.Time) ProjectRow {
 	if n := p.News.Worse(); n > 0 {
 		row.New = page.Thousands(int64(n)) + " new"
 	}
-	for _, o := range p.History {
-		row.Runs = append(row.Runs, outcomeMark(o))
+	for i, o := range p.History {
+		m := outcomeMark(o)
+		if slices.Contains(p.HollowRuns, i) {
+			m = page.HollowMark()
+		}
+		row.Runs = append(row.Runs, m)
 	}
 	return row
 }
