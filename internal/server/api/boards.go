@@ -14,6 +14,9 @@ import (
 func (h *handler) boards(a *rest.API) {
 	rest.Register(a, get("matrix", "matrix", "What the projects say that are tested against an upstream: of each of its newest revisions, or on each platform"),
 		func(ctx context.Context, in *matrixIn) (*body[boards.Matrix], error) {
+			if err := oneOf("sort", in.Sort, "name"); err != nil {
+				return nil, err
+			}
 			m, err := h.views.Boards.Matrix(ctx, boards.MatrixQuery{Upstream: in.Upstream, Branch: in.Branch, ByPlatform: in.By == "platform", ByName: in.Sort == "name",
 				Changed: in.Changed, Every: in.Every, Until: in.Until, After: in.After})
 			return &body[boards.Matrix]{m}, err
@@ -39,7 +42,7 @@ type matrixIn struct {
 	Upstream string `query:"upstream" maxLength:"100" doc:"the project that others are tested against; empty: the one that most are"`
 	Branch   string `query:"branch" maxLength:"100" doc:"of the upstream; empty: its main one"`
 	By       string `query:"by" maxLength:"20" doc:"platform: columns are platforms, and cells the newest builds; anything else: revisions"`
-	Sort     string `query:"sort" maxLength:"20" doc:"name: rows by name; anything else: the worst first"`
+	Sort     string `query:"sort" maxLength:"20" doc:"name: rows by name; empty: the worst first"`
 	Changed  bool   `query:"changed" doc:"only rows in which something changes"`
 	Every    bool   `query:"every" doc:"revisions at which nothing was built, too"`
 	Until    int64  `query:"until" minimum:"0" doc:"position of the newest revision; 0: the newest there is"`

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/farm"
@@ -68,6 +69,9 @@ type overviewIn struct {
 }
 
 func (h *handler) overview(ctx context.Context, in *overviewIn) (*body[OverviewPage], error) {
+	if err := in.check(); err != nil {
+		return nil, err
+	}
 	read := h.farm.Overview
 	if in.Recent == 0 {
 		read = h.farm.Front
@@ -90,12 +94,36 @@ func (h *handler) overview(ctx context.Context, in *overviewIn) (*body[OverviewP
 // ProjectsIn narrows a list of projects.
 type ProjectsIn struct {
 	Q     string `query:"q" maxLength:"1000" doc:"words, each part of the project's name, of an upstream's or of a platform"`
-	Show  string `query:"show" maxLength:"20" doc:"bad, running or changed: only those; anything else: all"`
-	Group string `query:"group" maxLength:"20" doc:"upstream, platform or state: in groups; anything else: in one"`
+	Show  string `query:"show" maxLength:"20" doc:"bad, running or changed: only those; all or empty: all"`
+	Group string `query:"group" maxLength:"20" doc:"upstream, platform or state: in groups; none or empty: in one"`
 	Limit int    `query:"limit" minimum:"0" maximum:"1000" doc:"at most so many; 0: 1,000"`
 }
 
+// check refuses what the list of projects does not know.
+func (in *ProjectsIn) check() error {
+	if err := oneOf("show", in.Show, standing.Shows()...); err != nil {
+		return err
+	}
+	return oneOf("group", in.Group, standing.Groupings()...)
+}
+
+// oneOf refuses a value of a parameter that is none of its closed set. An empty one is
+// as if it was not there.
+func oneOf[T ~string](name, value string, words ...T) error {
+	if value == "" || slices.Contains(words, T(value)) {
+		return nil
+	}
+	list := make([]string, len(words))
+	for i, w := range words {
+		list[i] = string(w)
+	}
+	return weir.Errorf(weir.Invalid, "the parameter %s has a value that it cannot have: %.40q", name, value).WithHint("it knows: %s", strings.Join(list, ", "))
+}
+
 func (h *handler) projects(ctx context.Context, in *ProjectsIn) (*body[standing.Projects], error) {
+	if err := in.check(); err != nil {
+		return nil, err
+	}
 	p, err := h.views.Standing.Projects(ctx, standing.Query{Text: in.Q, Show: standing.Show(in.Show), Group: standing.By(in.Group), Limit: in.Limit})
 	return &body[standing.Projects]{p}, err
 }
