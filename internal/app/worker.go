@@ -32,6 +32,8 @@ type WorkerOptions struct {
 	// CacheSize is how many GiB the caches that jobs name may have together; zero
 	// means DefaultCacheSize.
 	CacheSize int
+	// Policy is the file that says what the owner of the machine allows; empty: everything.
+	Policy string
 	// Supervisor is the command line of the processes that run builds, usually
 	// that of the function Supervisor; nil means that they run in this process,
 	// and end with it.
@@ -44,7 +46,7 @@ const DefaultCacheSize = cache.DefaultLimit >> 30
 // Worker is a running worker. Make one with NewWorker, and start it with Run.
 type Worker = worker.Worker
 
-// NewWorker makes a worker.
+// NewWorker makes a worker. A policy with mistakes is an error as of CheckPolicy.
 func NewWorker(o WorkerOptions) (*Worker, error) {
 	products, err := productsRoot(o.Products)
 	if err != nil {
@@ -55,9 +57,13 @@ func NewWorker(o WorkerOptions) (*Worker, error) {
 		return nil, err
 	}
 	runner.CacheLimit = int64(o.CacheSize) << 30
+	policy, err := openPolicy(o.Policy, o.Log)
+	if err != nil {
+		return nil, err
+	}
 	return worker.New(worker.Options{Server: o.Server, Token: o.Token, Slots: o.Slots, Labels: o.Labels,
 		Dir: o.Dir, Platform: HostPlatform(), Program: Version, Products: products, Runner: *runner,
-		Supervisor: o.Supervisor, Logger: o.Log})
+		Supervisor: o.Supervisor, Logger: o.Log, Policy: policy})
 }
 
 // Supervisor is the command line of a process that runs builds for a worker:

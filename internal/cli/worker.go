@@ -18,10 +18,10 @@ import (
 
 // workerFlags are what the verb worker can be told.
 type workerFlags struct {
-	server, tokenFile, dir, products string
-	slots, cacheSize                 int
-	labels                           []string
-	drain                            bool
+	server, tokenFile, dir, products, policy string
+	slots, cacheSize                         int
+	labels                                   []string
+	drain, check                             bool
 }
 
 // maxCacheSize limits --cache-size, in GiB.
@@ -45,10 +45,16 @@ It runs the commands of the farm's projects as the user who runs weir, without
 isolation: lend a machine, or a user, that may come to harm. docs/workers.md
 says what it does, and docs/threat-model.md what it does not keep apart.
 
+A policy is a YAML file in which you say which projects and commands may run
+here, and when. With --check the worker is not started: what the policy allows
+is printed, and whether a build may begin now. Exits with 1 if the policy has
+mistakes.
+
 The token is read from WEIR_TOKEN or from a file, never from the command line,
 where other users of this machine could see it.`,
 		Example: "  WEIR_TOKEN=... weir worker --server https://weir.example.org\n" +
 			"  weir worker --server https://weir.example.org --token-file token --slots 4 --label gpu\n" +
+			"  weir worker --policy policy.yaml --check\n" +
 			"  weir worker --drain --dir weir-worker",
 		Args: cobra.NoArgs,
 	}
@@ -60,6 +66,8 @@ where other users of this machine could see it.`,
 	c.Flags().StringVar(&f.dir, "dir", "weir-worker", "directory for checkouts and caches")
 	c.Flags().StringVar(&f.products, "products", "", "directory where products are unpacked; the same path on all workers of a platform (default: below the user's cache directory)")
 	c.Flags().IntVar(&f.cacheSize, "cache-size", app.DefaultCacheSize, "how many `GIB` the caches that jobs name may have together")
+	c.Flags().StringVar(&f.policy, "policy", os.Getenv("WEIR_POLICY"), "`FILE` that says what may run here, and when (default: $WEIR_POLICY, else everything)")
+	c.Flags().BoolVar(&f.check, "check", false, "say what --policy allows, and whether a build may begin now, and end")
 	c.Flags().BoolVar(&f.drain, "drain", false, "ask the worker that runs in --dir to finish what it runs and leave, and wait for that")
 	logger := logFlag(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
@@ -70,6 +78,9 @@ where other users of this machine could see it.`,
 		if f.drain {
 			return drainWorker(c, dir)
 		}
+		if f.check {
+			return checkPolicy(c, f.policy, dir)
+		}
 		o, err := f.options(c)
 		if err != nil {
 			return err
@@ -77,7 +88,7 @@ where other users of this machine could see it.`,
 		o.Dir, o.Log, o.Supervisor = dir, logger(c.ErrOrStderr()), app.Supervisor()
 		w, err := app.NewWorker(o)
 		if err != nil {
-			return err
+			return badPolicy(c, f.policy, err)
 		}
 		app.Modest()
 		return runWorker(c, w)
@@ -110,7 +121,7 @@ func (f *workerFlags) options(c *cobra.Command) (o app.WorkerOptions, err error)
 			return o, err
 		}
 	}
-	return app.WorkerOptions{Server: f.server, Token: token, Slots: f.slots, Labels: f.labels, Products: products, CacheSize: f.cacheSize}, nil
+	return app.WorkerOptions{Server: f.server, Token: token, Slots: f.slots, Labels: f.labels, Products: products, CacheSize: f.cacheSize, Policy: f.policy}, nil
 }
 
 // runWorker runs a worker that the first signal drains and the second stops.

@@ -3,12 +3,14 @@ package worker
 import (
 	"context"
 	"errors"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/protocol"
+	"github.com/weir-ci/weir/internal/worker/disk"
 	"github.com/weir-ci/weir/internal/worker/policy"
 )
 
@@ -45,16 +47,24 @@ const (
 var errNewPolicy = errors.New("the policy has changed")
 
 func (w *Worker) newOwner() owner {
-	return owner{now: time.Now, logged: map[string]time.Time{}, conditions: w.conditions,
+	return owner{now: time.Now, logged: map[string]time.Time{}, conditions: func() policy.Conditions { return Conditions(w.opts.Dir) },
 		tick: func() (<-chan time.Time, func()) {
 			t := time.NewTicker(policyPoll)
 			return t.C, t.Stop
 		}}
 }
 
-// conditions are how the machine is now.
-func (w *Worker) conditions() policy.Conditions {
-	return policy.Conditions{Load: load(), Disk: w.room()}
+// Conditions are how the machine is now, for a worker in dir or in what is to become
+// that.
+func Conditions(dir string) policy.Conditions {
+	for {
+		space, err := disk.Free(dir)
+		up := filepath.Dir(dir)
+		if err == nil || up == dir {
+			return policy.Conditions{Load: load(), Disk: max(space.Free, 0)}
+		}
+		dir = up
+	}
 }
 
 // word is what the owner allows at present: the policy, what is said of it, and why
