@@ -3,7 +3,9 @@ package builds
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/farm"
@@ -114,7 +116,7 @@ func testsView(d farm.BuildDetail, set weir.ResultSet, q testlist.Query) TestsVi
 	list := testlist.Pick(set, q)
 	v := TestsView{Any: true, Summary: countsText(b.Counts), Filtered: filtered(q), Incidents: incidents(set.Incidents)}
 	v.filter(b, q, list)
-	rows := newRows(b, verdicts)
+	rows := newRows(b, verdicts, timed(set, d.Spec.Job.Results))
 	if v.Filtered {
 		for _, r := range list.Results {
 			v.Rows = append(v.Rows, rows.row(r, ""))
@@ -225,10 +227,30 @@ type rows struct {
 	build    weir.Build
 	verdicts map[weir.TestID]weir.TestChange
 	room     *room
+	timed    func(weir.Result) bool
 }
 
-func newRows(b weir.Build, verdicts map[weir.TestID]weir.TestChange) *rows {
-	return &rows{b, verdicts, newRoom(maxTestsText)}
+func newRows(b weir.Build, verdicts map[weir.TestID]weir.TestChange, timed func(weir.Result) bool) *rows {
+	return &rows{b, verdicts, newRoom(maxTestsText), timed}
+}
+
+// timed finds out which tests took some time, even if it was too short to be kept: those
+// that ran, and stand in results that name times. A suite's do if they name one; those of
+// files in the given formats do if go test wrote all of them.
+func timed(set weir.ResultSet, files []weir.ResultFile) func(weir.Result) bool {
+	always := len(files) > 0 && !slices.ContainsFunc(files, func(f weir.ResultFile) bool { return f.Format != weir.GoTest })
+	suites := map[string]bool{}
+	for i := range set.Results {
+		if r := &set.Results[i]; r.Duration > 0 && !suites[r.Test.Suite] {
+			suites[r.Test.Suite] = true
+		}
+	}
+	return func(r weir.Result) bool {
+		if r.Test.Suite == weir.StepSuite || strings.HasPrefix(r.Test.Name, "Benchmark") { // which has no time in any case
+			return false
+		}
+		return (r.Status.Good() || r.Status == weir.Fail) && (always || suites[r.Test.Suite])
+	}
 }
 
 // row makes one; suite is left out of its name if the list is about it.
@@ -238,8 +260,8 @@ func (w *rows) row(r weir.Result, suite string) TestRow {
 	if suite != "" && suite != weir.StepSuite {
 		row.Name = page.OneLine(r.Test.Name, page.MaxName)
 	}
-	if r.Duration > 0 {
-		row.Took = page.Duration(r.Duration)
+	if r.Duration > 0 || w.timed(r) {
+		row.Took = page.TestTime(r.Duration)
 	}
 	if r.Status.Bad() || r.Mixed {
 		row.Output = w.room.block(r.Output, maxOutput)

@@ -134,13 +134,13 @@ func TestTimesView(t *testing.T) {
 	}
 	v := NewTimesView(h, []timing.Series{{Builder: linux, Points: []timing.Point{point(39, 0, weir.Pass), point(40, 2*time.Second, weir.Pass), point(41, 4*time.Second, weir.Fail)}}}, time.Now())
 	r := v.Rows[0]
-	if v.Quick || r.Range != "under 100 ms to 4.0 s in 3 builds" || r.Newest != "4.0 s" || r.Line != "5.0,31.0 120.0,18.0 235.0,5.0" || !r.Dots[2].Bad || r.Dots[0].Bad {
+	if v.Quick || r.Range != "under 0.1 s to 4.0 s in 3 builds" || r.Newest != "4.0 s" || r.Line != "5.0,31.0 120.0,18.0 235.0,5.0" || !r.Dots[2].Bad || r.Dots[0].Bad {
 		t.Errorf("%+v", v)
 	}
 	if !strings.HasPrefix(r.Label, "test main linux/amd64: ") || r.Dots[2].URL != "/builds/41" {
 		t.Errorf("%q, %+v", r.Label, r.Dots[2])
 	}
-	if quick := NewTimesView(h, []timing.Series{{Builder: linux, Points: []timing.Point{point(41, 0, weir.Pass)}}}, time.Now()); !quick.Quick || quick.Rows[0].Range != "under 100 ms in 1 build" {
+	if quick := NewTimesView(h, []timing.Series{{Builder: linux, Points: []timing.Point{point(41, 0, weir.Pass)}}}, time.Now()); !quick.Quick || quick.Rows[0].Range != "under 0.1 s in 1 build" {
 		t.Errorf("%+v", quick)
 	}
 }

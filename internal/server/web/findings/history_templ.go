@@ -814,7 +814,7 @@ func timesSection(v TimesView) templ.Component {
 		}
 		ctx = templ.ClearChildren(ctx)
 		if v.Known {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 69, "<section aria-labelledby=\"h-times\"><h2 id=\"h-times\">How long it took <span class=\"quiet\">in the newest builds whose results are kept; times are kept to one digit, below 100 ms they are not</span></h2>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 69, "<section aria-labelledby=\"h-times\"><h2 id=\"h-times\">How long it took <span class=\"quiet\">in the newest builds whose results are kept; times are kept to one digit, those under 0.1 s are not</span></h2>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -824,7 +824,7 @@ func timesSection(v TimesView) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			} else if v.Quick {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 71, "<p>Under 100 ms each time, as far as its results are kept.</p>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 71, "<p>Under 0.1 s each time, as far as its results are kept and name times.</p>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

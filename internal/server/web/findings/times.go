@@ -112,23 +112,15 @@ func timesRow(s timing.Series, now time.Time) TimesRow {
 			y -= (timesHeight - 2*timesEdge) * float64(p.Took) / float64(most)
 		}
 		dot := TimesDot{X: fmt.Sprintf("%.1f", x), Y: fmt.Sprintf("%.1f", y), Bad: p.Status.Bad(), URL: page.BuildURL(p.Build),
-			Title: fmt.Sprintf("build %d: %s, %s, %s", p.Build, tookText(p.Took), page.StatusWord(p.Status), page.At(p.At, now).Rel)}
+			Title: fmt.Sprintf("build %d: %s, %s, %s", p.Build, page.TestTime(p.Took), page.StatusWord(p.Status), page.At(p.At, now).Rel)}
 		row.Dots = append(row.Dots, dot)
 		line = append(line, dot.X+","+dot.Y)
 	}
 	row.Line = strings.Join(line, " ")
-	row.Newest = tookText(s.Points[len(s.Points)-1].Took)
-	row.Range = fmt.Sprintf("%s to %s in %s", tookText(least), tookText(most), page.Count(len(s.Points), "build", "builds"))
+	row.Newest = page.TestTime(s.Points[len(s.Points)-1].Took)
+	row.Range = fmt.Sprintf("%s to %s in %s", page.TestTime(least), page.TestTime(most), page.Count(len(s.Points), "build", "builds"))
 	if least == most {
-		row.Range = fmt.Sprintf("%s in %s", tookText(most), page.Count(len(s.Points), "build", "builds"))
+		row.Range = fmt.Sprintf("%s in %s", page.TestTime(most), page.Count(len(s.Points), "build", "builds"))
 	}
 	return row
-}
-
-// tookText renders how long a test took; what is short is not kept.
-func tookText(d time.Duration) string {
-	if d == 0 {
-		return "under 100 ms"
-	}
-	return page.Duration(d)
 }

@@ -203,6 +203,15 @@ func Duration(d time.Duration) string {
 	return fmt.Sprintf("%d d %d h", int(d.Hours())/24, int(d.Hours())%24)
 }
 
+// TestTime renders how long a test took that is known to have taken some time: less than
+// a tenth of a second is kept as nothing; see results.Coarse.
+func TestTime(d time.Duration) string {
+	if d <= 0 {
+		return "under 0.1 s"
+	}
+	return Duration(d)
+}
+
 // When is a moment as pages show it.
 type When struct {
 	ISO string // for machines; empty: unknown

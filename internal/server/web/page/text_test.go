@@ -66,6 +66,7 @@ func TestWords(t *testing.T) {
 		{Count(1, "test", "tests"), "1 test"}, {Count(1234567, "test", "tests"), "1,234,567 tests"},
 		{Thousands(-1234), "-1,234"}, {Thousands(999), "999"},
 		{Size(1), "1 byte"}, {Size(1536), "1.5 KiB"}, {Size(100 << 20), "100.0 MiB"}, {Size(3 << 30), "3.0 GiB"},
+		{TestTime(0), "under 0.1 s"}, {TestTime(100 * time.Millisecond), "100 ms"}, {TestTime(3 * time.Second), "3.0 s"},
 		{Duration(0), "0 s"}, {Duration(31 * time.Millisecond), "31 ms"}, {Duration(2500 * time.Millisecond), "2.5 s"},
 		{Duration(44 * time.Second), "44 s"}, {Duration(192 * time.Second), "3 min 12 s"}, {Duration(26 * time.Hour), "26 h 0 min"},
 		{Duration(72 * time.Hour), "3 d 0 h"}, {Duration(-time.Second), "0 s"},
