@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -31,7 +32,7 @@ func serve(t *testing.T, h http.Handler) string {
 // stage serves a farm of servertest, whose clock stands still.
 func stage(t *testing.T, f *servertest.Farm) string {
 	t.Helper()
-	h, err := server.New(server.Options{Farm: f, Name: "Riverside", Dev: true, Now: func() time.Time { return f.Now }})
+	h, err := server.New(server.Options{Farm: f, Name: "Riverside", Dev: true, Now: func() time.Time { return f.Now }, Views: f.Views(&servertest.Acts{})})
 	must(t, err)
 	return serve(t, h)
 }
@@ -163,9 +164,10 @@ func TestStagedPages(t *testing.T) {
 	t.Parallel()
 	i := inspector{t: t, tab: browsertest.Open(t), axe: browsertest.Axe(t), looks: []browsertest.Look{wide(), night()}}
 	demo, empty, hostile := stage(t, servertest.Demo()), stage(t, servertest.New()), stage(t, servertest.Hostile())
-	for name, url := range map[string]string{"demo": demo + "/", "demo-build": demo + "/builds/41", "demo-regression": demo + "/regressions/3", "demo-flaky": demo + "/flaky",
+	for name, at := range map[string]string{"demo": demo + "/", "demo-build": demo + "/builds/41", "demo-regression": demo + "/regressions/3", "demo-flaky": demo + "/flaky",
 		"nowhere": demo + "/nowhere", "empty": empty + "/", "empty-builds": empty + "/builds", "empty-regressions": empty + "/regressions", "hostile": hostile + "/",
-		"hostile-build": hostile + "/builds/41", "hostile-regression": hostile + "/regressions/3"} {
-		i.inspect(name, url)
+		"hostile-build": hostile + "/builds/41", "hostile-regression": hostile + "/regressions/3", "demo-workers": demo + "/workers", "demo-worker": demo + "/workers/otter",
+		"demo-queue": demo + "/queue", "hostile-workers": hostile + "/workers", "hostile-queue": hostile + "/queue", "hostile-worker": hostile + "/workers/" + url.PathEscape(servertest.Nasty)} {
+		i.inspect(name, at)
 	}
 }

@@ -23,6 +23,13 @@ func Hostile() *Farm {
 		Warnings: []setup.Problem{{Line: 5, Message: "m"}}, Restart: []string{"listen"},
 		Recipes: []setup.Recipe{{Project: "p", Revision: "r", Origin: "o", Problem: "m", Read: f.Now}}}
 	spoil(reflect.ValueOf(&f.State).Elem(), "")
+	for i := range f.State.Workers {
+		w := &f.State.Workers[i]
+		w.Rest.Rule, w.Policy = weir.RuleHours, append(w.Policy, strings.Repeat("w", weir.MaxPolicyText))
+		if i > 0 {
+			w.Paused = "" // so that it rests
+		}
+	}
 	for id, d := range f.Details {
 		spoil(reflect.ValueOf(&d).Elem(), "")
 		f.Details[id] = d

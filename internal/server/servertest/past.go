@@ -136,9 +136,12 @@ func (p *past) Refusals(_ context.Context, worker string, _ time.Time, limit int
 	if rows := p.rows(); len(rows) > 2 && len(all) > 1 && worker == all[1].Name {
 		for i, rule := range []weir.Rule{weir.RuleProjects, weir.RuleCommands, weir.RuleProjects}[:min(limit, 3)] {
 			text := []string{"builds of these projects only: brook, mill", "no command but these: make, ./configure; step 3 runs: sudo reboot", "builds of these projects only: brook"}[i]
+			if evil := strings.TrimPrefix(metric(p.farm), "coverage.lines"); evil != "" && i < 2 {
+				text = []string{evil, strings.Repeat("w", weir.MaxReason)}[i]
+			}
 			last := p.farm.Now.Add(-time.Duration(i*i*17) * 24 * time.Hour).Add(-10 * time.Minute)
 			list = append(list, weir.Refusal{Worker: worker, Builder: rows[i%len(rows)].Builder.ID, Build: FailedBuild, Rule: rule,
-				Text: text + strings.TrimPrefix(metric(p.farm), "coverage.lines"), Count: 1 + i, First: last.Add(-time.Duration(i) * time.Hour), Last: last, Until: last.Add(rule.Lasts())})
+				Text: text, Count: 1 + i, First: last.Add(-time.Duration(i) * time.Hour), Last: last, Until: last.Add(rule.Lasts())})
 		}
 	}
 	return list, p.farm.Fail

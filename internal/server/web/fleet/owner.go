@@ -13,7 +13,7 @@ import (
 type OwnerView struct {
 	Rules     []string // a sentence each, in the worker's words
 	MoreRules int
-	Rest      string // why it rests now, or would if nothing else held it back; empty: it does not
+	Rest      string // why it would rest if nothing else held it back; empty: it would not, or does
 	Until     page.When
 	Refused   []RefusalLine // newest first
 	More      bool          // there are more than those
@@ -63,7 +63,7 @@ func ownerView(w weir.Worker, refused []roster.Refused, more bool, now time.Time
 	for _, text := range w.Policy[:min(len(w.Policy), weir.MaxPolicyRules)] {
 		v.Rules = append(v.Rules, page.OneLine(text, weir.MaxPolicyText))
 	}
-	if w.Rest.Rule != "" && w.State(now) != weir.WorkerAway {
+	if state := w.State(now); w.Rest.Rule != "" && state != weir.WorkerAway && state != weir.WorkerResting {
 		v.Rest, v.Until = restText(w.Rest), restEnd(w.Rest, now)
 	}
 	for _, r := range refused {

@@ -39,7 +39,7 @@ func TestOwner(t *testing.T) {
 		{Builder: mill, Build: 41, Rule: weir.RuleCommands, Text: "step 2 runs sudo", Count: 3, First: noon.Add(-2 * time.Hour), Last: noon.Add(-5 * time.Minute), Until: noon.Add(55 * time.Minute), Active: true},
 		{Builder: weir.Builder{ID: 9}, Build: 7, Rule: weir.RuleProjects, Count: 1, First: noon.AddDate(0, 0, -40), Last: noon.AddDate(0, 0, -40), Until: noon.AddDate(0, 0, -10)}}}
 	body := ask(t, s, "GET", "/workers/alices-laptop", false, nil).Body.String()
-	if got, want := said(body, "h-owner"), "What its owner allows resting builds begin between 19:00 and 07:00 over in 7 h builds of these projects only: mill builds begin between 19:00 and 07:00"; got != want {
+	if got, want := said(body, "h-owner"), "What its owner allows builds of these projects only: mill builds begin between 19:00 and 07:00"; got != want {
 		t.Errorf("it allows\n got %s\nwant %s", got, want)
 	}
 	got := said(body, "h-refused")
@@ -99,6 +99,11 @@ func TestRests(t *testing.T) {
 		if got := restText(rest); got != want {
 			t.Errorf("%+v: %s", rest, got)
 		}
+	}
+	s := &stand{workers: []weir.Worker{owned()}}
+	s.workers[0].Paused = "new disk"
+	if got := said(ask(t, s, "GET", "/workers/alices-laptop", false, nil).Body.String(), "h-owner"); !strings.Contains(got, "It would rest now: builds begin between 19:00 and 07:00 over in 7 h builds") {
+		t.Errorf("one that is paused and would rest says %s", got)
 	}
 	paused, away := owned(), owned()
 	paused.Paused, away.Seen = "new disk", noon.Add(-time.Hour)
