@@ -17,6 +17,7 @@ const (
 	doExpireNobody
 	doCancel
 	doPause
+	doRefuse
 )
 
 // call is one call of a verb.
@@ -28,6 +29,8 @@ type call struct {
 	report     report
 	build      uint8
 	paused     bool
+	picky      bool
+	refused    attemptID
 }
 
 func (c call) String() string {
@@ -35,7 +38,9 @@ func (c call) String() string {
 	case doHello:
 		return fmt.Sprintf("worker %d: hello, holds %s", c.worker+1, list(c.holds))
 	case doLease:
-		return fmt.Sprintf("worker %d: lease %d of epoch %d, holds %s", c.worker+1, c.seq, c.epoch, list(c.holds))
+		return fmt.Sprintf("worker %d: lease %d of epoch %d, holds %s, picky: %v", c.worker+1, c.seq, c.epoch, list(c.holds), c.picky)
+	case doRefuse:
+		return fmt.Sprintf("worker %d: refuse %s in epoch %d", c.worker+1, c.refused, c.epoch)
 	case doSync, doFinish:
 		return message{kind: map[verb]kind{doSync: syncRequest, doFinish: finishRequest}[c.verb], report: c.report}.String()
 	case doExpire:
@@ -61,7 +66,9 @@ func (c call) on(s *server, g rules) (r result) {
 		r.answer = s.hello(c.worker, c.holds)
 		r.epoch = 0 // a database counts otherwise
 	case doLease:
-		r.answer = s.lease(g, c.worker, c.epoch, c.seq, c.holds)
+		r.answer = s.lease(g, c.worker, c.epoch, c.seq, c.holds, c.picky)
+	case doRefuse:
+		r.answer = s.refuse(g, c.worker, c.epoch, c.refused)
 	case doSync:
 		r.answer = s.sync(g, c.report)
 	case doFinish:
@@ -112,6 +119,15 @@ func (s *server) calls(g rules, workers uint8) (all []call) {
 		all = append(all, call{verb: doLease, worker: w, epoch: a.epoch, seq: a.seq + 1, holds: holds},
 			call{verb: doLease, worker: w, epoch: a.epoch, seq: a.seq + 1},
 			call{verb: doPause, worker: w, paused: !a.paused})
+		for b := range uint8(g.builds) {
+			if n := s.builds[b].attempts; n > 0 { // whoever's it is
+				all = append(all, call{verb: doRefuse, worker: w, epoch: a.epoch, refused: attemptID{b, n}},
+					call{verb: doRefuse, worker: w, epoch: a.epoch + 1, refused: attemptID{b, n}})
+			}
+		}
+		if a.refusals > 0 {
+			all = append(all, call{verb: doLease, worker: w, epoch: a.epoch, seq: a.seq + 1, holds: holds, picky: true})
+		}
 		if a.seq > 0 {
 			all = append(all, call{verb: doLease, worker: w, epoch: a.epoch, seq: a.seq})
 		}

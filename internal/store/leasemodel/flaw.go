@@ -14,6 +14,8 @@ const (
 	IgnoreHolds           // a lease ends attempts as undelivered that the worker holds
 	NoUndelivered         // what did not reach its worker waits for it
 	CountUndelivered      // undelivered attempts count as infrastructure errors
+	CountRefused          // so do refused ones
+	AskAgain              // a worker is given what it refuses
 	NoRetryLimit          // expired attempts do not count
 	SameNumber            // a build that is leased again has its old attempt again
 	StillLive             // expiry requeues the build but does not end the attempt
@@ -35,7 +37,7 @@ const (
 // String is the flaw's name.
 func (f Flaw) String() string {
 	return [...]string{"no flaw", "no token", "no fence", "no epoch", "no sequence", "ignore holds", "no undelivered",
-		"count undelivered", "no retry limit", "same number", "still live", "no expiry", "lease twice", "cancel keeps",
+		"count undelivered", "count refused", "ask again", "no retry limit", "same number", "still live", "no expiry", "lease twice", "cancel keeps",
 		"no offsets", "no sync sequence", "no log check", "no follow", "early order", "forget holds", "late answer", "run again", "early finish"}[f]
 }
 

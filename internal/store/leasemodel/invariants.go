@@ -40,10 +40,10 @@ func (c Config) checkBuild(n int, from *server, to *state) error {
 			continue
 		case r.ended == live:
 			alive++
-		case r.outcome == infra && r.ended != undelivered:
+		case r.outcome == infra && r.ended.counts():
 			lost++
 		}
-		if r.ended != undelivered {
+		if r.ended.counts() {
 			given++
 		}
 		t := to.truth[n][i]
@@ -123,6 +123,8 @@ func (c Config) checkSpools(w int, to *state) error {
 			return fmt.Errorf("worker %d holds attempt %s, which was not given to it", w+1, sp.at)
 		case r.ended == undelivered && !c.Twins:
 			return fmt.Errorf("attempt %s counts as undelivered, and worker %d has it", sp.at, w+1)
+		case r.ended == refused:
+			return fmt.Errorf("attempt %s counts as refused, and worker %d has it", sp.at, w+1)
 		case i > 0 && to.workers[w].spools[i-1].at == sp.at:
 			return fmt.Errorf("worker %d holds attempt %s twice", w+1, sp.at)
 		}

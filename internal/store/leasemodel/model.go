@@ -26,6 +26,9 @@ type Config struct {
 	// Twins says that the two workers are machines with the same token. Then
 	// they may take each other's attempts, and need never come to rest.
 	Twins bool
+	// Refuse says that the owner of the first worker, which is picky, allows nothing. The
+	// second one never goes for good then.
+	Refuse bool
 	// Full keeps states apart that behave alike, apart from the counting of
 	// epochs. It is for checking that they do.
 	Full bool
@@ -62,13 +65,18 @@ func list(ids [maxSpools]attemptID) string {
 
 // String renders a message for people.
 func (m message) String() string {
-	name := [...]string{"nothing", "hello", "lease", "sync", "finish", "the answer to hello", "the answer to lease", "the answer to sync", "the answer to finish"}[m.kind]
+	name := [...]string{"nothing", "hello", "lease", "sync", "finish", "refuse",
+		"the answer to hello", "the answer to lease", "the answer to sync", "the answer to finish", "the answer to refuse"}[m.kind]
 	says := [...]string{"ok", "conflict", "fenced", "cancel"}[m.answer.verdict]
 	switch m.kind {
 	case helloRequest:
 		return fmt.Sprintf("%s, holds %s", name, list(m.holds))
 	case leaseRequest:
 		return fmt.Sprintf("%s %d of epoch %d, holds %s", name, m.seq, m.epoch, list(m.holds))
+	case refuseRequest:
+		return fmt.Sprintf("%s %s in epoch %d", name, list(m.holds), m.epoch)
+	case refuseAnswer:
+		return name + ": " + says
 	case helloAnswer:
 		return fmt.Sprintf("%s: epoch %d, keep %s", name, m.answer.epoch, list(m.answer.keep))
 	case leaseAnswer:
@@ -232,7 +240,9 @@ func (x *stepper) serve(to *state, place int, m message) {
 	case helloRequest:
 		a = s.hello(x.cfg.account(m.worker), m.holds)
 	case leaseRequest:
-		a = s.lease(g, x.cfg.account(m.worker), m.epoch, m.seq, m.holds)
+		a = s.lease(g, x.cfg.account(m.worker), m.epoch, m.seq, m.holds, x.cfg.Refuse)
+	case refuseRequest:
+		a = s.refuse(g, x.cfg.account(m.worker), m.epoch, m.holds[0])
 	case syncRequest:
 		a = s.sync(g, m.report)
 	case finishRequest:

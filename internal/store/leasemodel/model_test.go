@@ -21,6 +21,7 @@ var worlds = []Config{
 	{Builds: 2, Workers: 1, Slots: 1, Lines: 0, Retries: 2, Messages: 2, Faults: 1, Cancel: true, After: AfterPassed},
 	{Builds: 2, Workers: 1, Slots: 1, Lines: 0, Retries: 1, Messages: 2, Faults: 1, After: AfterFailed},
 	{Builds: 2, Workers: 1, Slots: 1, Lines: 0, Retries: 1, Messages: 2, Faults: 1, After: AfterAny},
+	{Builds: 1, Workers: 2, Slots: 1, Lines: 0, Retries: 1, Messages: 2, Faults: 1, Refuse: true},
 }
 
 // raceWorlds are fewer: the race detector makes walking ten times slower, and
@@ -30,6 +31,7 @@ var raceWorlds = []Config{
 	{Builds: 1, Workers: 2, Slots: 1, Lines: 1, Retries: 1, Messages: 1, Faults: 1},
 	{Builds: 2, Workers: 1, Slots: 1, Lines: 1, Retries: 1, Messages: 2, Faults: 1},
 	{Builds: 2, Workers: 1, Slots: 1, Lines: 0, Retries: 1, Messages: 1, Faults: 1, Cancel: true, After: AfterPassed},
+	{Builds: 1, Workers: 2, Slots: 1, Lines: 0, Retries: 1, Messages: 1, Faults: 1, Refuse: true},
 }
 
 // bigWorlds take minutes, and are looked at with WEIR_MODEL=big.
@@ -43,6 +45,8 @@ var bigWorlds = []Config{
 	{Builds: 2, Workers: 1, Slots: 1, Lines: 1, Retries: 2, Messages: 2, Faults: 2},
 	{Builds: 1, Workers: 2, Slots: 1, Lines: 1, Retries: 1, Messages: 2, Faults: 1, Twins: true},
 	{Builds: 1, Workers: 1, Slots: 1, Lines: 1, Retries: 2, Messages: 2, Faults: 1, Full: true},
+	{Builds: 1, Workers: 2, Slots: 1, Lines: 1, Retries: 1, Messages: 2, Faults: 2, Refuse: true},
+	{Builds: 2, Workers: 2, Slots: 1, Lines: 0, Retries: 1, Messages: 2, Faults: 1, Refuse: true},
 }
 
 // name says how large a world is.
@@ -52,7 +56,7 @@ func (c Config) name() string {
 	for _, o := range []struct {
 		on   bool
 		name string
-	}{{c.Cancel, "cancel"}, {c.Pause, "pause"}, {c.Twins, "one token for both"}, {c.Full, "nothing left out"}, {c.After == AfterPassed, "one after the other has passed"},
+	}{{c.Cancel, "cancel"}, {c.Pause, "pause"}, {c.Twins, "one token for both"}, {c.Refuse, "one refuses"}, {c.Full, "nothing left out"}, {c.After == AfterPassed, "one after the other has passed"},
 		{c.After == AfterFailed, "one after the other has failed"}, {c.After == AfterAny, "one after the other"}} {
 		if o.on {
 			s += ", " + o.name
@@ -93,6 +97,7 @@ func TestFlaws(t *testing.T) {
 		change(&c)
 		return c
 	}
+	refusing := with(func(c *Config) { c.Workers, c.Lines, c.Messages, c.Retries, c.Refuse = 2, 0, 1, 1, true })
 	twoFaults := with(func(c *Config) { c.Faults = 2 })
 	for f, want := range map[Flaw]struct {
 		world Config
@@ -105,6 +110,8 @@ func TestFlaws(t *testing.T) {
 		IgnoreHolds:      {with(func(c *Config) { c.Slots = 2 }), "counts as undelivered, and worker 1 has it"},
 		NoUndelivered:    {small, "cannot come to rest"},
 		CountUndelivered: {small, "after 1 of 2 attempts"},
+		CountRefused:     {refusing, "after 0 of 1 attempts"},
+		AskAgain:         {refusing, "cannot come to rest"},
 		NoRetryLimit:     {small, "has reached workers 3 times"},
 		SameNumber:       {small, "had ended, and changes"},
 		StillLive:        {small, "live attempts"},
@@ -144,7 +151,7 @@ func TestAllFlaws(t *testing.T) {
 	for _, f := range Flaws() {
 		names[f.String()] = true
 	}
-	if len(names) != 22 {
-		t.Errorf("%d flaws have names of their own, and TestFlaws knows 22", len(names))
+	if len(names) != 24 {
+		t.Errorf("%d flaws have names of their own, and TestFlaws knows 24", len(names))
 	}
 }

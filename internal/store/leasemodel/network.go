@@ -14,20 +14,26 @@ const (
 	leaseRequest
 	syncRequest
 	finishRequest
+	refuseRequest
 	helloAnswer
 	leaseAnswer
 	syncAnswer
 	finishAnswer
+	refuseAnswer
 )
 
-func (k kind) request() bool { return k >= helloRequest && k <= finishRequest }
+func (k kind) request() bool { return k >= helloRequest && k <= refuseRequest }
 
 // answer is the kind of the answer to a request.
 func (k kind) answer() kind { return k + helloAnswer - helloRequest }
 
 // main reports whether a message is about the worker, not about one attempt.
 func (k kind) main() bool {
-	return k == helloRequest || k == leaseRequest || k == helloAnswer || k == leaseAnswer
+	switch k {
+	case helloRequest, leaseRequest, refuseRequest, helloAnswer, leaseAnswer, refuseAnswer:
+		return true
+	}
+	return false
 }
 
 // message is a request or an answer that is under way.
@@ -37,9 +43,9 @@ type message struct {
 	// open says of a request that its sender still waits for the answer. As
 	// with HTTP, nobody gets an answer to a call that was given up.
 	open       bool
-	epoch, seq uint8 // of a lease
-	holds      [maxSpools]attemptID
-	report     report // of a sync or finish; its attempt is there in answers too
+	epoch, seq uint8                // of a lease or refuse
+	holds      [maxSpools]attemptID // of a refuse: what is refused
+	report     report               // of a sync or finish; its attempt is there in answers too
 	answer     answer
 }
 

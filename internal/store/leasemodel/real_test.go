@@ -163,6 +163,8 @@ func (w *world) do(c call) (r result) {
 			names = append(names, w.back(id).String())
 		}
 		r.expired = strings.Join(names, " ")
+	case doRefuse:
+		r.verdict = w.verdict(w.Refuse(ctx, w.name(c.worker), w.epoch(c), []store.Refused{{Attempt: w.id(c.refused), Rule: weir.RuleProjects}}, w.now))
 	case doCancel:
 		r.verdict = w.verdict(w.Cancel(ctx, w.builds[c.build], weir.Reason{Code: weir.ReasonRequested}, w.now))
 	case doPause:
@@ -195,10 +197,7 @@ func (w *world) hello(c call) (r result) {
 func (w *world) lease(c call) (r result) {
 	w.Helper()
 	ask := store.LeaseAsk{Worker: w.name(c.worker), Platform: w.platform, Now: w.now, Deadline: w.now.Add(weir.LeaseTime),
-		Tokens: []string{fmt.Sprint(w.platform, w.now.UnixMicro())}, Epoch: 1, Seq: int64(c.seq), Holds: w.ids(c.holds)}
-	if known := w.epochs[c.worker]; int(c.epoch) <= len(known) {
-		ask.Epoch = known[c.epoch-1]
-	}
+		Tokens: []string{fmt.Sprint(w.platform, w.now.UnixMicro())}, Epoch: w.epoch(c), Seq: int64(c.seq), Holds: w.ids(c.holds), Picky: c.picky}
 	leased, err := w.Lease(w.Context(), ask, func(q store.Queue) []weir.BuildID {
 		first := slices.MinFunc(q.Candidates, func(a, b store.Candidate) int { return cmp.Compare(a.Build, b.Build) })
 		return []weir.BuildID{first.Build}
@@ -209,6 +208,14 @@ func (w *world) lease(c call) (r result) {
 		w.tokens[l.Attempt] = l.Token
 	}
 	return r
+}
+
+// epoch is what the database calls the epoch of a call; 1 if there is none.
+func (w *world) epoch(c call) int64 {
+	if known := w.epochs[c.worker]; int(c.epoch) <= len(known) {
+		return known[c.epoch-1]
+	}
+	return 1
 }
 
 // lineSize is how many bytes a line has.
@@ -230,7 +237,7 @@ func (w *world) report(r report) (token string, steps []weir.StepRecord, frames 
 }
 
 // state reads what the model calls a server. What no verb shows is taken from
-// the model: epochs, and the numbers of leases and syncs.
+// the model: epochs, the numbers of leases and syncs, and how often a worker has refused.
 func (w *world) state(model server) (s server) {
 	w.Helper()
 	for b, id := range w.builds {
@@ -241,7 +248,7 @@ func (w *world) state(model server) (s server) {
 		attempts, err := w.Attempts(w.Context(), id)
 		w.ok(err)
 		for _, a := range attempts {
-			s.attempts[b][a.ID.Number-1] = w.record(a, model.attempt(w.back(a.ID)).seq)
+			s.attempts[b][a.ID.Number-1] = w.record(a, *model.attempt(w.back(a.ID)))
 		}
 	}
 	s.workers = model.workers
@@ -259,9 +266,9 @@ func outcomeOf(o weir.Outcome) outcome {
 	return map[weir.Outcome]outcome{weir.Passed: passed, weir.Infra: infra, weir.OutcomeCancelled: wasCancelled, weir.Skipped: skipped}[o]
 }
 
-func (w *world) record(a weir.Attempt, seq uint8) record {
+func (w *world) record(a weir.Attempt, model record) record {
 	w.Helper()
-	r := record{seq: seq, outcome: outcomeOf(a.Outcome)}
+	r := record{seq: model.seq, since: model.since, outcome: outcomeOf(a.Outcome)}
 	for n := range maxWorkers {
 		if a.Worker == w.name(uint8(n)) {
 			r.owner = uint8(n + 1)
@@ -273,6 +280,8 @@ func (w *world) record(a weir.Attempt, seq uint8) record {
 		r.ended = byExpire
 	case a.Reason.Code == weir.ReasonUndelivered:
 		r.ended = undelivered
+	case a.Reason.Code == weir.ReasonRefused:
+		r.ended = refused
 	case a.Outcome == weir.OutcomeCancelled:
 		r.ended = byCancel
 	default:

@@ -92,6 +92,8 @@ func (s *state) reduceRequest(c Config, m *message) {
 		if idle = m.epoch != w.epoch || m.seq <= w.seq; idle {
 			*m = message{kind: m.kind, worker: m.worker, open: m.open} // conflict, whatever comes
 		}
+	case refuseRequest:
+		idle = m.epoch != w.epoch || s.server.attempt(m.holds[0]).ended != live
 	default:
 		r := s.server.attempt(m.report.at)
 		late := m.report.first < m.report.last && m.report.first < r.length

@@ -61,7 +61,11 @@ const (
 	byCancel
 	byExpire
 	undelivered
+	refused
 )
+
+// counts reports whether an attempt that ended so says something about its build.
+func (e ending) counts() bool { return e != undelivered && e != refused }
 
 // record is an attempt in the database.
 type record struct {
@@ -72,6 +76,7 @@ type record struct {
 	seq     uint8 // of the newest sync that carried steps
 	length  uint8
 	log     [maxLines + 1]uint8 // numbers of the lines, from 1
+	since   uint8               // account.refusals when it was leased
 }
 
 func (r record) live() bool { return r.owner != 0 && r.ended == live }
@@ -87,6 +92,7 @@ type build struct {
 type account struct {
 	epoch, seq uint8
 	paused     bool
+	refusals   uint8 // how often it has refused; the builds of a world are of one builder
 }
 
 // server is what the database holds. Servers remember nothing else.
@@ -153,14 +159,14 @@ func (s *server) owns(worker uint8, id attemptID) bool {
 }
 
 // lease is the verb, for a worker with room for one attempt.
-func (s *server) lease(g rules, worker, epoch, seq uint8, holds [maxSpools]attemptID) (a answer) {
+func (s *server) lease(g rules, worker, epoch, seq uint8, holds [maxSpools]attemptID, picky bool) (a answer) {
 	w := &s.workers[worker]
 	if epoch != w.epoch && g.flaw != NoEpoch || seq <= w.seq && g.flaw != NoSeq {
 		a.verdict = conflict
 		return a
 	}
 	s.endUndelivered(g, worker, holds)
-	if w.paused {
+	if w.paused || picky && w.refusals > 0 && g.flaw != AskAgain {
 		return a
 	}
 	for i := range s.builds[:g.builds] {
@@ -173,7 +179,7 @@ func (s *server) lease(g rules, worker, epoch, seq uint8, holds [maxSpools]attem
 		}
 		b.phase = leased
 		a.given = attemptID{uint8(i), b.attempts}
-		*s.attempt(a.given) = record{owner: worker + 1}
+		*s.attempt(a.given) = record{owner: worker + 1, since: w.refusals}
 		w.seq = seq // one that gives nothing may be asked again
 		return a
 	}
@@ -197,6 +203,20 @@ func (s *server) endUndelivered(g rules, worker uint8, holds [maxSpools]attemptI
 			}
 		}
 	}
+}
+
+// refuse is the verb, for one attempt. What a worker asked for although it refused it
+// already is passed over.
+func (s *server) refuse(g rules, worker, epoch uint8, id attemptID) (a answer) {
+	w := &s.workers[worker]
+	switch {
+	case epoch != w.epoch && g.flaw != NoEpoch:
+		a.verdict = conflict
+	case s.owns(worker, id) && (w.refusals == 0 || s.attempt(id).since < w.refusals):
+		w.refusals++
+		s.end(g, id, refused, infra)
+	}
+	return a
 }
 
 // end ends a live attempt, and its build unless it may be tried again.
@@ -239,7 +259,7 @@ func (s *server) follow(g rules, build uint8) {
 func (s *server) failures(g rules, build uint8) (n int) {
 	for _, r := range s.attempts[build] {
 		if r.owner != 0 && r.ended != live && r.outcome == infra &&
-			(r.ended != undelivered || g.flaw == CountUndelivered) && (r.ended != byExpire || g.flaw != NoRetryLimit) {
+			(r.ended != undelivered || g.flaw == CountUndelivered) && (r.ended != refused || g.flaw == CountRefused) && (r.ended != byExpire || g.flaw != NoRetryLimit) {
 			n++
 		}
 	}

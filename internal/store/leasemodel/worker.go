@@ -32,6 +32,7 @@ type worker struct {
 	call       bool // a hello or lease waits for its answer
 	ready      bool // it has an epoch
 	epoch, seq uint8
+	refusing   attemptID // what it was given and will refuse
 	spools     [maxSpools]spool
 }
 
@@ -97,6 +98,8 @@ func (x *stepper) program(n uint8) {
 		x.giveUp(n)
 	case !w.ready:
 		x.send(n, message{kind: helloRequest, worker: n, open: true, holds: x.listed(w)})
+	case w.refusing != none:
+		x.send(n, message{kind: refuseRequest, worker: n, open: true, epoch: w.epoch, seq: w.seq, holds: [maxSpools]attemptID{w.refusing}})
 	case w.held() < x.cfg.Slots:
 		x.send(n, message{kind: leaseRequest, worker: n, open: true, epoch: w.epoch, seq: w.seq + 1, holds: x.listed(w)})
 	}
@@ -135,7 +138,7 @@ func (x *stepper) giveUp(n uint8) {
 		if x.cfg.Flaw != LateAnswer {
 			to.net.hangUp(n, none)
 		}
-		w.call = false
+		w.call, w.refusing = false, none
 		if !ready {
 			w.ready, w.epoch, w.seq = false, 0, 0
 		}
@@ -218,8 +221,16 @@ func (x *stepper) hear(to *state, m message) {
 		if m.answer.verdict != ok {
 			w.ready, w.epoch, w.seq = false, 0, 0
 		}
-		if held := w.held(); m.answer.given != none && held < x.cfg.Slots {
+		switch held := w.held(); {
+		case x.cfg.Refuse && n == 0:
+			w.refusing = m.answer.given
+		case m.answer.given != none && held < x.cfg.Slots:
 			w.spools[held] = spool{at: m.answer.given, stage: assigned}
+		}
+	case refuseAnswer:
+		w.call, w.refusing = false, none
+		if m.answer.verdict != ok {
+			w.ready, w.epoch, w.seq = false, 0, 0
 		}
 	default:
 		for i := range w.spools {
@@ -321,7 +332,7 @@ func (x *stepper) disasters(n uint8) {
 		x.step(event{what: "loses its disk", worker: n + 1}, false, to)
 		to = before
 	}
-	if x.cfg.Workers > 1 && !to.workers[0].gone && !to.workers[1].gone {
+	if x.cfg.Workers > 1 && !to.workers[0].gone && !to.workers[1].gone && (n == 0 || !x.cfg.Refuse) {
 		to.forget(n)
 		w.spools, w.gone = [maxSpools]spool{}, true
 		x.step(event{what: "is gone for good", worker: n + 1}, false, to)
