@@ -207,7 +207,7 @@ func idle(fit []weir.Worker, now time.Time) Wait {
 	case len(fit) == 1:
 		w.Text += ": " + said
 	default:
-		w.Text += "; of " + rests.Name + ": " + said
+		w.Text += "; worker " + rests.Name + ": " + said
 	}
 	return w
 }

@@ -1,6 +1,6 @@
 // Package roster says what workers have done: what runs on them, what they ran and
-// how that ended, how busy they were hour by hour, and how often the farm had
-// trouble with them.
+// how that ended, how busy they were hour by hour, how often the farm had trouble
+// with them, and what their owners refused.
 package roster
 
 import (
