@@ -240,22 +240,12 @@ func (f *farm) handle(w http.ResponseWriter, r *http.Request, verb, path string,
 		msg := decode[protocol.Watch](f.t, body)
 		f.watches = append(f.watches, msg)
 		answer = protocol.WatchAnswer{Ended: slices.DeleteFunc(msg.Holds, func(id weir.AttemptID) bool { return !f.over[id] })}
-	case "refuse":
-		msg := decode[protocol.Refuse](f.t, body)
-		if f.version < protocol.PolicyVersion || msg.Epoch != f.epoch || len(msg.Refusals) == 0 {
+	case "refuse", "rest":
+		if !f.hear(verb, body) {
 			f.problem(w, weir.Conflict)
 			return
 		}
-		f.refuses = append(f.refuses, msg)
-		answer = protocol.RefuseAnswer{}
-	case "rest":
-		msg := decode[protocol.Rest](f.t, body)
-		if f.version < protocol.PolicyVersion || msg.Epoch != f.epoch {
-			f.problem(w, weir.Conflict)
-			return
-		}
-		f.rests = append(f.rests, msg)
-		answer = protocol.RestAnswer{}
+		answer = struct{}{}
 	case "sync":
 		msg := protocol.Sync{}
 		if packed {
@@ -290,6 +280,21 @@ func (f *farm) handle(w http.ResponseWriter, r *http.Request, verb, path string,
 		return
 	}
 	_ = json.NewEncoder(w).Encode(answer)
+}
+
+// hear takes in what the owner of a worker wants, if it is in order. The caller holds mu.
+func (f *farm) hear(verb string, body []byte) bool {
+	if f.version < protocol.PolicyVersion {
+		return false
+	}
+	if verb == "rest" {
+		msg := decode[protocol.Rest](f.t, body)
+		f.rests = append(f.rests, msg)
+		return msg.Epoch == f.epoch
+	}
+	msg := decode[protocol.Refuse](f.t, body)
+	f.refuses = append(f.refuses, msg)
+	return msg.Epoch == f.epoch && len(msg.Refusals) > 0
 }
 
 // admit takes a lease that is in order.
