@@ -55,19 +55,48 @@ func startPicky(t *testing.T, f *farmtest.Farm, name, dir, text string) (policy 
 	return policy
 }
 
-// startPolicyFarm runs a farm without a worker, and forces a build of its project.
-func startPolicyFarm(t *testing.T, database, dir, step string) (*farmtest.Farm, weir.BuildID) {
+// startPolicyFarm runs a farm without a worker. It returns how to force a build.
+func startPolicyFarm(t *testing.T, database, dir, step string) (f *farmtest.Farm, force func() weir.BuildID) {
 	t.Helper()
-	f := farmtest.Start(t, farmFile(t, dir, "projects:\n  chores: {source: none, jobs: {sweep: {on: [force], steps: ["+step+"]}}}\n"),
+	f = farmtest.Start(t, farmFile(t, dir, "projects:\n  chores: {source: none, jobs: {sweep: {on: [force], steps: ["+step+"]}}}\n"),
 		farmtest.Options{Database: database, Slots: -1})
 	f.Until(t, "the project can be forced", func(o client.Overview) bool {
 		return slices.ContainsFunc(o.Sources, func(s client.SourceStatus) bool { return s.Tip.ID != "" })
 	})
-	forced, err := admin(t, f).Force(t.Context(), client.Force{Project: "chores"})
-	if err != nil || len(forced.Builds) != 1 {
-		t.Fatalf("forced %+v, %v", forced, err)
+	boss := admin(t, f)
+	return f, func() weir.BuildID {
+		forced, err := boss.Force(t.Context(), client.Force{Project: "chores"})
+		if err != nil || len(forced.Builds) != 1 {
+			t.Fatalf("forced %+v, %v", forced, err)
+		}
+		return forced.Builds[0]
 	}
-	return f, forced.Builds[0]
+}
+
+// untilWorker waits until a worker is in a state, and returns it.
+func untilWorker(t *testing.T, f *farmtest.Farm, name string, state weir.WorkerState) (w client.Worker) {
+	t.Helper()
+	f.Until(t, name+" is "+string(state), func(client.Overview) bool {
+		var err error
+		if w, err = f.Client.Worker(t.Context(), name); err != nil && weir.CodeOf(err) != weir.NotFound {
+			t.Fatal(err)
+		}
+		return err == nil && w.State == state
+	})
+	return w
+}
+
+// untilOver waits for the end of a build.
+func untilOver(t *testing.T, f *farmtest.Farm, id weir.BuildID) (d client.BuildDetail) {
+	t.Helper()
+	f.Until(t, "the build is over", func(client.Overview) bool {
+		var err error
+		if d, err = f.Build(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
+		return d.Build.State.Final()
+	})
+	return d
 }
 
 // TestOwnerRefuses: what one worker's owner does not want is built by another worker,
@@ -76,7 +105,8 @@ func TestOwnerRefuses(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, database string) {
 		dir := t.TempDir()
-		f, id := startPolicyFarm(t, database, dir, "touch "+filepath.Join(dir, "trace")+"-$WEIR_BUILD")
+		f, force := startPolicyFarm(t, database, dir, "touch "+filepath.Join(dir, "trace")+"-$WEIR_BUILD")
+		id := force()
 		startPicky(t, f, "alice", dir, "strangers: false\ncommands: [make test]\n")
 		text := fmt.Sprintf(`step "touch" runs %q, which is none of the commands that are wanted here`, "touch "+filepath.Join(dir, "trace")+"-$WEIR_BUILD")
 		f.Until(t, "alice has refused it", func(client.Overview) bool {
@@ -101,12 +131,7 @@ func TestOwnerRefuses(t *testing.T) {
 			t.Errorf("the build is %+v, %v", d.Build, err)
 		}
 		startPicky(t, f, "bob", dir, "projects: [chores]\n")
-		f.Until(t, "bob has built it", func(client.Overview) bool {
-			if d, err = f.Build(t.Context(), id); err != nil {
-				t.Fatal(err)
-			}
-			return d.Build.State.Final()
-		})
+		d = untilOver(t, f, id)
 		if n := len(d.Attempts); n != 2 || d.Build.Outcome != weir.Passed || d.Attempts[1].Worker != "bob" || d.Attempts[0].Worker != "alice" ||
 			d.Attempts[0].Reason != (weir.Reason{Code: weir.ReasonRefused, Text: text}) {
 			t.Errorf("it %s after %+v", d.Build.Outcome, d.Attempts)
@@ -117,46 +142,65 @@ func TestOwnerRefuses(t *testing.T) {
 	})
 }
 
+// elsewhen is a policy under which nothing may begin for days, and when something may.
+func elsewhen() (policy, says string, until time.Time) {
+	d := time.Now().UTC().AddDate(0, 0, 3)
+	return fmt.Sprintf("{hours: ['%s 12:00-12:01'], zone: UTC}\n", d.Weekday()), fmt.Sprintf("builds begin %s 12:00 to 12:01 (UTC)", d.Weekday()),
+		time.Date(d.Year(), d.Month(), d.Day(), 12, 0, 0, 0, time.UTC)
+}
+
 // TestOwnersHours: out of them a worker takes nothing, and says so.
 func TestOwnersHours(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, database string) {
 		dir := t.TempDir()
-		f, id := startPolicyFarm(t, database, dir, "echo swept")
-		later := time.Now().UTC().AddDate(0, 0, 3)
-		policy := startPicky(t, f, "alice", dir, fmt.Sprintf("{hours: ['%s 12:00-12:01'], zone: UTC}\n", later.Weekday()))
-		f.Until(t, "alice rests", func(client.Overview) bool {
-			w, err := f.Client.Worker(t.Context(), "alice")
-			if err != nil && weir.CodeOf(err) != weir.NotFound {
-				t.Fatal(err)
-			}
-			until := time.Date(later.Year(), later.Month(), later.Day(), 12, 0, 0, 0, time.UTC)
-			if w.State == weir.WorkerResting && (w.Rest.Rule != weir.RuleHours || !w.Rest.Until.Equal(until) ||
-				w.Rest.Text != fmt.Sprintf("builds begin %s 12:00 to 12:01 (UTC)", later.Weekday())) {
-				t.Fatalf("it rests: %+v", w.Rest)
-			}
-			return w.State == weir.WorkerResting
-		})
+		f, force := startPolicyFarm(t, database, dir, "echo swept")
+		id := force()
+		closed, says, until := elsewhen()
+		policy := startPicky(t, f, "alice", dir, closed)
+		if r := untilWorker(t, f, "alice", weir.WorkerResting).Rest; r.Rule != weir.RuleHours || !r.Until.Equal(until) || r.Text != says {
+			t.Errorf("it rests: %+v", r)
+		}
 		d, err := f.Build(t.Context(), id)
 		if err != nil || d.Build.State != weir.Queued || len(d.Attempts) > 0 {
 			t.Errorf("the build is %+v, %v", d, err)
 		}
 		writePolicy(t, policy, "{hours: [mon-sun], zone: UTC}\n")
-		f.Until(t, "it is built", func(client.Overview) bool {
-			if d, err = f.Build(t.Context(), id); err != nil {
-				t.Fatal(err)
-			}
-			return d.Build.State.Final()
-		})
-		if d.Build.Outcome != weir.Passed || len(d.Attempts) != 1 {
+		if d = untilOver(t, f, id); d.Build.Outcome != weir.Passed || len(d.Attempts) != 1 {
 			t.Errorf("it %s after %+v", d.Build.Outcome, d.Attempts)
 		}
 		if all, err := f.WorkerRefusals(t.Context(), "alice", 0); err != nil || len(all) > 0 {
 			t.Errorf("refused %+v, %v", all, err)
 		}
-		w, err := f.Client.Worker(t.Context(), "alice")
-		if err != nil || w.State != weir.WorkerReady || !slices.Equal(w.Policy, []string{"builds begin at any time (UTC)"}) {
-			t.Errorf("alice is %+v, %v", w, err)
+		if w := untilWorker(t, f, "alice", weir.WorkerReady); !slices.Equal(w.Policy, []string{"builds begin at any time (UTC)"}) {
+			t.Errorf("alice is %+v", w)
+		}
+	})
+}
+
+// TestOwnersHoursEnd while the worker waits for work: what it is given then is free for
+// others at once, and not when its lease ends.
+func TestOwnersHoursEnd(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, database string) {
+		dir := t.TempDir()
+		f, force := startPolicyFarm(t, database, dir, "echo swept")
+		policy := startPicky(t, f, "alice", dir, "{hours: [mon-sun], zone: UTC}\n")
+		untilWorker(t, f, "alice", weir.WorkerReady)
+		closed, _, _ := elsewhen()
+		writePolicy(t, policy, closed)
+		id := force()
+		untilWorker(t, f, "alice", weir.WorkerResting)
+		startPicky(t, f, "bob", dir, "strangers: true\n")
+		d := untilOver(t, f, id)
+		last := len(d.Attempts) - 1
+		if d.Build.Outcome != weir.Passed || d.Attempts[last].Worker != "bob" {
+			t.Errorf("it %s after %+v", d.Build.Outcome, d.Attempts)
+		}
+		for _, a := range d.Attempts[:last] { // none if alice looked at the file just before
+			if a.Worker != "alice" || a.Reason.Code != weir.ReasonUndelivered {
+				t.Errorf("an attempt of %s ended: %+v", a.Worker, a.Reason)
+			}
 		}
 	})
 }

@@ -57,12 +57,16 @@ func (e execution) String() string {
 	return text + " in " + string(e.shell)
 }
 
+// trim removes what all shells pass over around a command. Other spaces, such as one
+// that does not break lines, are parts of words to them.
+func trim(text string) string { return strings.Trim(text, " \t\n") }
+
 // executed lists all that a build hands to a shell or starts: the commands and
 // scripts of its steps, its services, and what asks whether those are ready.
 func executed(spec weir.Spec) []execution {
 	var out []execution
 	add := func(where string, shell weir.Shell, text string) {
-		if text = strings.TrimSpace(text); text != "" {
+		if text = trim(text); text != "" {
 			out = append(out, execution{where, shell, text})
 		}
 	}

@@ -136,9 +136,9 @@ func (r reader) command(n *yaml.Node) (c command, ok bool) {
 		return c, false
 	}
 	n = strict.Target(n)
-	c.text = strings.TrimSpace(s)
+	c.text = trim(s)
 	if name, rest, found := strings.Cut(c.text, ":"); found && slices.Contains(weir.Shells(), weir.Shell(name)) {
-		c.shell, c.text = weir.Shell(name), strings.TrimSpace(rest)
+		c.shell, c.text = weir.Shell(name), trim(rest)
 	}
 	first, _, _ := strings.Cut(c.text, " ")
 	switch {
