@@ -98,7 +98,8 @@ type Worker struct {
 	version  int           // of the protocol, as it says hello first
 	warmth   warmth
 	owner    owner
-	leases   int64 // since the newest hello; only the goroutine that asks for work uses it
+	leases   int64      // since the newest hello; only the goroutine that asks for work uses it
+	starting sync.Mutex // held while a supervisor is started, so that no slot gets two
 
 	mu       sync.Mutex
 	settings protocol.HelloAnswer
@@ -264,6 +265,8 @@ func (w *Worker) lock() (*filelock.Lock, error) {
 
 // supervisor gives the slot's supervisor, which is started if there is none.
 func (w *Worker) supervisor(n int) (*supervise.Handle, error) {
+	w.starting.Lock()
+	defer w.starting.Unlock()
 	w.mu.Lock()
 	h := w.slots[n].supervisor
 	w.mu.Unlock()
