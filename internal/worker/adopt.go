@@ -122,8 +122,11 @@ func (a *attempt) resume() error {
 	if a.reader.Begun() || a.held.Supervisor.Alive() {
 		return nil
 	}
-	// The last program died before anybody began it, so it begins now. Should
-	// the old supervisor be there after all, only one of both can.
+	// The last program died before anybody began it, so it begins now, if the owner
+	// still allows it. Should the old supervisor be there after all, only one of both can.
+	if err := a.w.stillAllowed(a.spec); err != nil {
+		return err
+	}
 	if a.handle, err = a.w.supervisor(a.held.Slot); err != nil {
 		return err
 	}

@@ -203,6 +203,22 @@ func (w *Worker) judge(assignment protocol.Assignment) weir.Refusal {
 	return weir.Refusal{Rule: rest.Rule, Text: rest.Text}
 }
 
+// stillAllowed is why a build may not begin that an earlier program took, perhaps under
+// another policy; nil if it may. Any goroutine may ask.
+func (w *Worker) stillAllowed(spec weir.Spec) error {
+	if w.opts.Policy == nil {
+		return nil
+	}
+	p, err := w.opts.Policy.Current(time.Now())
+	if err != nil {
+		return weir.Errorf(weir.Forbidden, "%v", err)
+	}
+	if _, text, refused := p.Refuses(spec); refused {
+		return weir.Errorf(weir.Forbidden, "%s", text)
+	}
+	return nil
+}
+
 // logRefusal tells the owner, once an hour for each builder.
 func (w *Worker) logRefusal(assignment protocol.Assignment, rule weir.Rule, text string) {
 	s, now := assignment.Spec, w.owner.now()

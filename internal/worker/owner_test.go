@@ -17,6 +17,8 @@ import (
 	"github.com/weir-ci/weir/internal/protocol"
 	"github.com/weir-ci/weir/internal/worker/policy"
 	"github.com/weir-ci/weir/internal/worker/policyfile"
+	"github.com/weir-ci/weir/internal/worker/spool"
+	"github.com/weir-ci/weir/internal/worker/supervise"
 )
 
 // ownerTest is the owner of a worker, who has a clock in the hand.
@@ -343,6 +345,42 @@ func TestPolicyBreaks(t *testing.T) {
 	_ = stop()
 	if len(f.hellos) != 3 || len(f.finishes) != 1 {
 		t.Errorf("%d hellos, finishes %+v", len(f.hellos), f.finishes)
+	}
+}
+
+// TestTakenBeforeThePolicy: what an earlier program took and did not begin does not
+// begin under a policy that forbids it.
+func TestTakenBeforeThePolicy(t *testing.T) {
+	t.Parallel()
+	for project, want := range map[string]weir.Outcome{"toy": weir.Passed, "other": weir.Infra} {
+		t.Run(project, func(t *testing.T) {
+			t.Parallel()
+			trace := filepath.Join(t.TempDir(), "trace")
+			f := pickyFarm(t)
+			w, _ := pickyWorker(t, f, "projects: [toy]")
+			as := of(project, 1, "touch "+trace)
+			if err := os.MkdirAll(w.heldDir(), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if err := w.note(1, held{Attempt: as.Attempt, Token: as.Token}); err != nil {
+				t.Fatal(err)
+			}
+			data, err := supervise.Assignment{Build: 1, Spec: as.Spec}.Encode()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := spool.Create(filepath.Join(w.spoolDir(), as.Attempt.String()), data, nil); err != nil {
+				t.Fatal(err)
+			}
+			stop := start(t, f, w)
+			f.until("the end", f.ended)
+			_ = stop()
+			_, err = os.Lstat(trace)
+			if end := f.finishes[0]; end.Outcome != want || (err == nil) != (want == weir.Passed) ||
+				want == weir.Infra && !strings.Contains(end.Reason.Text, `builds of "other" are not wanted here`) {
+				t.Errorf("ended as %+v; %v", end, err)
+			}
+		})
 	}
 }
 
