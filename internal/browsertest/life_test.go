@@ -76,6 +76,7 @@ func raise(t *testing.T, dir string, w *world) {
 		}{{"garnet", "linux/amd64", 3, died()}, {"basalt", "linux/arm64", 3, died()}, {"opal", "darwin/arm64", 3, died()}, {"quartz", "linux/amd64", 2, died().Add(-50 * time.Hour)}} {
 			g.Go(func() error { return l.work(ctx, w.name, w.platform, w.slots, w.gone) })
 		}
+		g.Go(func() error { return l.lend(ctx, "flint", "linux/amd64") })
 		g.Go(func() error { return l.develop(ctx) })
 		l.until(ctx, died())
 		stop()
@@ -149,7 +150,7 @@ func (l *life) work(ctx context.Context, name string, platform weir.Platform, sl
 	w := weir.Worker{Name: name, Platform: platform, Slots: slots}
 	done := make(chan error, slots)
 	free := slots
-	for l.now().Before(gone) {
+	for l.now().Before(gone) && ctx.Err() == nil {
 		for free == 0 {
 			select {
 			case err := <-done:

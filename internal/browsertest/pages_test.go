@@ -164,9 +164,9 @@ func TestStagedPages(t *testing.T) {
 	t.Parallel()
 	i := inspector{t: t, tab: browsertest.Open(t), axe: browsertest.Axe(t), looks: []browsertest.Look{wide(), night()}}
 	demo, empty, hostile := stage(t, servertest.Demo()), stage(t, servertest.New()), stage(t, servertest.Hostile())
-	for name, at := range map[string]string{"demo": demo + "/", "demo-build": demo + "/builds/41", "demo-regression": demo + "/regressions/3", "demo-flaky": demo + "/flaky",
+	for name, at := range map[string]string{"demo": demo + "/", "demo-build": demo + "/builds/41", "demo-refused": demo + "/builds/38", "demo-regression": demo + "/regressions/3", "demo-flaky": demo + "/flaky",
 		"nowhere": demo + "/nowhere", "empty": empty + "/", "empty-builds": empty + "/builds", "empty-regressions": empty + "/regressions", "hostile": hostile + "/",
-		"hostile-build": hostile + "/builds/41", "hostile-regression": hostile + "/regressions/3", "demo-workers": demo + "/workers", "demo-worker": demo + "/workers/otter",
+		"hostile-refused": hostile + "/builds/38", "hostile-build": hostile + "/builds/41", "hostile-regression": hostile + "/regressions/3", "demo-workers": demo + "/workers", "demo-worker": demo + "/workers/otter",
 		"demo-queue": demo + "/queue", "hostile-workers": hostile + "/workers", "hostile-queue": hostile + "/queue", "hostile-worker": hostile + "/workers/" + url.PathEscape(servertest.Nasty)} {
 		i.inspect(name, at)
 	}

@@ -17,8 +17,9 @@ func noon() time.Time { return time.Date(2026, 3, 14, 12, 0, 0, 0, time.UTC) }
 const (
 	FailedBuild  weir.BuildID      = 41
 	RunningBuild weir.BuildID      = 44
-	Culprit      weir.RegressionID = 3 // located
-	Search       weir.RegressionID = 4 // searching
+	RefusedBuild weir.BuildID      = 38 // by one worker; another one has taken it
+	Culprit      weir.RegressionID = 3  // located
+	Search       weir.RegressionID = 4  // searching
 )
 
 // Commit makes a commit hash of a few digits.
@@ -223,7 +224,13 @@ func demoPast(id weir.BuildID) farm.BuildDetail {
 		Outcome: weir.Passed, Created: noon().Add(-time.Duration(60-id) * time.Hour), Started: noon().Add(-time.Duration(60-id) * time.Hour),
 		Finished: noon().Add(-time.Duration(60-id)*time.Hour + 2*time.Minute), Worker: "otter", Attempts: 1}
 	b.Pins = pins(b.Builder.Project)
-	return farm.BuildDetail{Build: b, Run: weir.Run{ID: b.Run, Reason: "1 new revision of brook"}, Spec: demoSpec()}
+	d := farm.BuildDetail{Build: b, Run: weir.Run{ID: b.Run, Reason: "1 new revision of brook"}, Spec: demoSpec()}
+	if id == RefusedBuild {
+		d.Attempts = []farm.AttemptDetail{{Attempt: weir.Attempt{ID: weir.AttemptID{Build: id, Number: 1}, Worker: "otter", Leased: b.Started.Add(-time.Minute), Ended: b.Started.Add(-time.Minute),
+			Outcome: weir.Infra, Reason: weir.Reason{Code: weir.ReasonRefused, Text: "builds of these projects only: brook, mill"}}},
+			{Attempt: weir.Attempt{ID: weir.AttemptID{Build: id, Number: 2}, Worker: "heron", Leased: b.Started, Ended: b.Finished, Outcome: weir.Passed}}}
+	}
+	return d
 }
 
 // demoRecent makes build j (0 is the newest) of the i-th builder.

@@ -37,7 +37,7 @@ const maxRefused = 50
 const keptDays = int(roster.RefusedKept / (24 * time.Hour))
 
 // policyDocs is where somebody reads how to say what a machine may be used for.
-const policyDocs = "https://github.com/weir-ci/weir/blob/main/docs/workers.md"
+const policyDocs = "https://github.com/weir-ci/weir/blob/main/docs/workers.md#what-may-run-here"
 
 // rules says in a few words what each rule is about.
 var rules = map[weir.Rule]string{

@@ -144,8 +144,9 @@ func TestStuck(t *testing.T) {
 func TestPolicyDocs(t *testing.T) {
 	t.Parallel()
 	_, path, _ := strings.Cut(policyDocs, "/main/")
-	path, _, _ = strings.Cut(path, "#")
-	if _, err := os.Stat("../../../../" + path); err != nil {
-		t.Error(err)
+	path, heading, _ := strings.Cut(path, "#")
+	text, err := os.ReadFile("../../../../" + path)
+	if err != nil || !strings.Contains(strings.ToLower(string(text)), "\n## "+strings.ReplaceAll(heading, "-", " ")+"\n") {
+		t.Errorf("%s has no heading %s: %v", path, heading, err)
 	}
 }
