@@ -41,7 +41,7 @@ import (
 // and JSON only. Version 2 has the same messages as 3, but does not know what a
 // specification may ask for since; see Labels. Version 3 knows neither refuse nor rest,
 // and no policies. A worker that is newer than its server says hello again with the
-// version before its own; one with a policy does not talk to a server that would ignore it.
+// version before, down to 2; one with a policy does not work for a server that would ignore it.
 const Version = 4
 
 // PolicyVersion is the first version that knows what owners of workers allow: refuse,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/weir-ci/weir"
 	"github.com/weir-ci/weir/internal/protocol"
 	"github.com/weir-ci/weir/internal/worker/disk"
+	"github.com/weir-ci/weir/internal/worker/execute"
 	"github.com/weir-ci/weir/internal/worker/policy"
 )
 
@@ -65,6 +67,14 @@ func Conditions(dir string) policy.Conditions {
 		}
 		dir = up
 	}
+}
+
+// load is the load average of the last minute, per processor; negative if it is not known.
+func load() float64 {
+	if average, known := execute.LoadAverage(); known {
+		return average / float64(runtime.NumCPU())
+	}
+	return -1
 }
 
 // word is what the owner allows at present: the policy, what is said of it, and why

@@ -6,10 +6,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// loadAverage is how many processes of the machine wanted to run during the last
+// LoadAverage is how many processes of the machine wanted to run during the last
 // minute. The system gives three averages as integers of 32 bits, and behind them,
 // aligned to 8 bytes, what to divide them by.
-func loadAverage() (float64, bool) {
+func LoadAverage() (float64, bool) {
 	data, err := unix.SysctlRaw("vm.loadavg")
 	if err != nil || len(data) < 24 {
 		return 0, false

@@ -7,9 +7,9 @@ import (
 	"strconv"
 )
 
-// loadAverage is how many processes of the machine wanted to run during the last
+// LoadAverage is how many processes of the machine wanted to run during the last
 // minute.
-func loadAverage() (float64, bool) {
+func LoadAverage() (float64, bool) {
 	data, err := os.ReadFile("/proc/loadavg")
 	if err != nil {
 		return 0, false

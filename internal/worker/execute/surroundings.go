@@ -13,7 +13,7 @@ import (
 // the machine of this process, so what it sees is what they will see.
 func (a *attempt) look() {
 	a.around = weir.Surroundings{Root: superuser(), Directory: filepath.Base(a.checkout)}
-	if average, ok := loadAverage(); ok {
+	if average, ok := LoadAverage(); ok {
 		load := math.Round(100*average/float64(runtime.NumCPU())) / 100
 		a.around.Load = &load
 	}
