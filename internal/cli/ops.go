@@ -104,7 +104,8 @@ func newWorkers() *cobra.Command {
 		Long: `List the workers of a farm, or say what becomes of one. A paused worker ends
 what it runs and gets nothing more until it is resumed. Resuming also ends a
 quarantine: a worker whose builds fail for the worker's own fault, three times
-in a row, gets nothing for a minute, and longer each time.
+in a row, gets nothing for a minute, and longer each time. One that is resting
+takes nothing by a rule of its owner's, which only its owner can change.
 
 Listing is open to everybody; the other verbs need a token with the right
 fleet, see weir token --help.`,
