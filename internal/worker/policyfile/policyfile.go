@@ -39,19 +39,23 @@ type File struct {
 func Open(path string) (*File, error) {
 	f := &File{path: path}
 	f.read()
+	_, mistakes := errors.AsType[strict.Problems](f.err)             // which name the file
+	if e, ok := errors.AsType[*weir.Error](f.err); ok && !mistakes { // the farm need not know the path, but who starts a worker
+		return f, weir.Errorf(e.Code, "%s: %s", path, e.Message).WithHint("%s", e.Hint)
+	}
 	return f, f.err
 }
 
 // Current is the policy as the file says at present. With an error nothing is
 // allowed; its text is one sentence that may be told to the farm. If the file has
-// just been written to it is what it was before.
+// just been written to it is what it was before, an error included.
 func (f *File) Current(now time.Time) (policy.Policy, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	info, err := os.Stat(f.path)
 	switch {
 	case err == nil && f.seen != nil && same(info, f.seen):
-	case err == nil && f.seen != nil && now.Sub(info.ModTime()).Abs() < settled:
+	case err == nil && now.Sub(info.ModTime()).Abs() < settled:
 	default:
 		f.read()
 	}
