@@ -274,6 +274,10 @@ func TestRefused(t *testing.T) {
 	} {
 		d := farm.BuildDetail{Build: weir.Build{ID: 7, State: weir.Queued}, Attempts: []farm.AttemptDetail{{Attempt: weir.Attempt{Worker: "heron",
 			Leased: time.Unix(8, 0), Ended: time.Unix(9, 0), Outcome: weir.Infra, Reason: weir.Reason{Code: weir.ReasonRefused, Text: c.text}}}}}
+		d.Build.Worker = "heron"
+		if f := factsOf(d, time.Unix(10, 0)); f.Worker != "" || f.WorkerURL != "" || f.Waited != "" {
+			t.Errorf("a build that waits again is with %q (%s), and waited %q", f.Worker, f.WorkerURL, f.Waited)
+		}
 		var v BuildView
 		v.attempts(d, buildQuery{}, time.Unix(10, 0))
 		if !v.Refused || v.Attempts[0].Reason != c.want || v.Attempts[0].Mark.Word != "refused" {

@@ -66,7 +66,11 @@ func factsOf(d farm.BuildDetail, now time.Time) Facts {
 		RunURL: page.RunURL(b.Run), By: page.OneLine(d.Run.By, page.MaxName), Config: page.OneLine(d.Run.Config, 40),
 		Platform: page.OneLine(string(b.Builder.Platform), page.MaxName), Worker: page.OneLine(b.Worker, page.MaxName),
 		Created: page.At(b.Created, now), Started: page.At(b.Started, now), Finished: page.At(b.Finished, now), Took: page.Took(b, now)}
-	if b.Worker != "" {
+	waits := b.State == weir.Queued || b.State == weir.Blocked // maybe again: the worker of an earlier attempt has it no more
+	switch {
+	case waits:
+		f.Worker = ""
+	case b.Worker != "":
 		f.WorkerURL = "/workers/" + url.PathEscape(b.Worker)
 	}
 	for _, p := range d.Run.Params {
@@ -85,7 +89,7 @@ func factsOf(d farm.BuildDetail, now time.Time) Facts {
 		}
 		f.Revisions = append(f.Revisions, line)
 	}
-	if n := len(d.Attempts); n > 0 {
+	if n := len(d.Attempts); n > 0 && !waits {
 		since := b.Created
 		if n > 1 {
 			since = d.Attempts[n-2].Ended
