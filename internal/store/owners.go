@@ -15,8 +15,9 @@ type Owners interface {
 	// towards weir.MaxAttempts, nor against the worker. For each it notes that the worker is not
 	// asked for the builder again before the rule's time is over. What is not the
 	// worker's own, or has ended, is passed over. So is what it asked for although it
-	// refused the builder already, as one that is not picky: its next lease gives that
-	// back, and nobody goes round in circles at once. Conflict unless epoch is that
+	// refused the builder already, as one that is not picky, and a build that it has refused
+	// weir.MaxAttempts times: its next lease gives that back, and nobody goes round in circles
+	// at once. For others a refused build has waited all the time. Conflict unless epoch is that
 	// of its newest hello; Invalid as CheckRefused says.
 	Refuse(ctx context.Context, worker string, epoch int64, refused []Refused, now time.Time) error
 	// Rest notes why a worker takes nothing, or with the zero one that it does again,

@@ -403,9 +403,9 @@ type LeaseAsk struct {
 	Epoch, Seq int64
 	Holds      []weir.AttemptID
 	// Undelivered says when a build may be leased again whose attempt ended like
-	// that, by the number of attempts that it has had; nil means at once. It
+	// that, by the number of its attempts that did; nil means at once. It
 	// keeps a worker that dies of an assignment from getting it without end.
-	Undelivered func(attempts int) time.Time
+	Undelivered func(times int) time.Time
 	// Picky leaves out builders that the worker refuses; see Owners.
 	Picky bool
 	// Glance is about how many candidates are read first, if the caller knows that

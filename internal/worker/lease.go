@@ -196,11 +196,12 @@ func (w *Worker) leaseAll(ctx context.Context, retry *backoff, begin func(protoc
 			return err
 		}
 		given, err := w.lease(ctx, free, protocol.MaxLeaseWait)
-		if err != nil {
-			return err
+		if err == nil {
+			retry.reset()
+			err = w.take(ctx, given, begin)
 		}
-		retry.reset()
-		if err := w.take(ctx, given, begin); err != nil {
+		if err != nil {
+			w.owner.strays = true // the server may have given something, or not heard what came back
 			return err
 		}
 	}

@@ -57,7 +57,8 @@ func (t *tx) endOne(b *weir.Build, outcome weir.Outcome, reason weir.Reason, now
 }
 
 // enqueue makes builds ready to be leased, but not before the time given if it
-// is not zero. They must be locked.
+// is not zero. They must be locked. They wait since now; the zero time: since they
+// were queued before.
 func (t *tx) enqueue(builds []weir.Build, now, notBefore time.Time) error {
 	if len(builds) == 0 {
 		return nil
@@ -70,9 +71,8 @@ func (t *tx) enqueue(builds []weir.Build, now, notBefore time.Time) error {
 		ids[i] = builds[i].ID
 		t.tellQueue(builds[i].Builder.Platform)
 	}
-	err := t.Put(`UPDATE builds SET state = 'queued', queued = $1, not_before = $2 WHERE id IN `+t.In(3),
+	return t.Put(`UPDATE builds SET state = 'queued', queued = CASE WHEN CAST($1 AS BIGINT) > 0 THEN $1 ELSE queued END, not_before = $2 WHERE id IN `+t.In(3),
 		sqltx.Micros(now), sqltx.Micros(notBefore), sqltx.IDs(ids))
-	return err
 }
 
 // fate is what becomes of a build because of those it needs.

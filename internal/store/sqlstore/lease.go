@@ -268,7 +268,11 @@ func (t *tx) takeBack(ask store.LeaseAsk, live sqltx.Asked) (back bool, err erro
 		}
 		var again time.Time
 		if ask.Undelivered != nil {
-			again = ask.Undelivered(b.Attempts)
+			n := 0
+			if err := t.Row(`SELECT COUNT(*) FROM attempts WHERE build_id = $1 AND ended_by = $2`, int64(b.ID), string(byLease)).Scan(&n); err != nil {
+				return false, err
+			}
+			again = ask.Undelivered(n)
 		}
 		if err := t.enqueue([]weir.Build{b}, ask.Now, again); err != nil {
 			return false, err

@@ -46,6 +46,10 @@ func (s *Store) Refuse(ctx context.Context, worker string, epoch int64, refused 
 		if err != nil {
 			return err
 		}
+		often, err := t.often(worker)
+		if err != nil {
+			return err
+		}
 		var again []weir.Build
 		for _, b := range builds {
 			id := weir.AttemptID{Build: b.ID, Number: b.Attempts}
@@ -53,12 +57,19 @@ func (s *Store) Refuse(ctx context.Context, worker string, epoch int64, refused 
 			if i < 0 || !slices.Contains(live, id) || slices.Contains(insisted, b.ID) {
 				continue
 			}
+			if slices.Contains(often, b.ID) {
+				if err := sqlroster.Refused(t.Tx, worker, b, refused[i], now); err != nil {
+					return err
+				}
+				continue
+			}
 			if err := t.refuse(b, id, refused[i], worker, now); err != nil {
 				return err
 			}
 			again = append(again, b)
 		}
-		if err := t.enqueue(again, now, time.Time{}); err != nil {
+		// They have waited all the time: for others nothing has happened to them.
+		if err := t.enqueue(again, time.Time{}, time.Time{}); err != nil {
 			return err
 		}
 		if err := sqlroster.ForgetRefusals(t.Tx, worker, now); err != nil {
@@ -74,6 +85,17 @@ func (t *tx) insisted(worker string, now time.Time) ([]weir.BuildID, error) {
 	return sqltx.Collect(t, sqltx.Scalar[weir.BuildID], `SELECT b.id FROM attempts a JOIN builds b ON b.id = a.build_id
 		JOIN refusals f ON f.worker = a.worker AND f.builder_id = b.builder_id
 		WHERE a.worker = $1 AND a.ended = 0 AND f.until > $2 AND f.last < a.leased`, worker, sqltx.Micros(now))
+}
+
+// maxRefused is how often a worker may refuse one build, as its policy changes.
+const maxRefused = weir.MaxAttempts
+
+// often lists the builds that a worker has, and has refused so often that it gives them
+// back only as what did not reach it: else one that changes its mind, or lies, could keep them
+// from others. It must be locked.
+func (t *tx) often(worker string) ([]weir.BuildID, error) {
+	return sqltx.Collect(t, sqltx.Scalar[weir.BuildID], `SELECT a.build_id FROM attempts a WHERE a.worker = $1 AND a.ended = 0
+		AND (SELECT COUNT(*) FROM attempts o WHERE o.build_id = a.build_id AND o.worker = a.worker AND o.ended_by = $2) >= $3`, worker, string(byRefuse), maxRefused)
 }
 
 // refuse ends a live attempt of a locked build.

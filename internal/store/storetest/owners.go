@@ -19,6 +19,8 @@ func ownerTests() []subtest {
 		{"what cannot be refused", testRefuseInvalid},
 		{"many are refused at once", testRefuseMany},
 		{"refused twice", testRefuseTwice},
+		{"refused too often", testRefuseOften},
+		{"what is refused has waited all the time", testRefuseKeepsPlace},
 		{"what a worker insists on it cannot refuse", testRefuseInsisted},
 		{"a picky worker is not asked again", testPicky},
 		{"refused builds starve nobody", testPickyStarves},
@@ -111,8 +113,10 @@ func testRefuse(f *fixture) {
 
 func testRefuseUncounted(f *fixture) {
 	id := f.change(f.builder("a"), 1)
-	for i := range 2 * weir.MaxAttempts {
-		epoch, _, err := f.Hello(f.ctx, weir.Worker{Name: "w1", Platform: linux, Slots: 4, Policy: []string{fmt.Sprint("commands: ", i)}, Seen: f.now()}, nil)
+	var epoch int64
+	for i := range weir.MaxAttempts {
+		var err error
+		epoch, _, err = f.Hello(f.ctx, weir.Worker{Name: "w1", Platform: linux, Slots: 4, Policy: []string{fmt.Sprint("commands: ", i)}, Seen: f.now()}, nil)
 		f.ok(err)
 		f.refuse(epoch, refusal(f.leaseBuild(id), weir.RuleCommands, "no"))
 		f.state(id, weir.Queued)
@@ -123,6 +127,40 @@ func testRefuseUncounted(f *fixture) {
 	equal(f, "what it did", len(must[[]store.WorkerHour](f)(f.Load(f.ctx, "", hour, hour.Add(2*time.Hour)))), 0)
 	// A worker that only says so when it ends an attempt is counted.
 	f.exhaust(id, weir.ReasonRefused)
+}
+
+// testRefuseOften lets a worker that changes its mind again and again refuse a build no
+// more, though it is not asked for it: its next lease gives it back.
+func testRefuseOften(f *fixture) {
+	id := f.change(f.builder("a"), 1)
+	for i := range weir.MaxAttempts + 1 {
+		epoch, _, err := f.Hello(f.ctx, weir.Worker{Name: "w1", Platform: linux, Slots: 4, Policy: []string{fmt.Sprint("commands: ", i)}, Seen: f.now()}, nil)
+		f.ok(err)
+		equal(f, "offered", len(f.picky(time.Time{})), 1)
+		f.refuse(epoch, refusal(f.leaseBuild(id), weir.RuleCommands, "no"))
+		equal(f, "offered afterwards", len(f.picky(time.Time{})), 0)
+	}
+	f.state(id, weir.Leased)
+	equal(f, "counted", f.refusals()[0].Count, weir.MaxAttempts+1)
+}
+
+// testRefuseKeepsPlace lets a build that was refused wait for as long as it has waited.
+func testRefuseKeepsPlace(f *fixture) {
+	epoch := f.enter()
+	f.worker("w2")
+	id := f.change(f.builder("a"), 1)
+	queued := func() (at time.Time) {
+		ask := f.ask(1)
+		ask.Worker = "w2"
+		must[[]store.Leased](f)(f.Lease(f.ctx, ask, func(q store.Queue) []weir.BuildID {
+			at = q.Candidates[0].Queued
+			return nil
+		}))
+		return at
+	}
+	before := queued()
+	f.refuse(epoch, refusal(f.leaseBuild(id), weir.RuleProjects, "no"))
+	equal(f, "queued", queued(), before)
 }
 
 func testRefusePassedOver(f *fixture) {

@@ -197,8 +197,8 @@ func testUndeliveredWaits(f *fixture) {
 	until := f.now().Add(time.Minute)
 	ask := func(seq int64) store.LeaseAsk {
 		a := f.turn(epoch, seq, 1)
-		a.Undelivered = func(attempts int) time.Time {
-			if attempts < 2 {
+		a.Undelivered = func(times int) time.Time {
+			if times < 2 {
 				return time.Time{}
 			}
 			return until
