@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/weir-ci/weir"
@@ -215,5 +216,108 @@ func TestRefuseLimits(t *testing.T) {
 	}
 	if store.MaxRefused != protocol.MaxRefusals {
 		t.Errorf("the store takes %d at once, the protocol %d", store.MaxRefused, protocol.MaxRefusals)
+	}
+}
+
+// TestPickyRest: a picky worker looks for a sixth of the time at most, or once in heldLook.
+func TestPickyRest(t *testing.T) {
+	t.Parallel()
+	for look, want := range map[time.Duration]time.Duration{
+		-time.Second: 0, 0: 0, time.Millisecond: 5 * time.Millisecond, 300 * time.Millisecond: 1500 * time.Millisecond,
+		heldLook / 5: heldLook, heldLook: heldLook, 1<<63 - 1: heldLook,
+	} {
+		if rest := pickyRest(look); rest != want {
+			t.Errorf("after a look of %s it rests %s, not %s", look, rest, want)
+		}
+	}
+}
+
+// longQueue is a store in which a look takes long, and finds nothing.
+type longQueue struct {
+	store.Store
+	look  time.Duration
+	looks int
+}
+
+// Lease takes long.
+func (l *longQueue) Lease(context.Context, store.LeaseAsk, func(store.Queue) []weir.BuildID) ([]store.Leased, error) {
+	<-time.After(l.look)
+	l.looks++
+	return nil, nil
+}
+
+// TestPickyWorkerRests: however often something is queued, a picky worker does not look
+// all the time when its looks take long.
+func TestPickyWorkerRests(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const wait = 12 * time.Second
+		long := &longQueue{look: 200 * time.Millisecond}
+		f := New(Options{Store: long, Host: simPlatform})
+		over := time.After(wait)
+		done := make(chan error)
+		go func() {
+			_, _, err := f.leasePicky(t.Context(), weir.Worker{Name: "picky", Platform: simPlatform}, protocol.Lease{Free: 1, Picky: true}, over)
+			done <- err
+		}()
+		queued := time.NewTicker(pickyPause)
+		defer queued.Stop()
+		for {
+			select {
+			case <-queued.C:
+				f.turns.Queued(simPlatform)
+				continue
+			case err := <-done:
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			break
+		}
+		if most := int(wait/(6*long.look)) + 1; long.looks < 2 || long.looks > most {
+			t.Errorf("it looked %d times, at most %d are fair", long.looks, most)
+		}
+	})
+}
+
+// TestRefusedIsNotCharged: what a worker refuses counts for nobody's share.
+func TestRefusedIsNotCharged(t *testing.T) {
+	t.Parallel()
+	s := startSim(t, smallWorld("up"))
+	s.poll()
+	s.until("at rest", true, s.atRest)
+	f := New(Options{Store: s.store, Blobs: s.blobs, Sources: s.world, Host: simPlatform}) // has given nothing away
+	s.must(f.Configure(s.ctx, s.world.farm))
+	hello, err := f.Hello(s.ctx, "picky", protocol.Hello{Version: protocol.Version, Platform: simPlatform, Slots: 1})
+	s.must(err)
+	w, err := f.Worker(s.ctx, "picky")
+	s.must(err)
+	_, err = f.Force(s.ctx, Force{Project: "up"})
+	s.must(err)
+	answer, _, err := f.tryLease(s.ctx, w, protocol.Lease{Free: 1, Epoch: hello.Epoch, Seq: 1, Picky: true})
+	s.must(err)
+	if len(answer.Attempts) != 1 {
+		t.Fatalf("it gets %d", len(answer.Attempts))
+	}
+	refuse := func(epoch int64) error {
+		return f.Refuse(s.ctx, w.Name, protocol.Refuse{Epoch: epoch,
+			Refusals: []protocol.Refusal{{Attempt: answer.Attempts[0].Attempt, Rule: weir.RuleCommands, Text: "no"}}})
+	}
+	// behind says whether another lane goes before that of the build.
+	behind := func() bool {
+		q := schedule.Queue{Shares: &f.shares}
+		for i, lane := range []string{"up", "another"} {
+			q.Candidates = append(q.Candidates, schedule.Candidate{Build: weir.BuildID(1001 + i), Lane: lane, Queued: s.now,
+				Builder: weir.Builder{BuilderKey: weir.BuilderKey{Project: lane, Platform: simPlatform}}})
+		}
+		got := q.Pick(weir.Worker{Name: "asker", Platform: simPlatform}, 1, s.now)
+		return len(got) != 1 || got[0] != 1001
+	}
+	if err := refuse(hello.Epoch + 1); weir.CodeOf(err) != weir.Conflict || !behind() {
+		t.Errorf("what the store does not take back (%v) is charged: %t", err, behind())
+	}
+	s.must(refuse(hello.Epoch))
+	if behind() {
+		t.Error("what is refused is charged")
 	}
 }

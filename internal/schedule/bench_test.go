@@ -24,6 +24,7 @@ func BenchmarkPick(b *testing.B) {
 			for b.Loop() {
 				picked := q.Pick(w, 1, time.Unix(1000, 0))
 				q.Shares.Began(w.Name, q.Candidates[picked[0]-1], time.Unix(1000, 0))
+				q.Shares.Ended(picked[0], time.Unix(1000+unknownCost, 0))
 			}
 		})
 	}

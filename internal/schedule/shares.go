@@ -74,6 +74,7 @@ type charge struct {
 	platform weir.Platform
 	key      laneKey
 	project  string
+	worker   string
 	cost     float64 // seconds
 	since    time.Time
 }
@@ -175,7 +176,8 @@ func (s *Shares) cost(project string) float64 {
 	return unknownCost
 }
 
-// Began says that a worker has got a build.
+// Began says that a worker has got a build. If another was said to have it, that one
+// has not taken it, or is lost: a build is charged once.
 func (s *Shares) Began(worker string, c Candidate, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -184,7 +186,8 @@ func (s *Shares) Began(worker string, c Candidate, now time.Time) {
 	}
 	s.given[worker]++
 	s.release(c.Build)
-	ch := charge{c.Builder.Platform, laneKey{c.Lane, c.Priority}, c.Builder.Project, s.cost(c.Builder.Project), now}
+	s.takeBack(c.Build)
+	ch := charge{c.Builder.Platform, laneKey{c.Lane, c.Priority}, c.Builder.Project, worker, s.cost(c.Builder.Project), now}
 	p := s.pool(ch.platform)
 	p.forget(ch.key)
 	if p.projects[ch.key] == nil {
@@ -211,6 +214,31 @@ func (s *Shares) Changed(id weir.BuildID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.release(id)
+}
+
+// Returned says that a worker has not taken a build that it got: what was charged for
+// it is taken back, and nothing is learned of how long builds take. A build that another
+// worker has, or that this server did not give away, is left alone.
+func (s *Shares) Returned(id weir.BuildID, worker string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.running[id].worker == worker {
+		s.takeBack(id)
+	}
+}
+
+// takeBack undoes the charge for a build, if there is one.
+func (s *Shares) takeBack(id weir.BuildID) {
+	ch, ok := s.running[id]
+	if !ok {
+		return
+	}
+	delete(s.running, id)
+	p := s.pool(ch.platform)
+	p.lanes.correct(ch.key.lane, -ch.cost)
+	if own := p.projects[ch.key]; own != nil { // otherwise it is forgiven
+		own.correct(ch.project, -1)
+	}
 }
 
 // Ended says that a build has left its worker, however. One that this server did

@@ -232,8 +232,8 @@ func TestAffinity(t *testing.T) {
 	}
 	q.Candidates[2].Lane = "y" // a turn is worth more than warmth
 	q.Shares = &Shares{}
-	for range 2 {
-		q.Shares.Began("w", queued(9, "y", "p", 10, now), now)
+	for id := range weir.BuildID(2) {
+		q.Shares.Began("w", queued(9+id, "y", "p", 10, now), now)
 	}
 	q.Candidates[0].Queued = now
 	if got := q.Pick(w, 3, now); got[2] != 3 {
