@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/weir-ci/weir"
@@ -86,18 +85,13 @@ func (w *Worker) word() (p policy.Policy, said []string, rest weir.Rest) {
 	now := w.owner.now()
 	p, err := w.opts.Policy.Current(now)
 	if err != nil {
-		text := clip(err.Error())
+		text := policy.Clip(err.Error())
 		return p, []string{text}, weir.Rest{Rule: weir.RulePolicy, Text: text}
 	}
 	is := w.owner.conditions()
 	is.Resting = w.owner.rule
 	rest, _ = p.Rest(now, is)
 	return p, p.Sentences(), rest
-}
-
-// clip shortens a text to what a rest and a policy may hold.
-func clip(s string) string {
-	return strings.ToValidUTF8(s[:min(len(s), weir.MaxReason, weir.MaxPolicyText)], "")
 }
 
 // known notes what a hello has told the server, which has forgotten the rest by that.

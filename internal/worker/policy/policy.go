@@ -49,9 +49,9 @@ func (p Policy) Refuses(spec weir.Spec) (rule weir.Rule, text string, refused bo
 	name := spec.Project
 	switch is := func(q pattern) bool { return q.matches(name) }; {
 	case len(p.only) > 0 && !slices.ContainsFunc(p.only, is):
-		return weir.RuleProjects, clip(fmt.Sprintf("builds of %.80q are not wanted here: %s", name, p.projects()[0])), true
+		return weir.RuleProjects, Clip(fmt.Sprintf("builds of %.80q are not wanted here: %s", name, p.projects()[0])), true
 	case slices.ContainsFunc(p.except, is):
-		return weir.RuleProjects, clip(fmt.Sprintf("builds of %.80q are not wanted here", name)), true
+		return weir.RuleProjects, Clip(fmt.Sprintf("builds of %.80q are not wanted here", name)), true
 	case p.noStrangers && spec.Untrusted:
 		return weir.RuleStrangers, "the revision is from somebody who is not trusted, and none of those are wanted here", true
 	case len(p.commands) == 0:
@@ -59,10 +59,10 @@ func (p Policy) Refuses(spec weir.Spec) (rule weir.Rule, text string, refused bo
 	}
 	for _, e := range executed(spec) {
 		if e.shell != "" && !slices.Contains(weir.Shells(), e.shell) {
-			return weir.RuleCommands, clip(fmt.Sprintf("%s runs in %.40q, which is no shell", e.where, string(e.shell))), true
+			return weir.RuleCommands, Clip(fmt.Sprintf("%s runs in %.40q, which is no shell", e.where, string(e.shell))), true
 		}
 		if !slices.ContainsFunc(p.commands, func(c command) bool { return c.allows(e) }) {
-			return weir.RuleCommands, clip(fmt.Sprintf("%s runs %s, which is none of the commands that are wanted here", e.where, e)), true
+			return weir.RuleCommands, Clip(fmt.Sprintf("%s runs %s, which is none of the commands that are wanted here", e.where, e)), true
 		}
 	}
 	return "", "", false
@@ -89,7 +89,7 @@ const (
 // while that lasts. The location of now is the machine's own time zone.
 func (p Policy) Rest(now time.Time, c Conditions) (weir.Rest, bool) {
 	if until, closed := p.closed(now); closed {
-		return weir.Rest{Rule: weir.RuleHours, Text: clip(strings.Join(p.hours(), "; ")), Until: until}, true
+		return weir.Rest{Rule: weir.RuleHours, Text: Clip(strings.Join(p.hours(), "; ")), Until: until}, true
 	}
 	if p.load > 0 {
 		most := p.load
@@ -152,8 +152,8 @@ func wild(pattern, text string, may func(byte) bool) bool {
 	return at >= 0 && rest[at:] == last && reach(at)
 }
 
-// clip shortens a sentence to what may be told.
-func clip(s string) string {
+// Clip shortens a sentence to what a worker may tell: weir.MaxReason bytes, and so weir.MaxPolicyText.
+func Clip(s string) string {
 	if len(s) <= weir.MaxReason {
 		return s
 	}
