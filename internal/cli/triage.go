@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strconv"
@@ -52,32 +53,24 @@ name it is nobody's business any more.`,
 		Example: "  weir regressions assign 3 ada --why \"she knows the tables\"\n  weir regressions assign 3",
 		Args:    cobra.RangeArgs(1, 2),
 	}
-	farm, why := console.AdminFlags(c), whyFlag(c)
-	c.RunE = func(c *cobra.Command, args []string) error {
-		id, err := console.ParseID(args[0], "regression")
-		if err != nil {
-			return err
-		}
-		farm, err := farm()
-		if err != nil {
-			return err
-		}
-		to := strings.Join(args[1:], " ")
-		if err := farm.Assign(c.Context(), weir.RegressionID(id), to, *why); err != nil {
-			return err
-		}
-		if to == "" {
-			to = "nobody"
-		}
-		fmt.Fprintf(c.OutOrStdout(), "regression %d is assigned to %s\n", id, show.Safe(to))
-		return nil
-	}
-	return c
+	return says(c, func(ctx context.Context, farm *client.Client, id weir.RegressionID, name []string, why string) (string, error) {
+		to := strings.Join(name, " ")
+		err := farm.Assign(ctx, id, to, why)
+		return "is assigned to " + show.Safe(cmp.Or(to, "nobody")), err
+	})
 }
 
 // wordVerb makes a verb that needs no more than a regression and a reason.
 func wordVerb(use, short, long, example string, do func(context.Context, *client.Client, weir.RegressionID, string) (string, error)) *cobra.Command {
 	c := &cobra.Command{Use: use, Short: short, Long: long, Example: example, Args: cobra.ExactArgs(1)}
+	return says(c, func(ctx context.Context, farm *client.Client, id weir.RegressionID, _ []string, why string) (string, error) {
+		return do(ctx, farm, id, why)
+	})
+}
+
+// says lets a verb say something of a regression: do gets what stands behind its number,
+// and returns what is to be said when it is done.
+func says(c *cobra.Command, do func(ctx context.Context, farm *client.Client, id weir.RegressionID, rest []string, why string) (string, error)) *cobra.Command {
 	farm, why := console.AdminFlags(c), whyFlag(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		id, err := console.ParseID(args[0], "regression")
@@ -88,7 +81,7 @@ func wordVerb(use, short, long, example string, do func(context.Context, *client
 		if err != nil {
 			return err
 		}
-		done, err := do(c.Context(), farm, weir.RegressionID(id), *why)
+		done, err := do(c.Context(), farm, weir.RegressionID(id), args[1:], *why)
 		if err != nil {
 			return err
 		}
