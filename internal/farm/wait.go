@@ -238,9 +238,9 @@ func whole(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), storeTime)
 }
 
-// undelivered says when a build goes on whose attempt never arrived.
-func (f *Farm) undelivered(attempts int) time.Time {
-	pause := f.scaled(schedule.RetryPause(weir.ReasonUndelivered, attempts))
+// undelivered says when a build goes on of which so many attempts never arrived.
+func (f *Farm) undelivered(times int) time.Time {
+	pause := f.scaled(schedule.RetryPause(weir.ReasonUndelivered, times))
 	if pause <= 0 {
 		return time.Time{}
 	}

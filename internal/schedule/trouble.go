@@ -19,11 +19,11 @@ const (
 
 // RetryPause is how long a build waits in the queue after one of its attempts
 // ended in an infrastructure error. failures counts those attempts, this one
-// included. A build whose worker is gone goes on at once, on another one: nothing
+// included, or for one that never arrived those that did not either. A build whose worker is gone goes on at once, on another one: nothing
 // speaks against it. So does one that the owner of its worker did not want, which is
-// no trouble at all; and one that never arrived, for which failures counts
-// all attempts: but from the fourth on it waits too, because it may be the build
-// that kills its worker before that has written it down.
+// no trouble at all; and one that never arrived: but from the fourth time on that
+// happens it waits too, because it may be the build that kills its worker before that
+// has written it down.
 func RetryPause(code weir.ReasonCode, failures int) time.Duration {
 	if code.Outcome() != weir.Infra || code == weir.ReasonLost || code == weir.ReasonRefused {
 		return 0
