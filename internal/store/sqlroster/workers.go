@@ -82,6 +82,11 @@ func (t *tx) saveWorker(w weir.Worker, labels string) (epoch int64, err error) {
 	if err != nil {
 		return 0, err
 	}
+	if known {
+		if err := t.Row(`SELECT policy FROM workers WHERE name = $1`, w.Name).Scan(sqltx.JSON(&old.Policy)); err != nil {
+			return 0, err
+		}
+	}
 	if !known || old.Away(w.Seen) || old.Platform != w.Platform || !slices.Equal(old.Labels, w.Labels) ||
 		old.Slots != w.Slots || old.Version != w.Version || old.Host != w.Host || old.Draining != w.Draining ||
 		!slices.Equal(old.Policy, w.Policy) || old.Rest != (weir.Rest{}) {
@@ -114,10 +119,11 @@ func LockWorker(t *sqltx.Tx, name string) (w Worker, known bool, err error) {
 	return ReadWorker(AskWorker(t, name))
 }
 
-// AskWorker asks for a worker as LockWorker reads it.
+// AskWorker asks for a worker as LockWorker reads it, which is without its policy: leases
+// ask for it, and do not go by that.
 func AskWorker(t *sqltx.Tx, name string) sqltx.Asked {
 	c := t.Reader()
-	return c.Later(`SELECT b.name, b.platform, b.labels, b.slots, b.version, b.host, b.seen, b.draining, b.paused, b.strikes, b.barred, b.policy, b.rest, b.epoch, b.lease_seq
+	return c.Later(`SELECT b.name, b.platform, b.labels, b.slots, b.version, b.host, b.seen, b.draining, b.paused, b.strikes, b.barred, b.rest, b.epoch, b.lease_seq
 		FROM workers b WHERE b.name = $1`+c.Lock(), name)
 }
 
@@ -125,7 +131,7 @@ func AskWorker(t *sqltx.Tx, name string) sqltx.Asked {
 func ReadWorker(asked sqltx.Asked) (w Worker, known bool, err error) {
 	var draining int
 	err = asked.Row().Scan(&w.Name, &w.Platform, sqltx.JSON(&w.Labels), &w.Slots, &w.Version, &w.Host,
-		sqltx.Time(&w.Seen), &draining, &w.Paused, &w.Strikes, sqltx.Time(&w.Barred), sqltx.JSON(&w.Policy), sqltx.JSON(&w.Rest), &w.Epoch, &w.LeaseSeq)
+		sqltx.Time(&w.Seen), &draining, &w.Paused, &w.Strikes, sqltx.Time(&w.Barred), sqltx.JSON(&w.Rest), &w.Epoch, &w.LeaseSeq)
 	w.Draining = draining != 0
 	if errors.Is(err, sql.ErrNoRows) {
 		return Worker{}, false, nil
